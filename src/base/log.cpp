@@ -1,0 +1,44 @@
+#include "base/log.h"
+
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include "base/error.h"
+
+namespace echodb::log {
+namespace {
+
+constexpr std::size_t kFileBytesMax = 10 * 1024 * 1024;
+constexpr std::size_t kFilesKept = 5;
+
+spdlog::level::level_enum parse_level(const std::string& level) {
+  if (level == "DEBUG") return spdlog::level::debug;
+  if (level == "INFO") return spdlog::level::info;
+  if (level == "WARNING") return spdlog::level::warn;
+  if (level == "ERROR") return spdlog::level::err;
+  if (level == "CRITICAL") return spdlog::level::critical;
+  throw Error(ErrorCode::InvalidConfiguration, "LOG_LEVEL is '" + level + "'",
+              "use DEBUG, INFO, WARNING, ERROR or CRITICAL");
+}
+
+spdlog::sink_ptr make_sink(const std::string& file) {
+  if (file.empty()) return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  try {
+    return std::make_shared<spdlog::sinks::rotating_file_sink_mt>(file, kFileBytesMax, kFilesKept);
+  } catch (const spdlog::spdlog_ex& failure) {
+    throw Error(ErrorCode::InvalidConfiguration, std::string("cannot write the log: ") + failure.what(),
+                "set LOG_FILE to a path this user may write");
+  }
+}
+
+}  // namespace
+
+void configure(const Options& options) {
+  auto logger = std::make_shared<spdlog::logger>("echodb", make_sink(options.file));
+  logger->set_level(parse_level(options.level));
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+}
+
+}  // namespace echodb::log

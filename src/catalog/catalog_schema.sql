@@ -1,0 +1,66 @@
+-- EchoDB's own state. Everything durable lives here: with these rows, the slot and ClickHouse, any worker can go on
+-- where another one stopped. Safe to run again. LSNs are of type pg_lsn.
+
+CREATE SCHEMA IF NOT EXISTS _echodb;
+
+CREATE TABLE IF NOT EXISTS _echodb.streams (
+  name text PRIMARY KEY,
+  slot text NOT NULL,
+  publication text NOT NULL,
+  system_identifier text NOT NULL,
+  consistent_lsn pg_lsn NOT NULL,
+  applied_lsn pg_lsn NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- state: pending, copying, streaming, error, dropped; who may set each is written in catalog/table_state.h.
+CREATE TABLE IF NOT EXISTS _echodb.tables (
+  stream text NOT NULL REFERENCES _echodb.streams ON DELETE CASCADE,
+  oid bigint NOT NULL,
+  target_name text NOT NULL,
+  state text NOT NULL,
+  floor_lsn pg_lsn NOT NULL,        -- changes before it are already in what the target holds, or gone from it
+  dropped_lsn pg_lsn,
+  copy_snapshot text,               -- a table without a key: pg_current_snapshot() of its copy
+  shadow boolean NOT NULL DEFAULT false,  -- rows go to the shadow table until it is exchanged
+  rows_copied bigint NOT NULL DEFAULT 0,
+  error text,
+  error_lsn pg_lsn,
+  updated_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (stream, oid)
+);
+
+-- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
+CREATE TABLE IF NOT EXISTS _echodb.table_versions (
+  stream text NOT NULL,
+  oid bigint NOT NULL,
+  lsn pg_lsn NOT NULL,
+  snapshot jsonb NOT NULL,
+  PRIMARY KEY (stream, oid, lsn),
+  FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
+);
+
+-- What of a table has been copied. Blocks are heap blocks; an open end takes all that follow.
+CREATE TABLE IF NOT EXISTS _echodb.copy_ranges (
+  stream text NOT NULL,
+  oid bigint NOT NULL,
+  number integer NOT NULL,
+  relation bigint NOT NULL,         -- the table itself or one of its partitions
+  relfilenode bigint NOT NULL,
+  first_block bigint NOT NULL,
+  end_block bigint,
+  done_at timestamptz,
+  rows bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (stream, oid, number),
+  FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
+);
+
+CREATE TABLE IF NOT EXISTS _echodb.journal (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT now(),
+  worker text NOT NULL,
+  table_oid bigint,
+  event text NOT NULL,
+  detail text NOT NULL DEFAULT ''
+);

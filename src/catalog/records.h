@@ -1,0 +1,54 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "catalog/table_state.h"
+#include "postgres/table_schema.h"
+
+namespace echodb {
+
+/// A stream: one slot, one publication, all the automatic mirrors of a source.
+struct StreamRecord {
+  std::string name;
+  std::string slot;
+  std::string publication;
+  std::string system_identifier;  ///< of the source's cluster: tells a restored or replaced one
+  Lsn consistent;                 ///< where the slot began
+  Lsn applied;                    ///< everything before it is in ClickHouse
+};
+
+/// A schema a table has had, from a log position on.
+struct TableVersion {
+  Lsn lsn;
+  TableSchema schema;
+  std::string snapshot;  ///< the JSON it was read from
+};
+
+struct TableRecord {
+  Oid oid = 0;
+  std::string target_name;
+  TableState state = TableState::Pending;
+  Lsn floor;  ///< changes and schema changes before it are done with: their effect is in the target, or was undone
+  std::optional<Lsn> dropped;
+  std::string copy_snapshot;  ///< xmin:xmax:xip of a keyless table's copy; empty: none
+  bool shadow = false;        ///< rows go to the shadow table until it is exchanged with the target
+  std::uint64_t rows_copied = 0;
+  std::string error;
+  std::optional<Lsn> error_lsn;
+  std::vector<TableVersion> versions;  ///< by rising lsn
+};
+
+/// Heap blocks [first_block, end_block) of one relation.
+struct CopyRange {
+  int number = 0;
+  Oid relation = 0;
+  Oid relfilenode = 0;
+  std::uint64_t first_block = 0;
+  std::optional<std::uint64_t> end_block;  ///< nullopt: all that follow
+  bool done = false;
+  std::uint64_t rows = 0;
+};
+
+}  // namespace echodb

@@ -1,0 +1,230 @@
+#include "catalog/store.h"
+
+#include <nlohmann/json.hpp>
+
+#include "catalog/catalog_schema.sql.h"
+
+namespace echodb {
+namespace {
+
+QueryParameter optional_lsn(const std::optional<Lsn>& lsn) {
+  return lsn ? QueryParameter(to_string(*lsn)) : QueryParameter(std::nullopt);
+}
+
+std::optional<Lsn> read_optional_lsn(const QueryResult& result, std::size_t row, std::size_t column) {
+  if (result.is_null(row, column)) return std::nullopt;
+  return parse_lsn(result.text(row, column));
+}
+
+void insert_version(PostgresConnection& connection, const std::string& stream, Oid oid, const TableVersion& version) {
+  connection.query(
+      "INSERT INTO _echodb.table_versions (stream, oid, lsn, snapshot) VALUES ($1, $2, $3, $4) "
+      "ON CONFLICT (stream, oid, lsn) DO UPDATE SET snapshot = excluded.snapshot",
+      {stream, std::to_string(oid), to_string(version.lsn), version.snapshot});
+}
+
+void upsert_table(PostgresConnection& connection, const std::string& stream, const TableRecord& table) {
+  connection.query(
+      "INSERT INTO _echodb.tables (stream, oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, "
+      "rows_copied, error, error_lsn) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+      "ON CONFLICT (stream, oid) DO UPDATE SET target_name = excluded.target_name, state = excluded.state, "
+      "floor_lsn = excluded.floor_lsn, dropped_lsn = excluded.dropped_lsn, copy_snapshot = excluded.copy_snapshot, "
+      "shadow = excluded.shadow, rows_copied = excluded.rows_copied, error = excluded.error, "
+      "error_lsn = excluded.error_lsn, updated_at = now()",
+      {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
+       optional_lsn(table.dropped), table.copy_snapshot.empty() ? QueryParameter(std::nullopt) : table.copy_snapshot,
+       table.shadow ? "true" : "false", std::to_string(table.rows_copied),
+       table.error.empty() ? QueryParameter(std::nullopt) : table.error, optional_lsn(table.error_lsn)});
+}
+
+TableRecord read_table(const QueryResult& result, std::size_t row) {
+  TableRecord table;
+  table.oid = static_cast<Oid>(result.number(row, 0));
+  table.target_name = result.text(row, 1);
+  table.state = parse_table_state(result.text(row, 2));
+  table.floor = parse_lsn(result.text(row, 3));
+  table.dropped = read_optional_lsn(result, row, 4);
+  table.copy_snapshot = result.text(row, 5);
+  table.shadow = result.boolean(row, 6);
+  table.rows_copied = result.number(row, 7);
+  table.error = result.text(row, 8);
+  table.error_lsn = read_optional_lsn(result, row, 9);
+  return table;
+}
+
+void insert_range(PostgresConnection& connection, const std::string& stream, Oid table, const CopyRange& range) {
+  connection.query(
+      "INSERT INTO _echodb.copy_ranges (stream, oid, number, relation, relfilenode, first_block, end_block) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+      {stream, std::to_string(table), std::to_string(range.number), std::to_string(range.relation),
+       std::to_string(range.relfilenode), std::to_string(range.first_block),
+       range.end_block ? QueryParameter(std::to_string(*range.end_block)) : QueryParameter(std::nullopt)});
+}
+
+}  // namespace
+
+CatalogStore::CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop)
+    : settings_(std::move(settings)), worker_(std::move(worker)), stop_(std::move(stop)) {}
+
+template <typename Work>
+auto CatalogStore::with_connection(Work work) {
+  std::lock_guard lock(mutex_);
+  if (!connection_) connection_.emplace(settings_, ConnectionKind::Ordinary, stop_);
+  try {
+    return work(*connection_);
+  } catch (const Error& error) {
+    // A statement cut short by a stop leaves the connection in the middle of it.
+    if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped) connection_.reset();
+    throw;
+  }
+}
+
+template <typename Work>
+void CatalogStore::in_transaction(Work work) {
+  with_connection([&](PostgresConnection& connection) {
+    connection.execute("BEGIN");
+    try {
+      work(connection);
+      connection.execute("COMMIT");
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::SourceUnreachable && error.code() != ErrorCode::Stopped) {
+        connection.execute("ROLLBACK");
+      }
+      throw;
+    }
+  });
+}
+
+void CatalogStore::install() {
+  with_connection([](PostgresConnection& connection) { connection.execute(std::string(sql::catalog_schema)); });
+}
+
+std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
+  return with_connection([&](PostgresConnection& connection) -> std::optional<StreamRecord> {
+    QueryResult exists = connection.query("SELECT to_regclass('_echodb.streams') IS NOT NULL");
+    if (!exists.boolean(0, 0)) return std::nullopt;
+    QueryResult found = connection.query(
+        "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn FROM _echodb.streams WHERE name = $1",
+        {name});
+    if (found.rows() == 0) return std::nullopt;
+    return StreamRecord{.name = name,
+                        .slot = std::string(found.text(0, 0)),
+                        .publication = std::string(found.text(0, 1)),
+                        .system_identifier = std::string(found.text(0, 2)),
+                        .consistent = parse_lsn(found.text(0, 3)),
+                        .applied = parse_lsn(found.text(0, 4))};
+  });
+}
+
+void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables) {
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query("DELETE FROM _echodb.streams WHERE name = $1", {stream.name});
+    connection.query(
+        "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn) "
+        "VALUES ($1, $2, $3, $4, $5, $6)",
+        {stream.name, stream.slot, stream.publication, stream.system_identifier, to_string(stream.consistent),
+         to_string(stream.applied)});
+    for (const TableRecord& table : tables) {
+      upsert_table(connection, stream.name, table);
+      for (const TableVersion& version : table.versions) insert_version(connection, stream.name, table.oid, version);
+    }
+  });
+}
+
+void CatalogStore::save_applied(const std::string& stream, Lsn applied) {
+  with_connection([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.streams SET applied_lsn = $2, updated_at = now() WHERE name = $1",
+                     {stream, to_string(applied)});
+  });
+}
+
+std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
+  return with_connection([&](PostgresConnection& connection) {
+    std::vector<TableRecord> tables;
+    QueryResult found = connection.query(
+        "SELECT oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, rows_copied, error, error_lsn "
+        "FROM _echodb.tables WHERE stream = $1 ORDER BY oid",
+        {stream});
+    for (std::size_t row = 0; row < found.rows(); ++row) tables.push_back(read_table(found, row));
+    QueryResult versions = connection.query(
+        "SELECT oid, lsn, snapshot FROM _echodb.table_versions WHERE stream = $1 ORDER BY oid, lsn", {stream});
+    auto table = tables.begin();
+    for (std::size_t row = 0; row < versions.rows(); ++row) {
+      while (table->oid != versions.number(row, 0)) ++table;
+      std::string snapshot(versions.text(row, 2));
+      table->versions.push_back({parse_lsn(versions.text(row, 1)), parse_table_schema(snapshot), snapshot});
+    }
+    return tables;
+  });
+}
+
+void CatalogStore::save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) {
+  in_transaction([&](PostgresConnection& connection) {
+    upsert_table(connection, stream, table);
+    if (version != nullptr) insert_version(connection, stream, table.oid, *version);
+  });
+}
+
+void CatalogStore::save_copied_rows(const std::string& stream, Oid table, std::uint64_t rows) {
+  with_connection([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.tables SET rows_copied = $3 WHERE stream = $1 AND oid = $2",
+                     {stream, std::to_string(table), std::to_string(rows)});
+  });
+}
+
+void CatalogStore::prune(const std::string& stream, Lsn confirmed) {
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query(
+        "DELETE FROM _echodb.table_versions v WHERE v.stream = $1 AND EXISTS (SELECT FROM _echodb.table_versions n "
+        "WHERE n.stream = v.stream AND n.oid = v.oid AND n.lsn > v.lsn AND n.lsn <= $2)",
+        {stream, to_string(confirmed)});
+    connection.query("DELETE FROM _echodb.tables WHERE stream = $1 AND dropped_lsn <= $2",
+                     {stream, to_string(confirmed)});
+  });
+}
+
+std::vector<CopyRange> CatalogStore::load_ranges(const std::string& stream, Oid table) {
+  return with_connection([&](PostgresConnection& connection) {
+    std::vector<CopyRange> ranges;
+    QueryResult found = connection.query(
+        "SELECT number, relation, relfilenode, first_block, end_block, done_at IS NOT NULL, rows "
+        "FROM _echodb.copy_ranges WHERE stream = $1 AND oid = $2 ORDER BY number",
+        {stream, std::to_string(table)});
+    for (std::size_t row = 0; row < found.rows(); ++row) {
+      CopyRange range{.number = static_cast<int>(found.number(row, 0)),
+                      .relation = static_cast<Oid>(found.number(row, 1)),
+                      .relfilenode = static_cast<Oid>(found.number(row, 2)),
+                      .first_block = found.number(row, 3),
+                      .done = found.boolean(row, 5),
+                      .rows = found.number(row, 6)};
+      if (!found.is_null(row, 4)) range.end_block = found.number(row, 4);
+      ranges.push_back(range);
+    }
+    return ranges;
+  });
+}
+
+void CatalogStore::replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges) {
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query("DELETE FROM _echodb.copy_ranges WHERE stream = $1 AND oid = $2", {stream, std::to_string(table)});
+    for (const CopyRange& range : ranges) insert_range(connection, stream, table, range);
+  });
+}
+
+void CatalogStore::finish_range(const std::string& stream, Oid table, const CopyRange& range) {
+  with_connection([&](PostgresConnection& connection) {
+    connection.query(
+        "UPDATE _echodb.copy_ranges SET done_at = now(), rows = $4 WHERE stream = $1 AND oid = $2 AND number = $3",
+        {stream, std::to_string(table), std::to_string(range.number), std::to_string(range.rows)});
+  });
+}
+
+void CatalogStore::journal(const JournalEntry& entry) {
+  with_connection([&](PostgresConnection& connection) {
+    connection.query("INSERT INTO _echodb.journal (worker, table_oid, event, detail) VALUES ($1, $2, $3, $4)",
+                     {worker_, entry.table == 0 ? QueryParameter(std::nullopt) : std::to_string(entry.table),
+                      entry.event, entry.detail});
+  });
+}
+
+}  // namespace echodb

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "catalog/records.h"
+#include "postgres/connection.h"
+
+namespace echodb {
+
+/// Reads and writes `_echodb`, EchoDB's durable state. One connection, made when first needed and again after it
+/// broke; any thread may call, one at a time gets through. Every write is one transaction.
+class CatalogStore {
+ public:
+  CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop);
+
+  /// Creates the tables; safe to run again.
+  void install();
+
+  std::optional<StreamRecord> find_stream(const std::string& name);
+  /// Stores a new stream with the tables that were there when its slot was made.
+  void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
+  void save_applied(const std::string& stream, Lsn applied);
+
+  std::vector<TableRecord> load_tables(const std::string& stream);
+  /// Inserts or updates the table's row; a version, when given, is stored with it.
+  void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version = nullptr);
+  void save_copied_rows(const std::string& stream, Oid table, std::uint64_t rows);
+  /// Forgets what no replay can need any more: versions that newer ones replace, dropped tables.
+  void prune(const std::string& stream, Lsn confirmed);
+
+  std::vector<CopyRange> load_ranges(const std::string& stream, Oid table);
+  void replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges);
+  void finish_range(const std::string& stream, Oid table, const CopyRange& range);
+
+  struct JournalEntry {
+    Oid table = 0;  ///< 0: the stream
+    std::string event;
+    std::string detail;
+  };
+  void journal(const JournalEntry& entry);
+
+ private:
+  template <typename Work>
+  auto with_connection(Work work);
+  template <typename Work>
+  void in_transaction(Work work);
+
+  std::mutex mutex_;
+  PostgresSettings settings_;
+  std::string worker_;
+  std::stop_token stop_;
+  std::optional<PostgresConnection> connection_;
+};
+
+}  // namespace echodb

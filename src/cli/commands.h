@@ -1,0 +1,18 @@
+#pragma once
+
+#include "config/settings.h"
+
+namespace echodb {
+
+// One function per subcommand. Each returns the process's exit code; operating errors are thrown and become one
+// message and exit code 1 in main.
+
+int setup_command(const Settings& settings);
+int worker_command(const Settings& settings);
+
+struct StatusOptions {
+  bool json = false;
+};
+int status_command(const Settings& settings, const StatusOptions& options);
+
+}  // namespace echodb

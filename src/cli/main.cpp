@@ -1,0 +1,78 @@
+#include <CLI/CLI.hpp>
+
+#include <cctype>
+#include <cstdio>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/clickhouse_command.h"
+#include "cli/commands.h"
+#include "cli/up_command.h"
+#include "config/settings.h"
+
+namespace {
+
+using namespace echodb;
+
+/// POSTGRES_HOST becomes --postgres-host.
+std::string flag_of(const std::string& variable) {
+  std::string flag = "--";
+  for (char c : variable) flag += c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return flag;
+}
+
+/// Every setting as a flag of the program, usable before or after the subcommand.
+void add_setting_flags(CLI::App& app, Variables& flags) {
+  for (const SettingDescription& setting : setting_descriptions()) {
+    std::string help = setting.meaning;
+    if (!setting.default_value.empty()) help += " [" + setting.default_value + "]";
+    app.add_option_function<std::string>(
+           flag_of(setting.name), [&flags, name = setting.name](const std::string& value) { flags[name] = value; },
+           help)
+        ->type_name(setting.name);
+  }
+}
+
+Settings settings_from(const Variables& flags) {
+  Settings settings = load_settings({read_env_file(".env"), environment_variables(), flags});
+  log::configure({.level = settings.log_level, .file = settings.log_file});
+  return settings;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("EchoDB keeps a ClickHouse database identical to a PostgreSQL database.", "echodb");
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_version_flag("--version", ECHODB_VERSION);
+  Variables flags;
+  add_setting_flags(app, flags);
+
+  std::function<int(const Settings&)> command;
+  UpOptions up_options;
+  StatusOptions status_options;
+  auto* up = app.add_subcommand("up", "start everything on this machine and keep it running");
+  up->add_flag("--smoke", up_options.smoke, "try the quick start on a fresh data directory, then exit 0 or 1");
+  up->callback([&] {
+    command = [&](const Settings& settings) {
+      up_options.flags = flags;
+      return up_command(settings, up_options);
+    };
+  });
+  app.add_subcommand("setup", "prepare both databases; safe to run again")->callback([&] { command = setup_command; });
+  app.add_subcommand("worker", "replicate")->callback([&] { command = worker_command; });
+  app.add_subcommand("clickhouse", "serve the embedded ClickHouse")->callback([&] { command = clickhouse_command; });
+  auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
+  status->add_flag("--json", status_options.json, "print the worker's metrics as JSON");
+  status->callback([&] { command = [&](const Settings& settings) { return status_command(settings, status_options); }; });
+
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return command(settings_from(flags));
+  } catch (const std::exception& error) {
+    std::cerr << "echodb: " << error.what() << std::endl;
+    return 1;
+  }
+}

@@ -1,0 +1,16 @@
+#include <cstdio>
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "control/setup.h"
+
+namespace echodb {
+
+int setup_command(const Settings& settings) {
+  CatalogStore catalog(settings.postgres, "setup", {});
+  StreamRecord stream = setup(settings, catalog, {});
+  fmt::print("ready: slot {}, publication {}, from {}\n", stream.slot, stream.publication, to_string(stream.consistent));
+  return 0;
+}
+
+}  // namespace echodb

@@ -1,0 +1,56 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/http_get.h"
+
+namespace echodb {
+namespace {
+
+using nlohmann::json;
+
+void print_stream(const json& metrics) {
+  fmt::print("worker {}: {}{}\n", metrics.at("worker_id").get<std::string>(), metrics.at("state").get<std::string>(),
+             metrics.at("connected").get<bool>() ? "" : ", not connected");
+  fmt::print("applied {}, lag {} bytes, {:.0f} ms\n", metrics.at("applied_lsn").get<std::string>(),
+             metrics.at("lag_bytes").get<std::uint64_t>(), metrics.at("lag_ms").get<double>());
+  fmt::print("rows: {} copied, {} applied\n", metrics.at("rows_copied").get<std::uint64_t>(),
+             metrics.at("rows_applied").get<std::uint64_t>());
+  if (!metrics.at("last_error").is_null()) fmt::print("last error: {}\n", metrics.at("last_error").get<std::string>());
+}
+
+void print_tables(const json& tables) {
+  fmt::print("\n{:<40} {:<30} {:<10} {:>12} {:>12}\n", "table", "target", "state", "copied", "applied");
+  for (const json& table : tables) {
+    fmt::print("{:<40} {:<30} {:<10} {:>12} {:>12}\n", table.at("source").get<std::string>(),
+               table.at("target").get<std::string>(), table.at("state").get<std::string>(),
+               table.at("rows_copied").get<std::uint64_t>(), table.at("rows_applied").get<std::uint64_t>());
+    if (table.contains("error") && !table.at("error").is_null()) {
+      fmt::print("  {}\n", table.at("error").get<std::string>());
+    }
+  }
+}
+
+}  // namespace
+
+int status_command(const Settings& settings, const StatusOptions& options) {
+  std::string url = fmt::format("http://{}:{}/metrics", settings.health_host, settings.health_port);
+  std::optional<HttpAnswer> answer = http_get(url);
+  if (!answer || answer->status != 200) {
+    throw Error(ErrorCode::SystemFailure, fmt::format("no worker answers at {}", url),
+                "start one, or set HEALTH_CHECK_HOST and HEALTH_CHECK_PORT to where it listens");
+  }
+  json metrics = json::parse(answer->body);
+  if (options.json) {
+    fmt::print("{}\n", metrics.dump(2));
+    return 0;
+  }
+  print_stream(metrics);
+  print_tables(metrics.at("tables").at("list"));
+  return 0;
+}
+
+}  // namespace echodb

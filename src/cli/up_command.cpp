@@ -1,0 +1,62 @@
+#include "cli/up_command.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/smoke.h"
+#include "cli/up_screen.h"
+#include "cli/up_stack.h"
+
+namespace echodb {
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenLooks{500};
+
+/// Nothing when the worker does not answer in a way that can be shown; it may be on its way up or down.
+std::optional<ReplicationProgress> look_at_worker(const UpStack& stack) {
+  try {
+    return fetch_progress(stack.worker_url());
+  } catch (const Error& error) {
+    log::warn("{}", error.what());
+    return std::nullopt;
+  }
+}
+
+void watch(UpStack& stack, UpScreen& screen, const StopSignals& stop) {
+  screen.show_overview(stack);
+  while (!stop.requested()) {
+    stack.tend(kBetweenLooks);
+    if (!stop.requested()) screen.show(look_at_worker(stack));
+  }
+}
+
+void stop_all(UpStack& stack, UpScreen& screen) {
+  screen.say("stopping");
+  for (const std::string& unclean : stack.stop()) screen.say(unclean);
+  screen.say("stopped");
+}
+
+}  // namespace
+
+int up_command(const Settings& settings, const UpOptions& options) {
+  StopSignals stop;
+  if (options.smoke) return smoke_command(settings, stop);
+  UpScreen screen;
+  auto say = [&](const std::string& sentence) { screen.say(sentence); };
+  auto notice = [&](const std::string& sentence) {
+    log::warn("{}", sentence);
+    screen.say(sentence);
+  };
+  UpStack stack({.settings = settings, .variables = options.flags, .step = say, .notice = notice}, stop);
+  try {
+    stack.start();
+    watch(stack, screen, stop);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::Stopped) throw;
+  }
+  stop_all(stack, screen);
+  return 0;
+}
+
+}  // namespace echodb

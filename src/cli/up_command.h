@@ -1,0 +1,16 @@
+#pragma once
+
+#include "config/settings.h"
+
+namespace echodb {
+
+struct UpOptions {
+  bool smoke = false;  ///< try the quick start on a fresh data directory instead
+  Variables flags;     ///< settings given on the command line; the children get them as their environment
+};
+
+/// Starts everything on this machine, shows how it goes, and stops it all at Ctrl-C or SIGTERM: exit code 0.
+/// What keeps it from starting is thrown as an Error, after everything it had started is gone again.
+int up_command(const Settings& settings, const UpOptions& options);
+
+}  // namespace echodb

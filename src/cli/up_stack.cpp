@@ -1,0 +1,182 @@
+#include "cli/up_stack.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/child_words.h"
+#include "cli/http_get.h"
+#include "clickhouse/client.h"
+#include "embedded/port_check.h"
+
+namespace echodb {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLoopback = "127.0.0.1";
+constexpr std::chrono::milliseconds kAskAgainAfter{50};
+constexpr std::chrono::seconds kReadyWithin{120};
+constexpr std::chrono::minutes kSetupWithin{10};
+
+Settings with_private_hosts(Settings settings) {
+  if (settings.postgres.host.empty()) settings.postgres.host = kLoopback;
+  if (settings.clickhouse.host.empty()) settings.clickhouse.host = kLoopback;
+  return settings;
+}
+
+std::map<std::string, std::string> child_environment(const Settings& given, const Variables& variables,
+                                                     const fs::path& data_path) {
+  auto environment = current_environment();
+  for (const auto& [name, value] : variables) environment[name] = value;
+  if (given.postgres.host.empty()) {
+    environment["POSTGRES_HOST"] = kLoopback;
+    // Meant for a server elsewhere; the private one speaks no TLS.
+    std::erase_if(environment, [](const auto& variable) { return variable.first.starts_with("PGSSL"); });
+  }
+  if (given.clickhouse.host.empty()) environment["CLICKHOUSE_HOST"] = kLoopback;
+  environment["ECHODB_DATA_DIR"] = data_path.string();
+  return environment;
+}
+
+/// A server's wildcard address is reached as loopback.
+std::string reachable(const std::string& listen_host) {
+  if (listen_host.empty() || listen_host == "0.0.0.0" || listen_host == "::") return kLoopback;
+  return listen_host.find(':') == std::string::npos ? listen_host : "[" + listen_host + "]";
+}
+
+/// What a child that ended during the start said itself, or else where to look.
+Error child_failure(const ChildCommand& child, std::uintmax_t words_from, const ExitStatus& status) {
+  std::string words = last_words(child.log_file, words_from);
+  if (!words.empty()) return {ErrorCode::SystemFailure, words};
+  return {ErrorCode::SystemFailure, fmt::format("{} ended while it was starting ({})", child.name, to_string(status)),
+          "see " + child.log_file.string()};
+}
+
+}  // namespace
+
+UpStack::UpStack(Options options, const StopSignals& stop)
+    : given_(std::move(options.settings)),
+      effective_(with_private_hosts(given_)),
+      data_path_(fs::absolute(given_.data_dir).lexically_normal()),
+      step_(std::move(options.step)),
+      stop_(stop),
+      supervisor_(std::move(options.notice)) {
+  environment_ = child_environment(given_, options.variables, data_path_);
+}
+
+std::string UpStack::worker_url() const {
+  return fmt::format("http://{}:{}", reachable(effective_.health_host), effective_.health_port);
+}
+
+void UpStack::start() {
+  if (private_postgres()) postgres_ = std::make_unique<LocalPostgres>(given_.postgres, data_path_);
+  // Data that is there may have a server left from a killed run, which has its port: that one is ours to end.
+  // Where there is no data, nothing is made before it is known that everything can be started.
+  if (fs::exists(data_path_)) take_data_directory();
+  expect_ports();
+  if (!directory_) take_data_directory();
+  if (given_.log_file.empty()) {
+    log::configure({.level = given_.log_level, .file = (log_directory() / "up.log").string()});
+  }
+  if (private_postgres()) start_postgres();
+  if (embedded_clickhouse()) start_clickhouse();
+  run_setup();
+  start_worker();
+}
+
+void UpStack::take_data_directory() {
+  directory_ = std::make_unique<DataDirectory>(data_path_, stop_);
+  if (postgres_) postgres_->stop_orphan(stop_);
+}
+
+void UpStack::expect_ports() const {
+  std::vector<PortClaim> claims;
+  if (private_postgres()) {
+    claims.push_back({"POSTGRES_PORT", "the private PostgreSQL", kLoopback, given_.postgres.port});
+  }
+  if (embedded_clickhouse()) {
+    claims.push_back({"CLICKHOUSE_PORT", "the embedded ClickHouse", kLoopback, given_.clickhouse.port});
+  }
+  claims.push_back({"HEALTH_CHECK_PORT", "the worker's health endpoints", given_.health_host, given_.health_port});
+  expect_free_ports(claims);
+}
+
+void UpStack::start_postgres() {
+  step_(fmt::format("starting PostgreSQL {}", postgres_->major()));
+  postgres_->create(directory_->children_lock(), stop_);
+  ChildCommand server = postgres_->server_command();
+  auto words_from = log_size(server.log_file);
+  supervisor_.start(server, [this] { postgres_->stop_orphan(stop_); });
+  postgres_->wait_until_ready([&] { expect_running(server, words_from); }, stop_);
+  if (postgres_->create_databases()) {
+    step_(fmt::format("made the database {} with the sample tables", given_.postgres.database));
+  }
+}
+
+void UpStack::start_clickhouse() {
+  step_("starting ClickHouse");
+  ClickHouseSettings settings = effective_.clickhouse;
+  settings.database.clear();
+  start_role("clickhouse", [&] { return ClickHouseClient(settings).query("SELECT 1") == "1\n"; });
+}
+
+void UpStack::run_setup() {
+  step_("preparing both databases");
+  ChildCommand setup = role("setup");
+  auto words_from = log_size(setup.log_file);
+  ExitStatus status = run_to_end(setup, stop_, kSetupWithin);
+  if (!status.clean()) throw child_failure(setup, words_from, status);
+}
+
+void UpStack::start_worker() {
+  step_("starting the worker");
+  start_role("worker", [&] {
+    auto answer = http_get(worker_url() + "/health");
+    return answer && answer->status == 200;
+  });
+}
+
+ChildCommand UpStack::role(const std::string& name) const {
+  ChildCommand child;
+  child.name = name;
+  child.command = {fs::read_symlink("/proc/self/exe").string(), name};
+  child.environment = environment_;
+  child.log_file = log_directory() / (name + ".log");
+  // The child rotates its log itself; what it says outside of it, such as its last words, is appended there, too.
+  child.environment["LOG_FILE"] = child.log_file.string();
+  child.inherited_descriptors = {directory_->children_lock()};
+  return child;
+}
+
+void UpStack::start_role(const std::string& name, const std::function<bool()>& ready) {
+  ChildCommand child = role(name);
+  auto words_from = log_size(child.log_file);
+  supervisor_.start(child);
+  auto until = std::chrono::steady_clock::now() + kReadyWithin;
+  while (true) {
+    stop_.check();
+    expect_running(child, words_from);
+    try {
+      if (ready()) return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::TargetUnreachable) throw;
+    }
+    if (std::chrono::steady_clock::now() > until) {
+      throw Error(ErrorCode::SystemFailure, fmt::format("{} does not answer after {} s", name, kReadyWithin.count()),
+                  "see " + child.log_file.string());
+    }
+    stop_.wait_for(kAskAgainAfter);
+  }
+}
+
+void UpStack::expect_running(const ChildCommand& child, std::uintmax_t words_from) {
+  if (auto status = supervisor_.ended(child.name)) throw child_failure(child, words_from, *status);
+}
+
+void UpStack::tend(std::chrono::milliseconds longest) {
+  supervisor_.tend();
+  stop_.wait_for(longest, supervisor_.descriptors());
+}
+
+}  // namespace echodb

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/settings.h"
+#include "embedded/child_process.h"
+#include "embedded/data_directory.h"
+#include "embedded/local_postgres.h"
+#include "embedded/stop_signals.h"
+#include "embedded/supervisor.h"
+
+namespace echodb {
+
+/// Everything `up` runs: a private PostgreSQL and the embedded ClickHouse where no host is configured, then
+/// `setup` once, then the worker. The children are this same program; they get their settings as environment.
+class UpStack {
+ public:
+  struct Options {
+    Settings settings;
+    Variables variables;        ///< put into the children's environment on top of our own
+    Supervisor::Notice step;    ///< gets a sentence when something begins
+    Supervisor::Notice notice;  ///< gets a sentence when something unexpected happens
+  };
+
+  UpStack(Options options, const StopSignals& stop);
+
+  /// Starts all of it and returns when the worker answers. Throws one Error when anything is in the way; what was
+  /// started goes with this object.
+  void start();
+  /// Restarts what has crashed, then waits this long or until something happens.
+  void tend(std::chrono::milliseconds longest);
+  /// Stops all of it in reverse order; returns what did not end cleanly.
+  std::vector<std::string> stop() { return supervisor_.stop(); }
+
+  /// The settings with the private servers filled in.
+  [[nodiscard]] const Settings& settings() const { return effective_; }
+  [[nodiscard]] bool private_postgres() const { return given_.postgres.host.empty(); }
+  [[nodiscard]] bool embedded_clickhouse() const { return given_.clickhouse.host.empty(); }
+  [[nodiscard]] const std::filesystem::path& data_directory() const { return data_path_; }
+  [[nodiscard]] std::filesystem::path log_directory() const { return data_path_ / "log"; }
+  /// Where the worker's endpoints are reached from this machine: "http://127.0.0.1:8080".
+  [[nodiscard]] std::string worker_url() const;
+
+ private:
+  void take_data_directory();
+  void expect_ports() const;
+  void start_postgres();
+  void start_clickhouse();
+  void run_setup();
+  void start_worker();
+  [[nodiscard]] ChildCommand role(const std::string& name) const;
+  /// Throws, in its own words, when the child has ended.
+  void expect_running(const ChildCommand& child, std::uintmax_t words_from);
+  void start_role(const std::string& name, const std::function<bool()>& ready);
+
+  Settings given_;
+  Settings effective_;
+  std::map<std::string, std::string> environment_;
+  std::filesystem::path data_path_;
+  Supervisor::Notice step_;
+  const StopSignals& stop_;
+  std::unique_ptr<DataDirectory> directory_;
+  std::unique_ptr<LocalPostgres> postgres_;
+  Supervisor supervisor_;  ///< last: children end before what they were given is closed
+};
+
+}  // namespace echodb

@@ -1,0 +1,197 @@
+#include "clickhouse/client.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <vector>
+
+#include "clickhouse/server_error.h"
+#include "config/limits.h"
+
+namespace echodb {
+namespace {
+
+using Handle = std::unique_ptr<CURL, void (*)(CURL*)>;
+using Headers = std::unique_ptr<curl_slist, void (*)(curl_slist*)>;
+
+void initialise_once() {
+  static const CURLcode kDone = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (kDone != CURLE_OK) throw Error(ErrorCode::SystemFailure, "libcurl cannot be initialised");
+}
+
+/// The body of one request, read once from front to back; libcurl rewinds it when a kept connection turns out dead.
+struct Upload {
+  std::span<const Bytes> parts;
+  std::size_t part = 0;
+  std::size_t offset = 0;
+
+  [[nodiscard]] std::size_t size() const {
+    std::size_t total = 0;
+    for (Bytes bytes : parts) total += bytes.size();
+    return total;
+  }
+
+  std::size_t read(char* into, std::size_t room) {
+    std::size_t copied = 0;
+    while (copied < room && part < parts.size()) {
+      Bytes rest = parts[part].subspan(offset);
+      std::size_t count = std::min(rest.size(), room - copied);
+      std::memcpy(into + copied, rest.data(), count);
+      copied += count;
+      offset += count;
+      if (offset == parts[part].size()) {
+        ++part;
+        offset = 0;
+      }
+    }
+    return copied;
+  }
+};
+
+std::size_t on_read(char* into, std::size_t size, std::size_t count, void* upload) {
+  return static_cast<Upload*>(upload)->read(into, size * count);
+}
+
+int on_rewind(void* upload, curl_off_t offset, int origin) {
+  if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+  static_cast<Upload*>(upload)->part = 0;
+  static_cast<Upload*>(upload)->offset = 0;
+  return CURL_SEEKFUNC_OK;
+}
+
+std::size_t on_answer(char* from, std::size_t size, std::size_t count, void* answer) {
+  static_cast<std::string*>(answer)->append(from, size * count);
+  return size * count;
+}
+
+int on_progress(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<std::stop_token*>(stop)->stop_requested() ? 1 : 0;
+}
+
+}  // namespace
+
+class ClickHouseClient::Impl {
+ public:
+  Impl(ClickHouseSettings settings, std::stop_token stop)
+      : settings_(std::move(settings)), stop_(std::move(stop)), handle_(nullptr, &curl_easy_cleanup) {
+    initialise_once();
+    handle_.reset(curl_easy_init());
+    if (handle_ == nullptr) throw Error(ErrorCode::SystemFailure, "libcurl has no handle to give");
+  }
+
+  std::string post(std::string_view sql_in_url, std::span<const Bytes> body, const Parameters& parameters,
+                   std::chrono::milliseconds timeout) {
+    std::string url = build_url(sql_in_url, parameters);
+    Headers headers = build_headers();
+    Upload upload{.parts = body};
+    std::string answer;
+    CURL* curl = handle_.get();
+    curl_easy_reset(curl);
+    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(upload.size()));
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, &on_read);
+    curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_rewind);
+    curl_easy_setopt(curl, CURLOPT_SEEKDATA, &upload);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_answer);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+    curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits::kConnectTimeout));
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(timeout));
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop_);
+    perform(answer);
+    return answer;
+  }
+
+  ClickHouseSettings settings_;
+
+ private:
+  static long milliseconds(std::chrono::milliseconds duration) { return static_cast<long>(duration.count()); }
+
+  [[nodiscard]] std::string escape(std::string_view text) const {
+    std::unique_ptr<char, void (*)(void*)> escaped(
+        curl_easy_escape(handle_.get(), text.data(), static_cast<int>(text.size())), &curl_free);
+    return escaped == nullptr ? std::string() : std::string(escaped.get());
+  }
+
+  [[nodiscard]] std::string build_url(std::string_view sql, const Parameters& parameters) const {
+    const char* scheme = settings_.port == 8443 ? "https" : "http";
+    std::string url = fmt::format("{}://{}:{}/?", scheme, settings_.host, settings_.port);
+    if (!settings_.database.empty()) url += "database=" + escape(settings_.database);
+    for (const auto& [name, value] : parameters) url += fmt::format("&{}={}", escape(name), escape(value));
+    if (!sql.empty()) url += "&query=" + escape(sql);
+    return url;
+  }
+
+  [[nodiscard]] Headers build_headers() const {
+    curl_slist* list = nullptr;
+    list = curl_slist_append(list, ("X-ClickHouse-User: " + settings_.user).c_str());
+    list = curl_slist_append(list, ("X-ClickHouse-Key: " + settings_.password).c_str());
+    // Without this, libcurl asks for leave before a large body and loses a round trip.
+    list = curl_slist_append(list, "Expect:");
+    list = curl_slist_append(list, "Content-Type: application/octet-stream");
+    return Headers(list, &curl_slist_free_all);
+  }
+
+  void perform(const std::string& answer) {
+    CURLcode outcome = curl_easy_perform(handle_.get());
+    if (outcome == CURLE_ABORTED_BY_CALLBACK) throw Error(ErrorCode::Stopped, "stopped while waiting for ClickHouse");
+    std::string where = fmt::format("{}:{}", settings_.host, settings_.port);
+    if (outcome == CURLE_OPERATION_TIMEDOUT) {
+      throw Error(ErrorCode::TargetOverloaded, fmt::format("ClickHouse at {} did not answer in time", where));
+    }
+    if (outcome != CURLE_OK) {
+      throw Error(ErrorCode::TargetUnreachable,
+                  fmt::format("cannot reach ClickHouse at {}: {}", where, curl_easy_strerror(outcome)),
+                  "check CLICKHOUSE_HOST and CLICKHOUSE_PORT (the HTTP interface)");
+    }
+    long status = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
+    // A query that fails after its first rows have left says so in the body, behind a status of 200.
+    if (status != 200) throw clickhouse_error(static_cast<int>(status), answer);
+  }
+
+  std::stop_token stop_;
+  Handle handle_;
+};
+
+ClickHouseClient::ClickHouseClient(ClickHouseSettings settings, std::stop_token stop)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(stop))) {}
+ClickHouseClient::~ClickHouseClient() = default;
+ClickHouseClient::ClickHouseClient(ClickHouseClient&&) noexcept = default;
+ClickHouseClient& ClickHouseClient::operator=(ClickHouseClient&&) noexcept = default;
+
+std::string ClickHouseClient::query(std::string_view sql, const Parameters& parameters) {
+  Bytes body = as_bytes(sql);
+  return impl_->post({}, std::span(&body, 1), parameters, limits::kQueryTimeout);
+}
+
+void ClickHouseClient::insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters) {
+  impl_->post(insert, data, parameters, limits::kInsertTimeout);
+}
+
+ServerVersion ClickHouseClient::server_version() {
+  ServerVersion version;
+  version.text = query("SELECT version()");
+  while (!version.text.empty() && version.text.back() == '\n') version.text.pop_back();
+  const char* end = version.text.data() + version.text.size();
+  auto [dot, fault] = std::from_chars(version.text.data(), end, version.major);
+  if (fault != std::errc() || dot == end || *dot != '.' ||
+      std::from_chars(dot + 1, end, version.minor).ec != std::errc()) {
+    throw Error(ErrorCode::ProtocolViolation, fmt::format("'{}' is not a ClickHouse version", version.text));
+  }
+  return version;
+}
+
+void ClickHouseClient::use_database(std::string database) { impl_->settings_.database = std::move(database); }
+
+}  // namespace echodb

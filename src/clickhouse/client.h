@@ -1,0 +1,57 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "config/settings.h"
+
+namespace echodb {
+
+/// What a target server can do; decided once from `SELECT version()`.
+struct ServerVersion {
+  int major = 0;
+  int minor = 0;
+  std::string text;
+
+  [[nodiscard]] bool at_least(int wanted_major, int wanted_minor) const {
+    return major > wanted_major || (major == wanted_major && minor >= wanted_minor);
+  }
+};
+
+/// One keep-alive connection to ClickHouse's HTTP interface. One owner at a time; every call has a deadline and ends
+/// early with Error(Stopped) when its stop token says so. Errors: TargetUnreachable, TargetAuthentication,
+/// TargetOverloaded, TargetRejected (with ClickHouse's exception code as peer_code()).
+class ClickHouseClient {
+ public:
+  using Parameters = std::map<std::string, std::string>;  ///< settings and param_* of one request
+
+  explicit ClickHouseClient(ClickHouseSettings settings, std::stop_token stop = {});
+  ~ClickHouseClient();
+  ClickHouseClient(ClickHouseClient&&) noexcept;
+  ClickHouseClient& operator=(ClickHouseClient&&) noexcept;
+
+  /// Runs a statement and returns what it printed. Add `FORMAT …` to choose how; TabSeparated otherwise.
+  std::string query(std::string_view sql, const Parameters& parameters = {});
+  /// Runs `insert`, which ends in FORMAT …, with the parts as its data. Returns when ClickHouse has stored all of it.
+  void insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters = {});
+
+  ServerVersion server_version();
+  /// Statements run in this database from now on; the database given at the start may not exist yet.
+  void use_database(std::string database);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// `name` in backquotes, escaped.
+std::string quote_identifier(std::string_view name);
+/// 'text' as a ClickHouse string literal.
+std::string quote_literal(std::string_view text);
+
+}  // namespace echodb

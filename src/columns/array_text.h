@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace echodb {
+
+/// Reads the text of a one-dimensional array, as PostgreSQL prints it, element by element:
+///   array   := '{' [element {',' element}] '}'
+///   element := 'NULL' | unquoted | '"' {character | '\' character} '"'
+/// Throws Error(UnsupportedValue) for a nested array and for bounds ("[0:1]={…}"), Error(ProtocolViolation) for what
+/// is no array. Borrows the text.
+class ArrayTextReader {
+ public:
+  explicit ArrayTextReader(std::string_view text);
+
+  /// Moves to the next element; false behind the last one.
+  bool next();
+  [[nodiscard]] bool is_null() const { return is_null_; }
+  /// Without quotes and escapes. Valid until the next move.
+  [[nodiscard]] std::string_view element() const { return element_; }
+
+ private:
+  void read_quoted();
+  void read_unquoted();
+
+  std::string_view rest_;
+  std::string unescaped_;
+  std::string_view element_;
+  bool is_null_ = false;
+  bool at_first_ = true;
+};
+
+}  // namespace echodb

@@ -1,0 +1,64 @@
+#include "columns/strings.h"
+
+#include <typeinfo>
+
+#include "base/assert.h"
+
+namespace echodb {
+
+StringColumn::StringColumn(const TargetType& type)
+    : type_name_(type.native_type), decoders_(string_decoders(type.form)), nulls_(type.nullable) {}
+
+std::size_t StringColumn::bytes() const {
+  return values_.size() + nulls_.bytes() + starts_.size() * sizeof(starts_.front());
+}
+
+void StringColumn::append_null() {
+  nulls_.append_null();
+  store({});
+}
+
+void StringColumn::append_default() {
+  if (nulls_.active()) return append_null();
+  append({});
+}
+
+void StringColumn::append_row_binary(RowBinaryReader& reader) {
+  if (nulls_.read_flag(reader)) return append_null();
+  append(reader.read_string());
+}
+
+void StringColumn::append_from(const ColumnBuilder& other, std::size_t row) {
+  ECHO_ASSERT(typeid(other) == typeid(*this));
+  const auto& from = static_cast<const StringColumn&>(other);
+  ECHO_ASSERT(row < from.rows());
+  if (from.nulls_.is_null(row)) return append_null();
+  const std::size_t start = from.starts_[row];
+  const std::size_t end = row + 1 < from.rows() ? from.starts_[row + 1] : from.values_.size();
+  nulls_.append_value();
+  starts_.push_back(values_.size());
+  // The room comes first: `other` may be this very column, whose memory moves as it grows.
+  std::byte* to = values_.extend(end - start);
+  std::memcpy(to, from.values_.data() + start, end - start);
+}
+
+void StringColumn::truncate(std::size_t rows) {
+  ECHO_ASSERT(rows <= starts_.size());
+  nulls_.truncate(rows);
+  if (rows == starts_.size()) return;
+  values_.truncate(starts_[rows]);
+  starts_.resize(rows);
+}
+
+void StringColumn::clear() {
+  nulls_.clear();
+  starts_.clear();
+  values_.clear();
+}
+
+void StringColumn::write(NativeBlock& block) const {
+  nulls_.write(block);
+  block.append_borrowed(values_.bytes());
+}
+
+}  // namespace echodb

@@ -1,0 +1,144 @@
+#include "columns/temporal.h"
+
+#include <charconv>
+#include <limits>
+
+#include "columns/calendar.h"
+#include "columns/fixed_column.h"
+#include "columns/value_errors.h"
+
+namespace echodb {
+namespace {
+
+constexpr std::int64_t kFirstDay = days_from_civil({1900, 1, 1});
+constexpr std::int64_t kLastDay = days_from_civil({2299, 12, 31});
+
+/// Reads the fields of an ISO date or timestamp from left to right.
+class IsoReader {
+ public:
+  IsoReader(std::string_view text, std::string_view type) : text_(text), type_(type) {}
+
+  [[nodiscard]] bool at_end() const { return text_.empty(); }
+  [[nodiscard]] bool skip(std::string_view expected) {
+    if (!text_.starts_with(expected)) return false;
+    text_.remove_prefix(expected.size());
+    return true;
+  }
+  void expect(std::string_view expected) {
+    if (!skip(expected)) malformed_value(type_);
+  }
+  std::int64_t read_number(std::int64_t most = std::numeric_limits<std::int32_t>::max()) {
+    std::int64_t number = 0;
+    auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), number);
+    if (error != std::errc{} || number < 0 || number > most) malformed_value(type_);
+    text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+    return number;
+  }
+  std::int64_t read_days() {
+    std::int64_t year = read_number();
+    expect("-");
+    std::int64_t month = read_number(12);
+    expect("-");
+    std::int64_t day = read_number(31);
+    if (month == 0 || day == 0) malformed_value(type_);
+    return days_from_civil({year, static_cast<unsigned>(month), static_cast<unsigned>(day)});
+  }
+  std::int64_t read_micros_of_day() {
+    std::int64_t seconds = read_number(24) * 3600;
+    expect(":");
+    seconds += read_number(59) * 60;
+    expect(":");
+    seconds += read_number(60);
+    std::int64_t micros = seconds * kMicrosPerSecond;
+    if (!skip(".")) return micros;
+    const std::size_t size_before = text_.size();
+    std::int64_t fraction = read_number(kMicrosPerSecond - 1);
+    const std::size_t digits = size_before - text_.size();
+    if (digits > 6) malformed_value(type_);
+    for (std::size_t place = digits; place < 6; ++place) fraction *= 10;
+    return micros + fraction;
+  }
+  /// "+02", "-03:30", "+01:24:30": seconds east of UTC.
+  std::int64_t read_zone_seconds() {
+    const bool west = skip("-");
+    if (!west) expect("+");
+    std::int64_t seconds = read_number(24) * 3600;
+    if (skip(":")) seconds += read_number(59) * 60;
+    if (skip(":")) seconds += read_number(59);
+    return west ? -seconds : seconds;
+  }
+
+ private:
+  std::string_view text_;
+  std::string_view type_;
+};
+
+struct DateCodec {
+  using Value = std::int32_t;
+
+  Value from_binary(Bytes value) const {
+    expect_width(value, sizeof(Value), "date");
+    return checked(load_big_endian<std::int32_t>(value.data()) + kPostgresEpochDays);
+  }
+  Value from_text(std::string_view value) const {
+    if (value == "infinity" || value == "-infinity" || value.ends_with(" BC")) refuse();
+    IsoReader reader(value, "date");
+    std::int64_t days = reader.read_days();
+    if (!reader.at_end()) malformed_value("date");
+    return checked(days);
+  }
+
+ private:
+  // PostgreSQL's infinities are the ends of its integer's range, and so outside too.
+  static Value checked(std::int64_t days) {
+    if (days < kFirstDay || days > kLastDay) refuse();
+    return static_cast<Value>(days);
+  }
+  [[noreturn]] static void refuse() {
+    unsupported_value("date outside 1900-01-01 … 2299-12-31, or infinite,", "Date32");
+  }
+};
+
+struct TimestampCodec {
+  using Value = std::int64_t;
+
+  Value from_binary(Bytes value) const {
+    expect_width(value, sizeof(Value), "timestamp");
+    constexpr std::int64_t kEpochMicros = kPostgresEpochDays * kMicrosPerDay;
+    const auto micros = load_big_endian<std::int64_t>(value.data());
+    if (micros < kFirst - kEpochMicros || micros > kLast - kEpochMicros) refuse();
+    return micros + kEpochMicros;
+  }
+  Value from_text(std::string_view value) const {
+    if (value == "infinity" || value == "-infinity" || value.ends_with(" BC")) refuse();
+    IsoReader reader(value, "timestamp");
+    const std::int64_t days = reader.read_days();
+    if (days < kFirstDay - 1 || days > kLastDay + 1) refuse();
+    reader.expect(" ");
+    std::int64_t micros = days * kMicrosPerDay + reader.read_micros_of_day();
+    if (!reader.at_end()) micros -= reader.read_zone_seconds() * kMicrosPerSecond;
+    if (!reader.at_end()) malformed_value("timestamp");
+    if (micros < kFirst || micros > kLast) refuse();
+    return micros;
+  }
+
+ private:
+  static constexpr std::int64_t kFirst = kFirstDay * kMicrosPerDay;
+  static constexpr std::int64_t kLast = (kLastDay + 1) * kMicrosPerDay - 1;
+
+  [[noreturn]] static void refuse() {
+    unsupported_value("timestamp outside the years 1900 … 2299, or infinite,", "DateTime64(6)");
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<ColumnBuilder> make_temporal_column(const TargetType& type) {
+  if (type.form == ValueForm::Date) {
+    return std::make_unique<FixedColumn<DateCodec>>(type.native_type, type.nullable);
+  }
+  ECHO_ASSERT(type.form == ValueForm::Timestamp);
+  return std::make_unique<FixedColumn<TimestampCodec>>(type.native_type, type.nullable);
+}
+
+}  // namespace echodb

@@ -1,0 +1,92 @@
+#include "config/parse_values.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace echodb {
+namespace {
+
+[[noreturn]] void refuse(const std::string& text, const std::string& expected) {
+  throw Error(ErrorCode::InvalidConfiguration, fmt::format("'{}' is not {}", text, expected));
+}
+
+std::string trimmed(const std::string& text) {
+  const char* blanks = " \t";
+  auto first = text.find_first_not_of(blanks);
+  if (first == std::string::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+std::vector<std::string> parse_json_names(const std::string& text) {
+  auto parsed = nlohmann::json::parse(text, nullptr, false);
+  if (!parsed.is_array()) refuse(text, "a JSON array of names");
+  std::vector<std::string> names;
+  for (const auto& name : parsed) {
+    if (!name.is_string()) refuse(text, "a JSON array of names");
+    names.push_back(name.get<std::string>());
+  }
+  return names;
+}
+
+}  // namespace
+
+std::uint64_t parse_number(const std::string& text, NumberRange range) {
+  std::uint64_t value = 0;
+  auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc() || end != text.data() + text.size() || value < range.least || value > range.most) {
+    refuse(text, fmt::format("a whole number from {} to {}", range.least, range.most));
+  }
+  return value;
+}
+
+std::uint16_t parse_port(const std::string& text) { return static_cast<std::uint16_t>(parse_number(text, {1, 65535})); }
+
+double parse_factor(const std::string& text) {
+  double value = 0;
+  auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (fault != std::errc() || end != text.data() + text.size() || !std::isfinite(value) || value < 1) {
+    refuse(text, "a number of at least 1");
+  }
+  return value;
+}
+
+std::chrono::milliseconds parse_seconds(const std::string& text) {
+  double value = 0;
+  auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), value);
+  constexpr double kSecondsMax = 366.0 * 24 * 3600;
+  if (fault != std::errc() || end != text.data() + text.size() || !(value >= 0 && value <= kSecondsMax)) {
+    refuse(text, "a number of seconds");
+  }
+  return std::chrono::milliseconds(std::llround(value * 1000));
+}
+
+std::vector<std::string> parse_names(const std::string& text) {
+  std::string all = trimmed(text);
+  std::vector<std::string> names;
+  if (all.empty()) return names;
+  if (all.front() == '[') return parse_json_names(all);
+  for (std::size_t from = 0; from <= all.size();) {
+    auto comma = std::min(all.find(',', from), all.size());
+    names.push_back(trimmed(all.substr(from, comma - from)));
+    if (names.back().empty()) refuse(text, "a list of names: one between two commas is empty");
+    from = comma + 1;
+  }
+  return names;
+}
+
+std::size_t parse_choice(const std::string& text, const std::vector<std::string>& words) {
+  std::string lower = text;
+  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  auto found = std::ranges::find(words, lower);
+  if (found == words.end()) refuse(text, fmt::format("one of {}", fmt::join(words, ", ")));
+  return static_cast<std::size_t>(found - words.begin());
+}
+
+}  // namespace echodb

@@ -1,0 +1,167 @@
+#include "config/settings.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "base/error.h"
+#include "config/parse_values.h"
+
+namespace echodb {
+namespace {
+
+using Set = std::function<void(Settings&, const std::string&)>;
+
+template <typename Owner>
+Set text(Owner Settings::*owner, std::string Owner::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*owner.*member = value; };
+}
+Set text(std::string Settings::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*member = value; };
+}
+template <typename Owner>
+Set port(Owner Settings::*owner, std::uint16_t Owner::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*owner.*member = parse_port(value); };
+}
+Set port(std::uint16_t Settings::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*member = parse_port(value); };
+}
+template <typename Number>
+Set number(Number Settings::*member, NumberRange range) {
+  return [=](Settings& settings, const std::string& value) {
+    settings.*member = static_cast<Number>(parse_number(value, range));
+  };
+}
+Set names(std::vector<std::string> Settings::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*member = parse_names(value); };
+}
+template <typename Choice>
+Set choice(Choice Settings::*member, std::vector<std::string> words) {
+  return [=](Settings& settings, const std::string& value) {
+    settings.*member = static_cast<Choice>(parse_choice(value, words));
+  };
+}
+Set log_level() {
+  return [](Settings& settings, const std::string& value) {
+    static const std::vector<std::string> kLevels{"debug", "info", "warning", "error", "critical"};
+    static const std::vector<std::string> kNames{"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"};
+    settings.log_level = kNames[parse_choice(value, kLevels)];
+  };
+}
+Set clickhouse_port() {
+  return [](Settings& settings, const std::string& value) {
+    std::uint16_t parsed = parse_port(value);
+    if (parsed == 9000 || parsed == 9440) {
+      throw Error(ErrorCode::InvalidConfiguration,
+                  fmt::format("{} is ClickHouse's native port, EchoDB speaks its HTTP interface: use 8123 (or 8443)", value));
+    }
+    settings.clickhouse.port = parsed;
+  };
+}
+Set milliseconds(std::chrono::milliseconds Settings::*member, NumberRange range) {
+  return [=](Settings& settings, const std::string& value) {
+    settings.*member = std::chrono::milliseconds(parse_number(value, range));
+  };
+}
+Set seconds(std::chrono::milliseconds Settings::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*member = parse_seconds(value); };
+}
+Set factor(double Settings::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*member = parse_factor(value); };
+}
+
+constexpr NumberRange kCount{1, 1000};
+constexpr NumberRange kRows{1, 10'000'000};
+constexpr NumberRange kBytes{1ULL << 20, 1ULL << 40};
+constexpr NumberRange kMilliseconds{1, 3'600'000};
+
+std::vector<SettingDescription> describe() {
+  using S = Settings;
+  using P = PostgresSettings;
+  using C = ClickHouseSettings;
+  return {
+      {"POSTGRES_HOST", "", "source host; unset: `up` starts a private PostgreSQL", text(&S::postgres, &P::host)},
+      {"POSTGRES_PORT", "5432", "source port", port(&S::postgres, &P::port)},
+      {"POSTGRES_USER", "echodb", "source user", text(&S::postgres, &P::user)},
+      {"POSTGRES_PASSWORD", "password", "source password", text(&S::postgres, &P::password)},
+      {"POSTGRES_DB", "echodb", "source database", text(&S::postgres, &P::database)},
+      {"CLICKHOUSE_HOST", "", "target host; unset: `up` starts the embedded ClickHouse", text(&S::clickhouse, &C::host)},
+      {"CLICKHOUSE_PORT", "8123", "target HTTP port", clickhouse_port()},
+      {"CLICKHOUSE_USER", "echodb", "target user", text(&S::clickhouse, &C::user)},
+      {"CLICKHOUSE_PASSWORD", "password", "target password", text(&S::clickhouse, &C::password)},
+      {"CLICKHOUSE_DATABASE", "echodb", "target database", text(&S::clickhouse, &C::database)},
+      {"SYNC_SCHEMA", "public", "schemas to watch: `a,b` or a JSON array", names(&S::sync_schemas)},
+      {"EXCLUDED_TABLES", "spatial_ref_sys,geometry_columns,geography_columns,raster_columns,raster_overviews",
+       "tables left out: names, schema.name, globs (temp_*), or a JSON array", names(&S::excluded_tables)},
+      {"SOURCE_PEER_NAME", "postgres_main", "name of the source peer", text(&S::source_peer_name)},
+      {"TARGET_PEER_NAME", "clickhouse_analytics", "name of the target peer", text(&S::target_peer_name)},
+      {"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", log_level()},
+      {"LOG_FILE", "", "log file, rotated at 10 MB, five kept; unset: standard error", text(&S::log_file)},
+      {"HEALTH_CHECK_HOST", "127.0.0.1", "address of /health, /ready and /metrics", text(&S::health_host)},
+      {"HEALTH_CHECK_PORT", "8080", "port of /health, /ready and /metrics", port(&S::health_port)},
+      {"WORKER_ID", "", "unique per worker; unset: generated", text(&S::worker_id)},
+      {"MAX_RETRIES", "5", "tries of one operation before it is reported as failing", number(&S::max_retries, kCount)},
+      {"RETRY_DELAY", "5", "longest first pause between tries, in seconds", seconds(&S::retry_delay)},
+      {"RETRY_BACKOFF", "2.0", "factor from one pause to the next", factor(&S::retry_backoff)},
+      {"ECHODB_DATA_DIR", "./data", "where the private servers keep their data", text(&S::data_dir)},
+      {"ECHODB_CHDB_LIBRARY", "", "path of libchdb.so; unset: where script/bootstrap put it", text(&S::chdb_library)},
+      {"ECHODB_SYNC_INTERVAL_MS", "100", "a busy table's rows are gathered this long, in milliseconds",
+       milliseconds(&S::sync_interval, kMilliseconds)},
+      {"ECHODB_BATCH_ROWS_MAX", "200000", "rows of one insert at the most", number(&S::batch_rows_max, kRows)},
+      {"ECHODB_BATCH_BYTES_MAX", "33554432", "bytes of one insert at the most", number(&S::batch_bytes_max, kBytes)},
+      {"ECHODB_MEMORY_BYTES_MAX", "268435456", "memory for rows on their way; when full, reading waits",
+       number(&S::memory_bytes_max, kBytes)},
+      {"ECHODB_SNAPSHOT_WORKERS", "2", "connections that copy existing tables", number(&S::snapshot_workers, kCount)},
+      {"ECHODB_WRITERS", "2", "connections that insert the stream into ClickHouse", number(&S::writers, kCount)},
+      {"ECHODB_ON_DROP", "drop", "what becomes of the target table when its source is dropped: drop or keep",
+       choice(&S::on_drop, {"drop", "keep"})},
+      {"ECHODB_NO_PK_POLICY", "full", "tables without a key: full, insert_only or skip",
+       choice(&S::no_pk_policy, {"full", "insert_only", "skip"})},
+  };
+}
+
+void apply(Settings& settings, const Variables& variables, std::vector<std::string>& faults) {
+  for (const SettingDescription& setting : setting_descriptions()) {
+    auto found = variables.find(setting.name);
+    if (found == variables.end()) continue;
+    if (found->second.empty() && !setting.default_value.empty()) continue;
+    try {
+      setting.set(settings, found->second);
+    } catch (const Error& error) {
+      faults.push_back(fmt::format("{}: {}", setting.name, error.message()));
+    }
+  }
+}
+
+}  // namespace
+
+const std::vector<SettingDescription>& setting_descriptions() {
+  static const std::vector<SettingDescription> kDescriptions = describe();
+  return kDescriptions;
+}
+
+Variables environment_variables() {
+  Variables variables;
+  for (const SettingDescription& setting : setting_descriptions()) {
+    if (const char* value = std::getenv(setting.name.c_str())) variables[setting.name] = value;
+  }
+  return variables;
+}
+
+Settings load_settings(const std::vector<Variables>& rising_precedence) {
+  Variables merged;
+  for (const Variables& variables : rising_precedence) {
+    for (const auto& [name, value] : variables) merged[name] = value;
+  }
+  Settings settings;
+  std::vector<std::string> faults;
+  apply(settings, merged, faults);
+  if (!faults.empty()) {
+    std::string all = "these settings cannot be used:";
+    for (const std::string& fault : faults) all += "\n  " + fault;
+    throw Error(ErrorCode::InvalidConfiguration, all);
+  }
+  return settings;
+}
+
+}  // namespace echodb

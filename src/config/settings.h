@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace echodb {
+
+/// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) apply as everywhere.
+struct PostgresSettings {
+  std::string host;  ///< empty: none was configured, `up` starts a private server
+  std::uint16_t port = 5432;
+  std::string user = "echodb";
+  std::string password = "password";
+  std::string database = "echodb";
+};
+
+/// How to reach the target, by its HTTP interface.
+struct ClickHouseSettings {
+  std::string host;  ///< empty: none was configured, `up` starts `echodb clickhouse`
+  std::uint16_t port = 8123;
+  std::string user = "echodb";
+  std::string password = "password";
+  std::string database = "echodb";
+};
+
+enum class OnDrop { Drop, Keep };
+enum class NoPrimaryKeyPolicy { Full, InsertOnly, Skip };
+
+/// Everything the program can be told, with the defaults of the documentation. A flag beats the environment beats
+/// `.env` beats the default. Built once at start, never changed.
+struct Settings {
+  PostgresSettings postgres;
+  ClickHouseSettings clickhouse;
+
+  std::vector<std::string> sync_schemas{"public"};
+  std::vector<std::string> excluded_tables{"spatial_ref_sys", "geometry_columns", "geography_columns",
+                                           "raster_columns", "raster_overviews"};
+  std::string source_peer_name = "postgres_main";
+  std::string target_peer_name = "clickhouse_analytics";
+
+  std::string log_level = "INFO";
+  std::string log_file;
+  std::string health_host = "127.0.0.1";
+  std::uint16_t health_port = 8080;
+  std::string worker_id;  ///< generated when not set
+
+  std::uint32_t max_retries = 5;
+  std::chrono::milliseconds retry_delay{5000};
+  double retry_backoff = 2.0;
+
+  std::string data_dir = "./data";
+  std::string chdb_library;  ///< path of libchdb.so; empty: looked for where script/bootstrap puts it
+  std::chrono::milliseconds sync_interval{100};
+  std::uint64_t batch_rows_max = 200'000;
+  std::uint64_t batch_bytes_max = 32ULL << 20;
+  std::uint64_t memory_bytes_max = 256ULL << 20;
+  std::uint32_t snapshot_workers = 2;
+  std::uint32_t writers = 2;
+  OnDrop on_drop = OnDrop::Drop;
+  NoPrimaryKeyPolicy no_pk_policy = NoPrimaryKeyPolicy::Full;
+};
+
+/// One variable of `.env`, the environment or the command line.
+struct SettingDescription {
+  std::string name;           ///< as in the environment, e.g. POSTGRES_HOST; the flag is --postgres-host
+  std::string default_value;  ///< as one would write it; empty: unset
+  std::string meaning;        ///< one line for --help and the README
+  std::function<void(Settings&, const std::string&)> set;  ///< throws Error(InvalidConfiguration) on a bad value
+};
+
+/// Every variable there is, in the order of the documentation.
+const std::vector<SettingDescription>& setting_descriptions();
+
+using Variables = std::map<std::string, std::string>;
+
+/// The process environment, as far as it holds variables of ours.
+Variables environment_variables();
+
+/// Reads a `.env` file: NAME=value lines, `export `, quotes, comments. A file that is not there is empty.
+Variables read_env_file(const std::string& path);
+
+/// Builds the settings from sources in rising precedence. All faults are reported in one Error(InvalidConfiguration).
+Settings load_settings(const std::vector<Variables>& rising_precedence);
+
+}  // namespace echodb

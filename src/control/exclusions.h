@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+
+namespace echodb {
+
+/// A name or glob of EXCLUDED_TABLES as an anchored regular expression for PostgreSQL: `temp_*` becomes `^temp_.*$`;
+/// `*` stands for any characters, `?` for one.
+std::string exclusion_pattern(const std::string& glob);
+
+}  // namespace echodb

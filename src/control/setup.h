@@ -1,0 +1,31 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "catalog/store.h"
+#include "config/settings.h"
+
+namespace echodb {
+
+/// Names that EchoDB gives its objects in the source. A slot belongs to the whole cluster, so its name holds the
+/// database's; publication and stream belong to the database.
+struct StreamNames {
+  std::string stream;
+  std::string publication;
+  std::string slot;
+};
+StreamNames stream_names(const Settings& settings);
+
+/// Prepares both databases: checks them, installs catalog and event triggers, publishes the watched tables, creates
+/// the slot and writes down every table as it is at the slot's first position. Safe to run again, and by several at
+/// once: what is there stays, tables that are newly watched are published and announced in the stream.
+///
+/// Throws with everything that is missing, and nothing is left half-made: the slot, the one thing that costs the
+/// source something, comes last.
+StreamRecord setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
+
+/// What `setup` made, when all of it is still there: the stream's record and its slot.
+std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
+
+}  // namespace echodb

@@ -1,0 +1,108 @@
+#include "embedded/chdb_config.h"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace echodb {
+namespace {
+
+// For a machine that does other work as well. Two gigabytes hold a merge, an insert and a query of the usual size;
+// sorting and grouping go to disk long before.
+constexpr std::string_view kConfig = R"(<clickhouse>
+  <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
+  <max_server_memory_usage>2147483648</max_server_memory_usage>
+  <mark_cache_size>134217728</mark_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <primary_index_cache_size>67108864</primary_index_cache_size>
+  <mmap_cache_size>100</mmap_cache_size>
+  <background_pool_size>2</background_pool_size>
+  <background_schedule_pool_size>4</background_schedule_pool_size>
+  <max_thread_pool_free_size>32</max_thread_pool_free_size>
+  <max_io_thread_pool_free_size>0</max_io_thread_pool_free_size>
+  <max_table_size_to_drop>0</max_table_size_to_drop>
+  <max_partition_size_to_drop>0</max_partition_size_to_drop>
+</clickhouse>
+)";
+
+// Every session of libchdb is its user `default`. FILE is what reads and writes the files of this machine, and the
+// database `default` shows them as tables.
+//
+// `final`: a plain SELECT sees each row of a replicated table once. The insert block settings make a statement of up
+// to 256 MB one part; bytes are the bound, not rows.
+constexpr std::string_view kUsers = R"(<clickhouse>
+  <profiles><default>
+    <final>1</final>
+    <async_insert>0</async_insert>
+    <max_insert_block_size>10000000</max_insert_block_size>
+    <max_insert_block_size_bytes>268435456</max_insert_block_size_bytes>
+    <min_insert_block_size_rows>10000000</min_insert_block_size_rows>
+    <min_insert_block_size_bytes>268435456</min_insert_block_size_bytes>
+    <max_bytes_before_external_group_by>536870912</max_bytes_before_external_group_by>
+    <max_bytes_before_external_sort>536870912</max_bytes_before_external_sort>
+  </default></profiles>
+  <users><default>
+    <password></password>
+    <networks><ip>::/0</ip></networks>
+    <profile>default</profile>
+    <quota>default</quota>
+    <grants>
+      <query>GRANT ALL ON *.*</query>
+      <query>REVOKE FILE ON *.*</query>
+      <query>REVOKE SYSTEM SHUTDOWN ON *.*</query>
+      <query>REVOKE ALL ON default.*</query>
+    </grants>
+  </default></users>
+  <quotas><default></default></quotas>
+</clickhouse>
+)";
+
+std::string escape_xml(std::string_view text) {
+  std::string escaped;
+  for (char letter : text) {
+    switch (letter) {
+      case '&': escaped += "&amp;"; break;
+      case '<': escaped += "&lt;"; break;
+      case '>': escaped += "&gt;"; break;
+      default: escaped += letter;
+    }
+  }
+  return escaped;
+}
+
+void write_file(const std::filesystem::path& path, std::string_view text) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) throw Error(ErrorCode::SystemFailure, fmt::format("cannot write {}", path.string()));
+}
+
+}  // namespace
+
+void prepare_chdb_directories(const ChdbDirectories& directories) {
+  try {
+    for (const auto& directory : {directories.storage, directories.config, directories.work}) {
+      std::filesystem::create_directories(directory);
+      std::filesystem::permissions(directory, std::filesystem::perms::owner_all);
+    }
+  } catch (const std::filesystem::filesystem_error& failure) {
+    throw Error(ErrorCode::SystemFailure, failure.what(), "set ECHODB_DATA_DIR to a directory this user may write");
+  }
+  auto users = directories.config / "users.xml";
+  write_file(users, kUsers);
+  std::string config(kConfig);
+  constexpr std::string_view kPlace = "{users}";
+  config.replace(config.find(kPlace), kPlace.size(), escape_xml(users.string()));
+  write_file(directories.config / "config.xml", config);
+}
+
+std::vector<std::string> chdb_arguments(const ChdbDirectories& directories) {
+  return {"--path=" + directories.storage.string(), "--config-file=" + (directories.config / "config.xml").string(),
+          // libchdb turns these two on after it has read the profile.
+          "--implicit_select=0", "--async_insert=0"};
+}
+
+}  // namespace echodb

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace echodb {
+
+/// Where the embedded server keeps its things, all below one directory.
+struct ChdbDirectories {
+  explicit ChdbDirectories(const std::filesystem::path& root)
+      : storage(root / "storage"), config(root / "config"), work(root / "work") {}
+  std::filesystem::path storage;  ///< libchdb's
+  std::filesystem::path config;   ///< written anew at each start
+  std::filesystem::path work;     ///< the process's working directory, empty but for files without a name
+};
+
+/// Makes the directories, readable for this user only, and writes the configuration. Throws Error(SystemFailure).
+void prepare_chdb_directories(const ChdbDirectories& directories);
+
+/// The arguments of every connection.
+std::vector<std::string> chdb_arguments(const ChdbDirectories& directories);
+
+}  // namespace echodb

@@ -1,0 +1,90 @@
+#include "embedded/chdb_server.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <filesystem>
+#include <memory>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "embedded/chdb_config.h"
+#include "embedded/chdb_engine.h"
+#include "embedded/clickhouse_routes.h"
+#include "embedded/file_descriptor.h"
+#include "embedded/file_sandbox.h"
+#include "embedded/stop_signals.h"
+
+namespace echodb {
+namespace {
+
+constexpr std::chrono::milliseconds kFinishWithin{1000};
+constexpr std::chrono::milliseconds kCancelWithin{2000};
+constexpr std::chrono::hours kUntilSignal{1};
+
+std::string host_name() {
+  std::array<char, HOST_NAME_MAX + 1> name{};
+  return gethostname(name.data(), HOST_NAME_MAX) == 0 ? std::string(name.data()) : std::string("localhost");
+}
+
+/// libchdb adds what standard input holds to the rows of an INSERT.
+void close_standard_input() {
+  FileDescriptor null(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (dup2(null.get(), STDIN_FILENO) < 0) throw Error(ErrorCode::SystemFailure, "cannot close the standard input");
+}
+
+void enter(const std::filesystem::path& directory) {
+  if (chdir(directory.c_str()) != 0) {
+    throw Error(ErrorCode::SystemFailure, fmt::format("cannot enter {}", directory.string()));
+  }
+}
+
+/// What runs may finish for a moment, then it is cancelled. Nothing acknowledged depends on how this goes.
+bool finish_requests(HttpServer& http, ChdbEngine& engine) {
+  if (http.wait_until_idle(kFinishWithin)) return true;
+  log::info("cancelling what still runs");
+  engine.kill_all();
+  return http.wait_until_idle(kCancelWithin);
+}
+
+}  // namespace
+
+void run_chdb_server(const ChdbServerOptions& options) {
+  StopSignals stop;
+  std::signal(SIGPIPE, SIG_IGN);
+  close_standard_input();
+  ChdbDirectories directories(std::filesystem::absolute(options.directory));
+  prepare_chdb_directories(directories);
+  std::string library_path = find_chdb_library(options.library);
+  bool confined = confine_files({.writable = {std::filesystem::absolute(options.directory), options.log_file},
+                                 .readable = {std::filesystem::path(library_path)}});
+  enter(directories.work);
+
+  // None of these is destroyed: a query that does not end may still use them when the process does.
+  auto* library = new ChdbLibrary(load_chdb_library(library_path));
+  auto* engine = new ChdbEngine(*library, chdb_arguments(directories), options.database);
+  auto* identity = new ClickHouseServerIdentity{
+      .user = options.user, .password = options.password, .database = options.database, .display_name = host_name()};
+  auto* http = new HttpServer({.host = options.host, .port = options.port, .port_variable = "CLICKHOUSE_PORT"},
+                              clickhouse_handler(*engine, *identity));
+  log::info("ClickHouse {} (libchdb) serves http://{}:{}/ database={} user={} files={}", engine->version(),
+            options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined");
+  while (!stop.requested()) stop.wait_for(kUntilSignal);
+
+  log::info("stopping");
+  http->stop_accepting();
+  if (finish_requests(*http, *engine)) {
+    delete http;
+    delete engine;
+  }
+  log::info("stopped");
+  std::fflush(nullptr);
+  _exit(0);
+}
+
+}  // namespace echodb

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "embedded/chdb_connection.h"
+
+namespace echodb {
+
+/// Sessions of `session_id`: a connection each, with its settings and temporary tables, kept between requests until
+/// nobody has used it for its time. One request at a time, as in ClickHouse.
+class ChdbSessions {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kTimeoutDefault{60};
+  static constexpr std::chrono::seconds kTimeoutMax{3600};
+
+  struct Request {
+    std::string id;
+    std::chrono::seconds timeout = kTimeoutDefault;
+    bool must_exist = false;  ///< session_check
+  };
+
+  /// The session's connection, or nullptr for a new session, which give_back() then makes. Throws SESSION_NOT_FOUND
+  /// and SESSION_IS_LOCKED.
+  std::unique_ptr<ChdbConnection> take(const Request& request);
+  void give_back(const Request& request, std::unique_ptr<ChdbConnection> connection);
+  /// The request has left no connection to keep, or asked to close the session.
+  void close(const Request& request);
+
+ private:
+  struct Session {
+    std::unique_ptr<ChdbConnection> connection;  // nullptr while a request has it
+    Clock::time_point expires;
+  };
+  void drop_expired();
+
+  std::mutex mutex_;
+  std::map<std::string, Session> sessions_;  // protected by mutex_
+};
+
+}  // namespace echodb

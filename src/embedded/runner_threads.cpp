@@ -1,0 +1,48 @@
+#include "embedded/runner_threads.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+namespace echodb {
+
+RunnerThreads::~RunnerThreads() {
+  std::vector<std::jthread> threads;
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    threads = std::move(threads_);
+  }
+  wake_.notify_all();
+}
+
+void RunnerThreads::run(std::function<void()> task) {
+  std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  if (idle_ < tasks_.size()) {
+    threads_.emplace_back([this] {
+      pthread_setname_np(pthread_self(), "ch-runner");
+      serve();
+    });
+  } else {
+    wake_.notify_one();
+  }
+}
+
+void RunnerThreads::serve() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_;
+    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    --idle_;
+    if (tasks_.empty()) return;
+    auto task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    task = nullptr;
+    lock.lock();
+  }
+}
+
+}  // namespace echodb

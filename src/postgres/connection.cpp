@@ -1,0 +1,247 @@
+#include "postgres/connection.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "config/limits.h"
+#include "postgres/sql_error.h"
+
+namespace echodb {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A wait looks at its stop token this often.
+constexpr auto kStopCheckInterval = 50ms;
+
+std::string session_options() {
+  auto milliseconds = [](auto duration) { return std::chrono::milliseconds(duration).count(); };
+  return fmt::format(
+      "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3 "
+      "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+      milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
+      milliseconds(limits::kStatementTimeout));
+}
+
+PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
+  std::string port = std::to_string(settings.port);
+  std::string timeout = std::to_string(std::chrono::seconds(limits::kConnectTimeout).count());
+  std::string options = session_options();
+  std::vector<std::pair<const char*, const char*>> parameters{
+      {"host", settings.host.c_str()},
+      {"port", port.c_str()},
+      {"user", settings.user.c_str()},
+      {"password", settings.password.c_str()},
+      {"dbname", settings.database.c_str()},
+      {"application_name", "echodb"},
+      {"client_encoding", "UTF8"},
+      {"connect_timeout", timeout.c_str()},
+      {"keepalives_idle", "10"},
+      {"keepalives_interval", "5"},
+      {"keepalives_count", "3"},
+  };
+  if (kind == ConnectionKind::Replication) parameters.emplace_back("replication", "database");
+  if (kind == ConnectionKind::Ordinary) parameters.emplace_back("options", options.c_str());
+  std::vector<const char*> keys;
+  std::vector<const char*> values;
+  for (const auto& [key, value] : parameters) {
+    keys.push_back(key);
+    values.push_back(value);
+  }
+  keys.push_back(nullptr);
+  values.push_back(nullptr);
+  return PQconnectdbParams(keys.data(), values.data(), /*expand_dbname=*/0);
+}
+
+PGresult* raw(void* result) { return static_cast<PGresult*>(result); }
+
+}  // namespace
+
+QueryResult::QueryResult(void* result) : result_(result) {}
+QueryResult::QueryResult(QueryResult&& other) noexcept : result_(std::exchange(other.result_, nullptr)) {}
+QueryResult& QueryResult::operator=(QueryResult&& other) noexcept {
+  std::swap(result_, other.result_);
+  return *this;
+}
+QueryResult::~QueryResult() { PQclear(raw(result_)); }
+
+std::size_t QueryResult::rows() const { return static_cast<std::size_t>(PQntuples(raw(result_))); }
+bool QueryResult::is_null(std::size_t row, std::size_t column) const {
+  return PQgetisnull(raw(result_), static_cast<int>(row), static_cast<int>(column)) != 0;
+}
+std::string_view QueryResult::text(std::size_t row, std::size_t column) const {
+  int r = static_cast<int>(row);
+  int c = static_cast<int>(column);
+  return {PQgetvalue(raw(result_), r, c), static_cast<std::size_t>(PQgetlength(raw(result_), r, c))};
+}
+std::uint64_t QueryResult::number(std::size_t row, std::size_t column) const {
+  return std::stoull(std::string(text(row, column)));
+}
+std::uint64_t QueryResult::affected() const {
+  const char* text = PQcmdTuples(raw(result_));
+  return *text == '\0' ? 0 : std::stoull(text);
+}
+
+struct PostgresConnection::Impl {
+  PGconn* connection = nullptr;
+  std::stop_token stop;
+
+  ~Impl() { PQfinish(connection); }
+
+  [[noreturn]] void fail() const { throw connection_error(connection); }
+
+  /// Waits until the socket can be read (or written too), the stop token is raised or the server is gone.
+  void wait(short events) const {
+    pollfd watched{PQsocket(connection), events, 0};
+    while (true) {
+      if (stop.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for PostgreSQL");
+      int ready = poll(&watched, 1, static_cast<int>(std::chrono::milliseconds(kStopCheckInterval).count()));
+      if (ready > 0) return;
+      if (ready < 0 && errno != EINTR) throw Error(ErrorCode::SystemFailure, std::strerror(errno));
+    }
+  }
+
+  void flush() const {
+    while (int unsent = PQflush(connection)) {
+      if (unsent < 0) fail();
+      wait(POLLIN | POLLOUT);
+      if (PQconsumeInput(connection) == 0) fail();
+    }
+  }
+
+  PGresult* next_result() const {
+    flush();
+    while (PQisBusy(connection) != 0) {
+      wait(POLLIN);
+      if (PQconsumeInput(connection) == 0) fail();
+    }
+    return PQgetResult(connection);
+  }
+
+  /// Reads the answers to one request. The first error wins; COPY states are handed back at once.
+  QueryResult collect() const {
+    QueryResult last(nullptr);
+    std::optional<Error> failure;
+    while (PGresult* result = next_result()) {
+      QueryResult owned(result);
+      ExecStatusType status = PQresultStatus(result);
+      if (status == PGRES_FATAL_ERROR && !failure) failure = result_error(connection, result);
+      last = std::move(owned);
+      if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH || status == PGRES_COPY_IN) break;
+    }
+    if (failure) throw *std::move(failure);
+    return last;
+  }
+
+  /// Leaves a COPY early, so that the connection can be used again.
+  void cancel_copy() const {
+    std::unique_ptr<PGcancel, void (*)(PGcancel*)> cancel(PQgetCancel(connection), &PQfreeCancel);
+    char reason[256];
+    if (cancel == nullptr || PQcancel(cancel.get(), reason, sizeof reason) == 0) return;
+    char* memory = nullptr;
+    while (PQgetCopyData(connection, &memory, /*async=*/0) > 0) PQfreemem(memory);
+    while (PGresult* result = PQgetResult(connection)) PQclear(result);
+  }
+};
+
+PostgresConnection::PostgresConnection(const PostgresSettings& settings, ConnectionKind kind, std::stop_token stop)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->stop = std::move(stop);
+  impl_->connection = connect(settings, kind);
+  if (PQstatus(impl_->connection) != CONNECTION_OK) throw connect_error(impl_->connection, settings);
+  PQsetnonblocking(impl_->connection, 1);
+  PQsetNoticeProcessor(impl_->connection, [](void*, const char*) {}, nullptr);
+}
+
+PostgresConnection::~PostgresConnection() = default;
+PostgresConnection::PostgresConnection(PostgresConnection&& other) noexcept = default;
+PostgresConnection& PostgresConnection::operator=(PostgresConnection&& other) noexcept = default;
+
+QueryResult PostgresConnection::query(const std::string& sql, std::span<const QueryParameter> parameters) {
+  std::vector<const char*> values;
+  std::vector<Oid> types;
+  std::vector<int> lengths;
+  std::vector<int> formats;
+  for (const QueryParameter& parameter : parameters) {
+    values.push_back(parameter.value ? parameter.value->c_str() : nullptr);
+    types.push_back(parameter.type);
+    lengths.push_back(parameter.value ? static_cast<int>(parameter.value->size()) : 0);
+    formats.push_back(parameter.binary ? 1 : 0);
+  }
+  if (PQsendQueryParams(impl_->connection, sql.c_str(), static_cast<int>(values.size()), types.data(), values.data(),
+                        lengths.data(), formats.data(), /*resultFormat=*/0) == 0) {
+    impl_->fail();
+  }
+  return impl_->collect();
+}
+
+QueryResult PostgresConnection::execute(const std::string& sql) {
+  if (PQsendQuery(impl_->connection, sql.c_str()) == 0) impl_->fail();
+  return impl_->collect();
+}
+
+void PostgresConnection::copy_out(const std::string& sql, const std::function<void(Bytes)>& consume) {
+  execute(sql);
+  try {
+    while (true) {
+      char* memory = nullptr;
+      int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
+      if (size > 0) {
+        CopyMessage message(memory, static_cast<std::size_t>(size));
+        consume(message.bytes());
+      } else if (size == 0) {
+        impl_->wait(POLLIN);
+        if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
+      } else {
+        break;
+      }
+    }
+  } catch (...) {
+    impl_->cancel_copy();
+    throw;
+  }
+  impl_->collect();
+}
+
+void PostgresConnection::start_copy_both(const std::string& sql) { execute(sql); }
+
+std::optional<PostgresConnection::CopyMessage> PostgresConnection::try_receive() {
+  for (bool consumed = false;; consumed = true) {
+    char* memory = nullptr;
+    int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
+    if (size > 0) return CopyMessage(memory, static_cast<std::size_t>(size));
+    if (size < 0) {
+      impl_->collect();
+      throw Error(ErrorCode::SourceUnreachable, "PostgreSQL ended the replication stream");
+    }
+    if (consumed) return std::nullopt;
+    if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
+  }
+}
+
+void PostgresConnection::send_copy(Bytes message) {
+  if (PQputCopyData(impl_->connection, reinterpret_cast<const char*>(message.data()),
+                    static_cast<int>(message.size())) != 1) {
+    impl_->fail();
+  }
+  impl_->flush();
+}
+
+int PostgresConnection::socket() const { return PQsocket(impl_->connection); }
+int PostgresConnection::server_version() const { return PQserverVersion(impl_->connection); }
+
+PostgresConnection::CopyMessage::CopyMessage(CopyMessage&& other) noexcept
+    : memory_(std::exchange(other.memory_, nullptr)), size_(other.size_) {}
+PostgresConnection::CopyMessage& PostgresConnection::CopyMessage::operator=(CopyMessage&& other) noexcept {
+  std::swap(memory_, other.memory_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+PostgresConnection::CopyMessage::~CopyMessage() { PQfreemem(memory_); }
+
+}  // namespace echodb

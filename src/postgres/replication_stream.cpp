@@ -1,0 +1,117 @@
+#include "postgres/replication_stream.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace echodb {
+namespace {
+
+/// Versions before 14 know neither binary values nor logical messages in pgoutput.
+constexpr int kBinaryAndMessagesSince = 140000;
+
+std::string start_command(const ReplicationOptions& options, int server_version) {
+  std::string publications;
+  for (const std::string& publication : options.publications) {
+    if (!publications.empty()) publications += ',';
+    publications += quote_sql_identifier(publication);
+  }
+  std::string sql = fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {}",
+                                quote_sql_identifier(options.slot), to_string(options.start),
+                                quote_sql_literal(publications));
+  if (server_version >= kBinaryAndMessagesSince) sql += ", binary 'true', messages 'true'";
+  return sql + ")";
+}
+
+/// PostgreSQL's clock of the replication protocol: microseconds since 2000-01-01.
+std::int64_t protocol_time() {
+  constexpr std::int64_t kUnixToPostgresMicroseconds = 946'684'800'000'000;
+  auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count() - kUnixToPostgresMicroseconds;
+}
+
+void start(PostgresConnection& connection, const ReplicationOptions& options) {
+  try {
+    connection.start_copy_both(start_command(options, connection.server_version()));
+  } catch (const Error& error) {
+    // 42704: no such slot; 55000: the slot was invalidated and cannot be read from any more.
+    if (error.sqlstate() == "42704" || error.sqlstate() == "55000") {
+      throw Error(ErrorCode::SlotLost, error.message(), "run `echodb setup`: it makes the slot again and copies anew")
+          .with("slot", options.slot);
+    }
+    throw;
+  }
+}
+
+class StatusWriter {
+ public:
+  template <typename T>
+  void put(T value) {
+    T big_endian = load_big_endian<T>(reinterpret_cast<const std::byte*>(&value));
+    std::memcpy(bytes_.data() + size_, &big_endian, sizeof(T));
+    size_ += sizeof(T);
+  }
+  [[nodiscard]] Bytes bytes() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<std::byte, 34> bytes_{};
+  std::size_t size_ = 0;
+};
+
+WalFrame parse_frame(Bytes message) {
+  ByteReader reader(message);
+  char kind = static_cast<char>(reader.read<std::uint8_t>());
+  WalFrame frame;
+  if (kind == 'w') {
+    frame.start = Lsn{reader.read<std::uint64_t>()};
+    frame.wal_end = Lsn{reader.read<std::uint64_t>()};
+    reader.read<std::int64_t>();
+    frame.payload = reader.read_bytes(reader.remaining());
+  } else if (kind == 'k') {
+    frame.kind = WalFrame::Kind::Keepalive;
+    frame.wal_end = Lsn{reader.read<std::uint64_t>()};
+    reader.read<std::int64_t>();
+    frame.reply_requested = reader.read<std::uint8_t>() != 0;
+    reader.expect_end();
+  } else {
+    throw Error(ErrorCode::ProtocolViolation, fmt::format("replication frame of unknown kind {:#x}", int{kind}));
+  }
+  return frame;
+}
+
+}  // namespace
+
+ReplicationStream::ReplicationStream(const PostgresSettings& settings, const ReplicationOptions& options,
+                                     std::stop_token stop)
+    : connection_(settings, ConnectionKind::Replication, std::move(stop)) {
+  start(connection_, options);
+}
+
+std::optional<WalFrame> ReplicationStream::try_next() {
+  current_ = connection_.try_receive();
+  if (!current_) return std::nullopt;
+  return parse_frame(current_->bytes());
+}
+
+void ReplicationStream::wait(int wakeup_fd, std::chrono::milliseconds at_most) {
+  std::array<pollfd, 2> watched{pollfd{connection_.socket(), POLLIN, 0}, pollfd{wakeup_fd, POLLIN, 0}};
+  if (poll(watched.data(), watched.size(), static_cast<int>(at_most.count())) < 0 && errno != EINTR) {
+    throw Error(ErrorCode::SystemFailure, std::string("poll: ") + std::strerror(errno));
+  }
+}
+
+void ReplicationStream::send_status(Lsn flushed) {
+  StatusWriter status;
+  status.put(static_cast<std::uint8_t>('r'));
+  status.put(flushed.value);
+  status.put(flushed.value);
+  status.put(flushed.value);
+  status.put(protocol_time());
+  status.put(std::uint8_t{0});
+  connection_.send_copy(status.bytes());
+}
+
+}  // namespace echodb

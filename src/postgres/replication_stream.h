@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "postgres/connection.h"
+
+namespace echodb {
+
+/// The replication conversation, frames only: what a frame's payload means is pgoutput.h's business.
+///
+///   server → us   'w' start:u64 end:u64 sent_at:i64 payload      WAL data, one pgoutput message
+///                 'k' end:u64 sent_at:i64 reply_requested:u8     keepalive
+///   us → server   'r' written:u64 flushed:u64 applied:u64 at:i64 reply_requested:u8
+///
+/// https://www.postgresql.org/docs/current/protocol-replication.html
+struct WalFrame {
+  enum class Kind { Data, Keepalive };
+  Kind kind = Kind::Data;
+  Lsn start;     ///< Data: position of the change in the log
+  Lsn wal_end;   ///< the server's position when it sent this
+  bool reply_requested = false;
+  Bytes payload;  ///< Data: valid until the next call on the stream
+};
+
+struct ReplicationOptions {
+  std::string slot;
+  std::vector<std::string> publications;
+  Lsn start;  ///< 0: where the slot's consumer last confirmed
+};
+
+class ReplicationStream {
+ public:
+  /// Connects and starts streaming. Error(SlotBusy) when another process reads the slot, Error(SlotLost) when it is
+  /// gone or invalidated.
+  ReplicationStream(const PostgresSettings& settings, const ReplicationOptions& options, std::stop_token stop);
+
+  /// The next frame that has already arrived; nullopt when there is none.
+  std::optional<WalFrame> try_next();
+
+  /// Waits until a frame may have arrived, `wakeup_fd` is readable or the time is up.
+  void wait(int wakeup_fd, std::chrono::milliseconds at_most);
+
+  /// Tells the server that everything before `flushed` needs no repetition.
+  void send_status(Lsn flushed);
+
+ private:
+  PostgresConnection connection_;
+  std::optional<PostgresConnection::CopyMessage> current_;
+};
+
+}  // namespace echodb

@@ -1,0 +1,64 @@
+#include "postgres/sql_error.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+
+namespace echodb {
+namespace {
+
+/// libpq ends its messages in line feeds.
+std::string message_of(const PGconn* connection) {
+  std::string text = PQerrorMessage(connection);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+ErrorCode code_of(std::string_view sqlstate) {
+  if (sqlstate.starts_with("28")) return ErrorCode::SourceAuthentication;
+  if (sqlstate == "42501") return ErrorCode::SourcePrivilege;
+  if (sqlstate == "55006") return ErrorCode::SlotBusy;
+  if (sqlstate.starts_with("08") || sqlstate.starts_with("57P")) return ErrorCode::SourceUnreachable;
+  return ErrorCode::SourceRejected;
+}
+
+bool mentions(std::string_view text, std::string_view words) { return text.find(words) != std::string_view::npos; }
+
+}  // namespace
+
+Error connect_error(const PGconn* connection, const PostgresSettings& settings) {
+  std::string message = message_of(connection);
+  std::string where = fmt::format("{}:{}/{}", settings.host, settings.port, settings.database);
+  if (mentions(message, "password authentication failed") || mentions(message, "no password supplied") ||
+      mentions(message, "no pg_hba.conf entry") ||
+      (mentions(message, "role \"") && mentions(message, "does not exist"))) {
+    return Error(ErrorCode::SourceAuthentication, fmt::format("PostgreSQL at {} refused the user: {}", where, message),
+                 "check POSTGRES_USER and POSTGRES_PASSWORD, and the server's pg_hba.conf");
+  }
+  if (mentions(message, "database \"") && mentions(message, "does not exist")) {
+    return Error(ErrorCode::SourceRejected, fmt::format("PostgreSQL at {}: {}", where, message),
+                 "set POSTGRES_DB to a database that exists");
+  }
+  return Error(ErrorCode::SourceUnreachable, fmt::format("cannot reach PostgreSQL at {}: {}", where, message),
+               "check POSTGRES_HOST and POSTGRES_PORT, and that the server accepts connections from here");
+}
+
+Error connection_error(const PGconn* connection) {
+  return Error(ErrorCode::SourceUnreachable, "the connection to PostgreSQL broke: " + message_of(connection));
+}
+
+Error result_error(const PGconn* connection, const PGresult* result) {
+  if (PQstatus(connection) != CONNECTION_OK) return connection_error(connection);
+  const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const char* primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  const char* detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+  const char* where = PQresultErrorField(result, PG_DIAG_CONTEXT);
+  std::string state = sqlstate == nullptr ? "" : sqlstate;
+  std::string message = primary == nullptr ? message_of(connection) : primary;
+  if (detail != nullptr) message += fmt::format(" ({})", detail);
+  if (where != nullptr) message += fmt::format(" (in {})", where);
+  return Error(code_of(state), message).with("sqlstate", state).with_sqlstate(state);
+}
+
+}  // namespace echodb

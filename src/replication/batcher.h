@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+#include "replication/lane.h"
+#include "replication/table_registry.h"
+#include "replication/watermark.h"
+
+namespace echodb {
+
+/// Decides when a table's gathered rows go on their way. The first rows after a pause go at once; a busy table's are
+/// gathered for the interval, so that it makes a bounded number of parts per second; while its lane is still at work
+/// on earlier ones they grow, up to the caps. Owned by the stream's thread.
+class Batcher {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Options {
+    std::chrono::milliseconds interval{100};
+    std::uint64_t rows_max = 200'000;
+    std::uint64_t bytes_max = 32ULL << 20;
+  };
+  Batcher(Options options, TableRegistry& registry, Watermark& watermark, LaneScheduler& lanes)
+      : options_(options), registry_(registry), watermark_(watermark), lanes_(lanes) {}
+
+  /// The batch to add a row of this version to. Rows of another version are sealed first.
+  TableBatch& open(MirroredTable& table, LiveVersion& version);
+  /// Accounts for a row that was added; seals a batch that has reached a cap, in the middle of a transaction too.
+  void grew(MirroredTable& table, std::size_t bytes);
+
+  /// Hands the table's rows to its lane.
+  void seal(MirroredTable& table);
+  /// Forgets the table's rows; their ticket, if any, is the caller's to close or to hand on.
+  std::optional<Watermark::Ticket> discard(MirroredTable& table);
+  /// Between transactions: seals what is due. `drained`: nothing more is waiting to be read.
+  void seal_due(bool drained);
+  void seal_all();
+
+  /// When the next table will be due; nullopt when nothing is gathered or a lane has to finish first.
+  [[nodiscard]] std::optional<Clock::time_point> next_due() const;
+
+  /// Memory in open batches and in lanes.
+  [[nodiscard]] std::size_t buffered_bytes() const { return open_bytes_ + lane_bytes_; }
+  void written(std::size_t bytes) { lane_bytes_ -= bytes; }
+
+ private:
+  [[nodiscard]] bool due(const MirroredTable& table, Clock::time_point now, bool drained) const;
+  void close(MirroredTable& table);
+
+  Options options_;
+  TableRegistry& registry_;
+  Watermark& watermark_;
+  LaneScheduler& lanes_;
+  std::vector<MirroredTable*> gathering_;  ///< tables with an open batch
+  std::size_t open_bytes_ = 0;
+  std::size_t lane_bytes_ = 0;
+};
+
+}  // namespace echodb

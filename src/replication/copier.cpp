@@ -1,0 +1,339 @@
+#include "replication/copier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "config/limits.h"
+#include "postgres/copy_binary.h"
+#include "replication/insert_completion.h"
+#include "replication/lane_tasks.h"
+
+namespace echodb {
+namespace {
+
+constexpr int kPlaceBitsOfPart = 48;
+
+/// Gathers copied rows and sends them whenever there are enough.
+class RowSink final : public CopyRowHandler {
+ public:
+  struct Limits {
+    std::uint64_t rows;
+    std::uint64_t bytes;
+  };
+  RowSink(std::shared_ptr<const TablePlan> plan, Limits limits, std::uint64_t place_base,
+          std::function<void(TableBatch&)> send)
+      : plan_(std::move(plan)), limits_(limits), place_base_(place_base), send_(std::move(send)) {
+    fresh();
+  }
+
+  void on_row(std::span<const TupleValue> row) override {
+    if (plan_->is_bag()) {
+      batch_->add_copied_row(row.first(row.size() - 1), {.place = place_base_ + place(row.back()), .rendered = false});
+    } else {
+      batch_->add_copied_row(row, {.place = 0, .rendered = true});
+    }
+    for (const TupleValue& value : row) bytes_ += value.value.size() + 1;
+    if (batch_->rows() >= limits_.rows || bytes_ >= limits_.bytes) flush();
+  }
+
+  void flush() {
+    if (batch_->rows() == 0) return;
+    send_(*batch_);
+    fresh();
+  }
+
+ private:
+  /// A row's ctid as a number: block and line pointer.
+  static std::uint64_t place(const TupleValue& ctid) {
+    ByteReader reader(ctid.value);
+    std::uint64_t block = reader.read<std::uint32_t>();
+    std::uint64_t line = reader.read<std::uint16_t>();
+    reader.expect_end();
+    return block << 16 | line;
+  }
+
+  void fresh() {
+    batch_ = std::make_unique<TableBatch>(plan_);
+    bytes_ = 0;
+  }
+
+  std::shared_ptr<const TablePlan> plan_;
+  Limits limits_;
+  std::uint64_t place_base_;
+  std::function<void(TableBatch&)> send_;
+  std::unique_ptr<TableBatch> batch_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace
+
+struct Copier::Running {
+  CopyJob job;
+  std::shared_ptr<const TablePlan> plan;
+  std::vector<CopyRange> ranges;
+  std::size_t next = 0;      ///< the first range nobody has taken
+  std::size_t at_work = 0;   ///< threads on this job
+  bool planned = false;
+  std::atomic<bool> cancelled{false};
+  bool failed = false;
+  std::chrono::steady_clock::time_point not_before;
+  std::atomic<std::uint64_t> rows{0};
+};
+
+struct Copier::Tools {
+  Tools(const Options& options, std::stop_token stop_token)
+      : source_settings(options.source), stop(std::move(stop_token)),
+        writer{.clickhouse = ClickHouseClient(options.clickhouse, stop), .source = [this]() -> PostgresConnection& {
+                 if (!rendering) rendering.emplace(source_settings, ConnectionKind::Ordinary, stop);
+                 return *rendering;
+               }} {}
+
+  PostgresSettings source_settings;
+  std::stop_token stop;
+  std::optional<PostgresConnection> connection;
+  std::optional<PostgresConnection> rendering;  ///< asks for texts while the other one is in the middle of a COPY
+  WriterTools writer;
+
+  PostgresConnection& source() {
+    if (!connection) {
+      connection.emplace(source_settings, ConnectionKind::Ordinary, stop);
+      // A range takes as long as ClickHouse takes to store it.
+      connection->execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0");
+    }
+    return *connection;
+  }
+};
+
+Copier::Copier(Options options, CatalogStore& catalog) : options_(std::move(options)), catalog_(catalog) {
+  for (std::uint32_t i = 0; i < options_.workers; ++i) {
+    threads_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });
+  }
+}
+
+Copier::~Copier() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  threads_.clear();
+}
+
+void Copier::start(CopyJob job) {
+  auto running = std::make_shared<Running>();
+  running->plan = std::make_shared<TablePlan>(job.schema, job.schema, options_.server);
+  running->job = std::move(job);
+  std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(running));
+  changed_.notify_all();
+}
+
+void Copier::cancel(Oid table) {
+  std::unique_lock lock(mutex_);
+  auto found = std::ranges::find_if(jobs_, [&](const auto& job) { return job->job.table == table; });
+  if (found == jobs_.end()) return;
+  std::shared_ptr<Running> job = *found;
+  job->cancelled = true;
+  changed_.wait(lock, [&] { return job->at_work == 0; });
+  std::erase(jobs_, job);
+}
+
+std::vector<CopyEvent> Copier::take_events() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(events_, {});
+}
+
+void Copier::emit(CopyEvent event) {
+  {
+    std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+  }
+  if (options_.on_event) options_.on_event();
+}
+
+void Copier::work(std::stop_token stop) {
+  Tools tools(options_, stop);
+  std::shared_ptr<Running> job;
+  std::size_t range = 0;
+  while (take_work(stop, job, range)) {
+    try {
+      copy_one(tools, *job, range);
+    } catch (const Error& error) {
+      tools.connection.reset();
+      tools.rendering.reset();
+      if (error.code() != ErrorCode::Stopped) failed(*job, error);
+    }
+    std::lock_guard lock(mutex_);
+    --job->at_work;
+    changed_.notify_all();
+  }
+}
+
+/// Takes the next range of a planned job, or a whole job that has still to be planned or has no key.
+bool Copier::take_work(std::stop_token stop, std::shared_ptr<Running>& job, std::size_t& range) {
+  auto available = [&]() -> std::shared_ptr<Running> {
+    auto now = std::chrono::steady_clock::now();
+    for (const auto& candidate : jobs_) {
+      if (candidate->cancelled || candidate->failed || candidate->not_before > now) continue;
+      if (!candidate->planned && candidate->at_work == 0) return candidate;
+      if (candidate->planned && candidate->next < candidate->ranges.size()) return candidate;
+    }
+    return nullptr;
+  };
+  std::unique_lock lock(mutex_);
+  using namespace std::chrono_literals;
+  while (!stop.stop_requested()) {
+    job = available();
+    if (job != nullptr) break;
+    changed_.wait_for(lock, stop, 200ms, [] { return false; });
+  }
+  if (job == nullptr || stop.stop_requested()) return false;
+  range = job->planned ? job->next++ : 0;
+  ++job->at_work;
+  return true;
+}
+
+void Copier::copy_one(Tools& tools, Running& job, std::size_t range) {
+  if (!job.planned) {
+    prepare(tools, job);
+  } else {
+    copy_range(tools, job, job.ranges[range]);
+  }
+  bool last = false;
+  {
+    std::lock_guard lock(mutex_);
+    last = job.planned && std::ranges::all_of(job.ranges, &CopyRange::done) && !job.cancelled && !job.failed;
+  }
+  if (last) finished(tools, job);
+}
+
+void Copier::prepare(Tools& tools, Running& job) {
+  plan_ranges(tools, job);
+  if (job.plan->is_bag()) copy_whole(tools, job);
+  std::lock_guard lock(mutex_);
+  job.planned = true;
+  changed_.notify_all();
+}
+
+void Copier::plan_ranges(Tools& tools, Running& job) {
+  PostgresConnection& source = tools.source();
+  QueryResult leaves = source.query(
+      "SELECT c.oid, c.relfilenode, pg_relation_size(c.oid) / current_setting('block_size')::int, "
+      "greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN "
+      "(SELECT relid FROM pg_partition_tree($1::oid::regclass))) ORDER BY c.oid",
+      {std::to_string(job.job.table)});
+  std::vector<HeapSize> heaps;
+  std::uint64_t estimate = 0;
+  for (std::size_t row = 0; row < leaves.rows(); ++row) {
+    heaps.push_back({.relation = static_cast<Oid>(leaves.number(row, 0)),
+                     .relfilenode = static_cast<Oid>(leaves.number(row, 1)),
+                     .pages = leaves.number(row, 2)});
+    estimate += leaves.number(row, 3);
+  }
+  std::vector<CopyRange> known =
+      job.job.resume && !job.plan->is_bag() ? catalog_.load_ranges(job.job.stream, job.job.table) : std::vector<CopyRange>();
+  auto same_heap = [&](const CopyRange& range) {
+    return std::ranges::any_of(heaps, [&](const HeapSize& heap) {
+      return heap.relation == range.relation && heap.relfilenode == range.relfilenode;
+    });
+  };
+  if (known.empty() || !std::ranges::all_of(known, same_heap)) {
+    known = cut_ranges(heaps, source.server_version());
+    catalog_.replace_ranges(job.job.stream, job.job.table, known);
+  }
+  job.ranges = std::move(known);
+  for (const CopyRange& range : job.ranges) job.rows += range.done ? range.rows : 0;
+  rows_copied_ += job.rows;
+  rows_to_copy_ += std::max<std::uint64_t>(estimate, job.rows);
+  while (job.next < job.ranges.size() && job.ranges[job.next].done) ++job.next;
+}
+
+void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
+  if (range.done) return;
+  PostgresConnection& source = tools.source();
+  source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  read_range(tools, job, range, 0);
+  source.execute("COMMIT");
+  if (job.cancelled) return;
+  catalog_.finish_range(job.job.stream, job.job.table, range);
+  std::lock_guard lock(mutex_);
+  range.done = true;
+}
+
+void Copier::copy_whole(Tools& tools, Running& job) {
+  PostgresConnection& source = tools.source();
+  CopyEvent taken{.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::SnapshotTaken};
+  {
+    std::lock_guard gate(job.job.gate->mutex);
+    source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    taken.snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
+    job.job.gate->visibility = CopyVisibility::parse(taken.snapshot);
+  }
+  emit(std::move(taken));
+  std::map<Oid, std::uint64_t> parts;
+  for (CopyRange& range : job.ranges) {
+    std::uint64_t part = parts.try_emplace(range.relation, parts.size()).first->second;
+    read_range(tools, job, range, part << kPlaceBitsOfPart);
+    range.done = true;
+  }
+  source.execute("COMMIT");
+}
+
+/// Copies one range inside the transaction that is open. The heap must still be the one that was cut into ranges:
+/// VACUUM FULL and the like move rows without a word in the stream.
+void Copier::read_range(Tools& tools, Running& job, CopyRange& range, std::uint64_t place_base) {
+  PostgresConnection& source = tools.source();
+  QueryResult relation = source.query(
+      "SELECT format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid) FROM pg_class c "
+      "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid",
+      {std::to_string(range.relation)});
+  if (relation.rows() == 0) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  std::string name(relation.text(0, 0));
+  source.execute("LOCK TABLE " + name + " IN ACCESS SHARE MODE");
+  relation = source.query("SELECT pg_relation_filenode($1::oid)", {std::to_string(range.relation)});
+  if (relation.is_null(0, 0) || relation.number(0, 0) != range.relfilenode) {
+    throw Error(ErrorCode::SchemaMismatch, "the table was rewritten during its copy");
+  }
+  std::uint64_t rows = 0;
+  InsertTask::Target target{.table = job.job.target, .server = options_.server};
+  auto send = [&](TableBatch& batch) {
+    if (job.cancelled) throw Error(ErrorCode::Stopped, "the copy was cancelled");
+    complete_batch(batch, target, tools.writer);
+    send_batch(tools.writer.clickhouse, batch, target.table, target.server);
+    rows += batch.rows();
+    rows_copied_ += batch.rows();
+    job.rows += batch.rows();
+  };
+  RowSink sink(job.plan, {options_.batch_rows_max, options_.batch_bytes_max}, place_base, send);
+  CopyBinaryParser parser({.columns = job.plan->columns().size() + (job.plan->is_bag() ? 1 : 0)});
+  source.copy_out(copy_sql(*job.plan, name, range), [&](Bytes chunk) {
+    if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
+    parser.consume(chunk, sink);
+  });
+  parser.finish();
+  sink.flush();
+  range.rows = rows;
+}
+
+void Copier::finished(Tools& tools, Running& job) {
+  CopyEvent event{.job = job.job.id, .table = job.job.table, .rows = job.rows, .kind = CopyEvent::Kind::Finished};
+  event.seen_to = parse_lsn(tools.source().query("SELECT pg_current_wal_insert_lsn()").text(0, 0));
+  {
+    std::lock_guard lock(mutex_);
+    if (job.cancelled) return;
+    std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
+  }
+  emit(std::move(event));
+}
+
+void Copier::failed(Running& job, const Error& error) {
+  log::warn("copy of {}: {}", job.job.schema.qualified_name(), error.what());
+  {
+    std::lock_guard lock(mutex_);
+    if (job.cancelled) return;
+    job.failed = true;
+    std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
+  }
+  CopyEvent event{.job = job.job.id, .table = job.job.table, .rows = job.rows, .kind = CopyEvent::Kind::Failed, .failure = error};
+  emit(std::move(event));
+}
+
+}  // namespace echodb

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "catalog/store.h"
+#include "replication/copy_job.h"
+
+namespace echodb {
+
+/// Copies tables while the stream is being applied. A table with a key is cut into ranges of its heap, each copied in
+/// a short transaction of its own and recorded when ClickHouse has it, so that a restart goes on at the next range.
+/// Its rows have version 0: whatever the stream says about a row wins, whichever arrives first. A row that moves to
+/// another range was updated, so the stream carries it.
+///
+/// A table without a key is copied in one transaction, whose snapshot tells the stream which changes the copy has.
+///
+/// `start` and `cancel` may be called from any thread.
+class Copier {
+ public:
+  struct Options {
+    std::uint32_t workers = 2;
+    std::uint64_t batch_rows_max = 100'000;
+    std::uint64_t batch_bytes_max = 8ULL << 20;
+    PostgresSettings source;
+    ClickHouseSettings clickhouse;
+    ServerVersion server;
+    std::function<void()> on_event;  ///< called on a copier's thread
+  };
+  Copier(Options options, CatalogStore& catalog);
+  ~Copier();
+
+  void start(CopyJob job);
+  /// Ends the table's job, if any; returns when no more of its rows can reach the target.
+  void cancel(Oid table);
+
+  std::vector<CopyEvent> take_events();
+
+  struct Progress {
+    std::uint64_t rows_copied = 0;      ///< by jobs of this process
+    std::uint64_t rows_to_copy = 0;     ///< the source's estimate for the same jobs
+  };
+  [[nodiscard]] Progress progress() const { return {rows_copied_.load(), rows_to_copy_.load()}; }
+
+ private:
+  struct Running;  ///< a job with its ranges
+  struct Tools;    ///< a thread's connections
+
+  void work(std::stop_token stop);
+  bool take_work(std::stop_token stop, std::shared_ptr<Running>& job, std::size_t& range);
+  void copy_one(Tools& tools, Running& job, std::size_t range);
+  void prepare(Tools& tools, Running& job);
+  void plan_ranges(Tools& tools, Running& job);
+  void copy_range(Tools& tools, Running& job, CopyRange& range);
+  void copy_whole(Tools& tools, Running& job);
+  void read_range(Tools& tools, Running& job, CopyRange& range, std::uint64_t place_base);
+  void finished(Tools& tools, Running& job);
+  void failed(Running& job, const Error& error);
+  void emit(CopyEvent event);
+
+  Options options_;
+  CatalogStore& catalog_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<std::shared_ptr<Running>> jobs_;  ///< guarded by mutex_
+  std::vector<CopyEvent> events_;              ///< guarded by mutex_
+  std::atomic<std::uint64_t> rows_copied_{0};
+  std::atomic<std::uint64_t> rows_to_copy_{0};
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace echodb

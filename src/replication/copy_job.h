@@ -1,0 +1,49 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "catalog/records.h"
+#include "replication/copy_visibility.h"
+#include "replication/table_plan.h"
+
+namespace echodb {
+
+/// One table to copy. The schema is the one in force for the stream when the job was made.
+struct CopyJob {
+  std::uint64_t id = 0;  ///< tells a table's copies apart
+  std::string stream;
+  Oid table = 0;
+  TableSchema schema;
+  TargetTable target;
+  std::shared_ptr<CopyGate> gate;  ///< keyless tables: set when the snapshot has been taken; null otherwise
+  bool resume = false;             ///< ranges of an earlier run that are done stay done
+};
+
+/// What became of a job; collected by the stream's thread. A cancelled job says nothing.
+struct CopyEvent {
+  std::uint64_t job = 0;
+  Oid table = 0;
+  std::uint64_t rows = 0;
+  Lsn seen_to;                    ///< the copy has seen every change committed before this
+  std::string snapshot;           ///< keyless tables: what the visibility was parsed from
+  enum class Kind { SnapshotTaken, Finished, Failed } kind = Kind::Finished;
+  std::optional<Error> failure;
+};
+
+/// How a relation's heap is cut into ranges of about limits::kCopyRangeBytes; the last one is open-ended. One range
+/// before PostgreSQL 14, which cannot scan by ctid.
+struct HeapSize {
+  Oid relation = 0;
+  Oid relfilenode = 0;
+  std::uint64_t pages = 0;
+};
+std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server_version);
+
+/// COPY (SELECT …) TO STDOUT (FORMAT binary) of one range. `relation_name` is quoted.
+std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range);
+
+}  // namespace echodb

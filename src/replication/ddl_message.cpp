@@ -1,0 +1,38 @@
+#include "replication/ddl_message.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+
+namespace echodb {
+namespace {
+
+DdlMessage parse(const nlohmann::json& message) {
+  const auto& op = message.at("op").get_ref<const std::string&>();
+  if (op == "table") {
+    std::string snapshot = message.at("table").dump();
+    TableSchema schema = parse_table_schema(snapshot);
+    return TableMessage{.tag = message.at("tag").get<std::string>(),
+                        .published = message.at("published").get<bool>(),
+                        .schema = std::move(schema),
+                        .snapshot = std::move(snapshot)};
+  }
+  Oid oid = message.at("oid").get<Oid>();
+  if (op == "drop") return DropMessage{oid};
+  if (op == "rewrite") return RewriteMessage{oid};
+  if (op == "unwatch") return UnwatchMessage{oid};
+  if (op == "lost") return LostMessage{oid, message.at("reason").get<std::string>()};
+  throw Error(ErrorCode::ProtocolViolation, "schema message of unknown kind '" + op + "'");
+}
+
+}  // namespace
+
+DdlMessage parse_ddl_message(std::string_view text) {
+  try {
+    return parse(nlohmann::json::parse(text));
+  } catch (const nlohmann::json::exception& fault) {
+    throw Error(ErrorCode::ProtocolViolation, std::string("not a schema message: ") + fault.what());
+  }
+}
+
+}  // namespace echodb

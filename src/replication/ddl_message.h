@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "postgres/table_schema.h"
+
+namespace echodb {
+
+/// The prefix of our messages in the log; `_echodb.emit` in ddl_trigger.sql writes them.
+inline constexpr std::string_view kDdlMessagePrefix = "echodb";
+
+// What the event triggers say, one struct per `op`.
+
+/// A watched table was created or changed.
+struct TableMessage {
+  std::string tag;         ///< the command: "CREATE TABLE", "ALTER TABLE", …
+  bool published = false;  ///< this command made it a member of the publication
+  TableSchema schema;
+  std::string snapshot;    ///< the JSON of `schema`
+};
+struct DropMessage {
+  Oid oid = 0;
+};
+/// ALTER TABLE is about to rewrite the rows; the table's own message follows.
+struct RewriteMessage {
+  Oid oid = 0;
+};
+/// No longer watched: renamed or moved out of the watched names.
+struct UnwatchMessage {
+  Oid oid = 0;
+};
+/// The trigger could not write down what happened to this table.
+struct LostMessage {
+  Oid oid = 0;
+  std::string reason;
+};
+
+using DdlMessage = std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage>;
+
+/// Throws Error(ProtocolViolation) for anything else.
+DdlMessage parse_ddl_message(std::string_view json);
+
+}  // namespace echodb

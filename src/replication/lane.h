@@ -1,0 +1,112 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/error.h"
+#include "clickhouse/client.h"
+#include "postgres/connection.h"
+#include "replication/watermark.h"
+
+namespace echodb {
+
+/// What a writer thread has to work with. Connections are made when first needed.
+struct WriterTools {
+  ClickHouseClient clickhouse;
+  std::function<PostgresConnection&()> source;
+};
+
+/// One step of a table's way into ClickHouse: rows to insert, or a schema change. Safe to run again after a failure.
+class LaneTask {
+ public:
+  virtual ~LaneTask() = default;
+  virtual void run(WriterTools& tools) = 0;
+  /// Memory it holds, for the budget.
+  [[nodiscard]] virtual std::size_t bytes() const { return 0; }
+  /// Tickets to close once it has run.
+  std::vector<Watermark::Ticket> tickets;
+};
+
+/// The steps of one target table, first in, first out, one at a time. Everything that touches a target goes through
+/// its lane, so that no change overtakes another of the same table; different lanes run in parallel.
+class Lane {
+ public:
+  explicit Lane(std::string name) : name_(std::move(name)) {}
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+ private:
+  friend class LaneScheduler;
+  std::string name_;
+  // Everything below is guarded by the scheduler's mutex.
+  std::deque<std::unique_ptr<LaneTask>> tasks_;
+  bool running_ = false;
+  bool held_ = false;
+  std::uint64_t releases_ = 0;
+  bool failed_ = false;
+  int failures_ = 0;
+  std::chrono::steady_clock::time_point not_before_;
+};
+
+/// What happened to a lane's task; collected by the stream's thread.
+struct LaneEvent {
+  std::shared_ptr<Lane> lane;
+  std::vector<Watermark::Ticket> tickets;
+  std::size_t bytes = 0;
+  std::optional<Error> failure;  ///< the lane is failed: its task cannot succeed, and what follows it waits for reset()
+  bool retrying = false;         ///< with `failure`: the task will be tried again, the event is for the record only
+};
+
+/// Runs lanes on a few writer threads. All members may be called from any thread.
+class LaneScheduler {
+ public:
+  struct Options {
+    std::uint32_t writers = 2;
+    ClickHouseSettings clickhouse;
+    PostgresSettings source;
+    std::chrono::milliseconds retry_delay_max{5000};
+    double retry_backoff = 2.0;
+    std::function<void()> on_event;  ///< an event has been queued; called on a writer thread
+  };
+  explicit LaneScheduler(Options options);
+  /// Stops the threads; tasks in flight are cut short, tasks not run are dropped.
+  ~LaneScheduler();
+
+  void push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task);
+  /// Steps queued or running.
+  [[nodiscard]] std::size_t depth(const Lane& lane) const;
+  /// A held lane keeps its tasks until it is let go. A lane that has been let go since `releases` was read is not
+  /// held: whoever wanted the wait has changed its mind. True when the lane is held now.
+  bool hold(const std::shared_ptr<Lane>& lane, std::uint64_t releases);
+  void let_go(const std::shared_ptr<Lane>& lane);
+  [[nodiscard]] std::uint64_t releases(const Lane& lane) const;
+  /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks' event.
+  LaneEvent reset(const std::shared_ptr<Lane>& lane);
+
+  std::vector<LaneEvent> take_events();
+  /// Waits until no lane has work that can run, or the time is up. True when all is done.
+  bool wait_idle(std::chrono::milliseconds at_most);
+
+ private:
+  void work(std::stop_token stop);
+  std::shared_ptr<Lane> next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop);
+  void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, std::optional<Error> failure);
+  void ready(const std::shared_ptr<Lane>& lane);
+
+  Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::vector<std::shared_ptr<Lane>> ready_;  ///< lanes with work and nobody at it, oldest first
+  std::size_t running_ = 0;
+  std::vector<LaneEvent> events_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace echodb

@@ -1,0 +1,45 @@
+#include "replication/lane_tasks.h"
+
+#include "base/log.h"
+#include "replication/insert_completion.h"
+
+namespace echodb {
+
+void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
+                const ServerVersion& server) {
+  if (batch.rows() == 0) return;
+  ClickHouseClient::Parameters parameters;
+  // A profile's asynchronous inserts would acknowledge rows that are not stored yet.
+  constexpr int kAsyncInsertSinceMajor = 21;
+  constexpr int kAsyncInsertSinceMinor = 11;
+  if (server.at_least(kAsyncInsertSinceMajor, kAsyncInsertSinceMinor)) parameters["async_insert"] = "0";
+  NativeBlock block = batch.block();
+  std::vector<Bytes> parts = block.parts();
+  clickhouse.insert(batch.plan().insert_sql(table), parts, parameters);
+}
+
+void InsertTask::run(WriterTools& tools) {
+  complete_batch(*batch_, target_, tools);
+  send_batch(tools.clickhouse, *batch_, target_.table, target_.server);
+}
+
+SchemaTask& SchemaTask::then(std::vector<std::string> statements) {
+  for (std::string& statement : statements) {
+    steps_.emplace_back([sql = std::move(statement)](WriterTools& tools) {
+      log::debug("clickhouse: {}", sql);
+      tools.clickhouse.query(sql);
+    });
+  }
+  return *this;
+}
+
+void SchemaTask::run(WriterTools& tools) {
+  for (const Step& step : steps_) step(tools);
+  catalog_.save_table(record_.stream, record_.table, record_.version ? &*record_.version : nullptr);
+  if (!record_.event.empty()) {
+    catalog_.journal({.table = record_.table.oid, .event = record_.event, .detail = record_.detail});
+  }
+  if (after_) after_();
+}
+
+}  // namespace echodb

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "catalog/store.h"
+#include "replication/lane.h"
+#include "replication/table_batch.h"
+
+namespace echodb {
+
+/// Sends a batch. Before that it completes what only a look elsewhere can tell: the values an update did not carry,
+/// the victims of deletes in a table without a key, texts that only the source can render.
+class InsertTask final : public LaneTask {
+ public:
+  struct Target {
+    TargetTable table;
+    ServerVersion server;
+  };
+  InsertTask(std::unique_ptr<TableBatch> batch, Target target, std::size_t bytes)
+      : batch_(std::move(batch)), target_(std::move(target)), bytes_(bytes) {}
+
+  void run(WriterTools& tools) override;
+  [[nodiscard]] std::size_t bytes() const override { return bytes_; }
+
+ private:
+  std::unique_ptr<TableBatch> batch_;
+  Target target_;
+  std::size_t bytes_;
+};
+
+/// Sends the batch's rows as they are; for the copier too.
+void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
+                const ServerVersion& server);
+
+/// A table's step that is not rows: schema changes, truncation, exchange, drop. Runs the steps, then stores the
+/// table's new state, then calls `after`. Every step is safe to repeat.
+class SchemaTask final : public LaneTask {
+ public:
+  using Step = std::function<void(WriterTools&)>;
+
+  struct Record {
+    std::string stream;
+    TableRecord table;                    ///< as it is once the steps are done
+    std::optional<TableVersion> version;  ///< stored with it
+    std::string event;                    ///< for the journal; empty: no entry
+    std::string detail;
+  };
+  SchemaTask(CatalogStore& catalog, Record record) : catalog_(catalog), record_(std::move(record)) {}
+
+  SchemaTask& then(Step step) {
+    steps_.push_back(std::move(step));
+    return *this;
+  }
+  SchemaTask& then(std::vector<std::string> statements);
+  /// Runs once everything is stored.
+  SchemaTask& finally(std::function<void()> after) {
+    after_ = std::move(after);
+    return *this;
+  }
+
+  void run(WriterTools& tools) override;
+
+ private:
+  CatalogStore& catalog_;
+  Record record_;
+  std::vector<Step> steps_;
+  std::function<void()> after_;
+};
+
+}  // namespace echodb

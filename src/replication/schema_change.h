@@ -1,0 +1,32 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clickhouse/table_ddl.h"
+#include "postgres/table_schema.h"
+
+namespace echodb {
+
+/// What a new schema asks of the target.
+struct SchemaChange {
+  enum class Effort {
+    Nothing,  ///< the target is right as it is
+    Alter,    ///< the statements do it
+    Rebuild,  ///< the sorting key changes: ClickHouse writes the rows again, the source is not asked
+    Recopy,   ///< the rows themselves changed, or the target cannot derive them: copy again into a shadow table
+  };
+  Effort effort = Effort::Nothing;
+  std::vector<std::string> statements;  ///< for Alter, each safe to repeat
+  std::string reason;                   ///< for Rebuild and Recopy, for the log
+};
+
+/// Compares two schemas of one table by attnum. `rewritten`: PostgreSQL rewrote the rows in between.
+struct SchemaPair {
+  const TableSchema& before;
+  const TableSchema& after;
+  bool rewritten;
+};
+SchemaChange compare_schemas(const SchemaPair& pair, const TargetTable& target, const ServerVersion& server);
+
+}  // namespace echodb

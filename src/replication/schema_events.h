@@ -1,0 +1,82 @@
+#pragma once
+
+#include <string>
+
+#include "catalog/store.h"
+#include "config/settings.h"
+#include "replication/batcher.h"
+#include "replication/copier.h"
+#include "replication/ddl_message.h"
+#include "replication/lane_tasks.h"
+#include "replication/schema_change.h"
+#include "replication/table_registry.h"
+#include "replication/watermark.h"
+
+namespace echodb {
+
+/// Carries the life of tables out: creation, schema changes, truncation, copies, drops, failures. Runs on the stream's
+/// thread; what takes time becomes a step in the table's lane, so that it happens between the rows it belongs between
+/// and only that table waits.
+class SchemaEvents {
+ public:
+  struct Parts {
+    const Settings& settings;
+    std::string stream;
+    CatalogStore& catalog;
+    TableRegistry& registry;
+    Watermark& watermark;
+    LaneScheduler& lanes;
+    Batcher& batcher;
+    Copier& copier;
+  };
+  explicit SchemaEvents(Parts parts) : parts_(parts) {}
+
+  /// Brings every table to where it was left: tables to create, copies to begin or to go on with.
+  void resume(Lsn source_position);
+
+  /// A schema message at this position of the log.
+  void apply(const DdlMessage& message, Lsn lsn);
+  void truncate(MirroredTable& table, Lsn lsn);
+
+  /// A change of this table cannot be decoded or accepted: the table stops here, everything else goes on.
+  void fail(MirroredTable& table, const Error& error, Lsn lsn);
+  void lane_failed(const LaneEvent& event);
+
+  void copy_event(const CopyEvent& event);
+  /// Tables whose copy is in and whose changes have been read as far as the copy has seen them go over to streaming.
+  void finish_copies();
+
+  struct Counters {
+    std::uint64_t created = 0;
+    std::uint64_t dropped = 0;
+    std::uint64_t failed = 0;
+  };
+  [[nodiscard]] const Counters& counters() const { return counters_; }
+
+ private:
+  void on(const TableMessage& message, Lsn lsn);
+  void on(const DropMessage& message, Lsn lsn);
+  void on(const RewriteMessage& message, Lsn lsn);
+  void on(const UnwatchMessage& message, Lsn lsn);
+  void on(const LostMessage& message, Lsn lsn);
+
+  void created(const TableMessage& message, Lsn lsn);
+  void changed(MirroredTable& table, const TableMessage& message, Lsn lsn);
+  void rename(MirroredTable& table, const TableSchema& schema);
+  void recopy(MirroredTable& table, TableVersion version, const std::string& reason);
+  void drop(MirroredTable& table, Lsn lsn);
+  void forget_copy(MirroredTable& table);
+  void start_copy(MirroredTable& table, SchemaTask& task, bool resume);
+  void resume_table(MirroredTable& table, Lsn source_position);
+  void note_text_fallbacks(const MirroredTable& table);
+
+  [[nodiscard]] std::unique_ptr<SchemaTask> task_for(const MirroredTable& table, const TableVersion* version,
+                                                     std::string event, std::string detail = {});
+  void push(MirroredTable& table, std::unique_ptr<SchemaTask> task);
+
+  Parts parts_;
+  std::uint64_t last_copy_job_ = 0;
+  Counters counters_;
+};
+
+}  // namespace echodb

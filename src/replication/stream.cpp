@@ -1,0 +1,217 @@
+#include "replication/stream.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "config/limits.h"
+
+namespace echodb {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+/// Frames read in one go before acknowledgements and due batches are looked at.
+constexpr int kFramesPerTurn = 2'000;
+/// Two confirmations are at least this far apart while the stream is busy.
+constexpr auto kConfirmInterval = 10ms;
+constexpr auto kPublishInterval = 100ms;
+constexpr auto kSaveInterval = 10s;
+
+ServerVersion prepare_target(const Settings& settings, std::stop_token stop) {
+  return ClickHouseClient(settings.clickhouse, std::move(stop)).server_version();
+}
+
+LagClock::Time wall_clock() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
+               std::stop_token stop)
+    : settings_(settings),
+      record_(record),
+      catalog_(catalog),
+      board_(board),
+      stop_(stop),
+      server_(prepare_target(settings, stop)),
+      registry_(catalog.load_tables(record.name), server_, settings.clickhouse.database),
+      watermark_(record.applied),
+      copier_({.workers = settings.snapshot_workers,
+               .batch_rows_max = std::min<std::uint64_t>(settings.batch_rows_max, 100'000),
+               .source = settings.postgres,
+               .clickhouse = settings.clickhouse,
+               .server = server_,
+               .on_event = [this] { wakeup_.notify(); }},
+              catalog),
+      lanes_({.writers = settings.writers,
+              .clickhouse = settings.clickhouse,
+              .source = settings.postgres,
+              .retry_delay_max = settings.retry_delay,
+              .retry_backoff = settings.retry_backoff,
+              .on_event = [this] { wakeup_.notify(); }}),
+      batcher_({.interval = settings.sync_interval, .rows_max = settings.batch_rows_max, .bytes_max = settings.batch_bytes_max},
+               registry_, watermark_, lanes_),
+      schema_events_({.settings = settings_,
+                      .stream = record_.name,
+                      .catalog = catalog_,
+                      .registry = registry_,
+                      .watermark = watermark_,
+                      .lanes = lanes_,
+                      .batcher = batcher_,
+                      .copier = copier_}),
+      source_(settings.postgres,
+              {.slot = record.slot, .publications = {record.publication, record.publication + "_insert_only"}}, stop),
+      position_(settings.postgres) {
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+  schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
+  log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
+}
+
+void Stream::run() {
+  while (!stop_.stop_requested()) {
+    bool drained = over_budget() || read_available();
+    collect_events();
+    schema_events_.finish_copies();
+    if (!in_transaction_) batcher_.seal_due(drained);
+    confirm(/*at_once=*/false);
+    save_progress();
+    publish_status();
+    if (drained) source_.wait(wakeup_.fd(), time_to_wait());
+    wakeup_.drain();
+  }
+  finish();
+}
+
+/// Reads what has arrived; true when nothing is left to read.
+bool Stream::read_available() {
+  for (int frames = 0; frames < kFramesPerTurn; ++frames) {
+    std::optional<WalFrame> frame = source_.try_next();
+    if (!frame) return true;
+    take(*frame);
+    if (over_budget()) return false;
+  }
+  return false;
+}
+
+void Stream::take(const WalFrame& frame) {
+  if (frame.kind == WalFrame::Kind::Keepalive) {
+    // Between transactions the server has sent everything up to here, so there is nothing of ours before it.
+    if (!in_transaction_) watermark_.transaction_ended(frame.wal_end);
+    reply_wanted_ = reply_wanted_ || frame.reply_requested;
+    return;
+  }
+  if (frame.start) change_lsn_ = frame.start;
+  change_bytes_ = frame.payload.size();
+  decoder_.decode(frame.payload, *this);
+}
+
+void Stream::collect_events() {
+  for (LaneEvent& event : lanes_.take_events()) {
+    batcher_.written(event.bytes);
+    for (Watermark::Ticket ticket : event.tickets) watermark_.close(ticket);
+    if (!event.failure) continue;
+    last_error_ = event.failure->what();
+    if (event.retrying) {
+      ++retries_;
+      log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
+    } else {
+      schema_events_.lane_failed(event);
+    }
+  }
+  for (const CopyEvent& event : copier_.take_events()) {
+    if (event.failure) last_error_ = event.failure->what();
+    schema_events_.copy_event(event);
+  }
+  lag_.applied(watermark_.position());
+}
+
+void Stream::confirm(bool at_once) {
+  Lsn position = watermark_.position();
+  auto now = Clock::now();
+  bool moved = position > confirmed_ && now - confirmed_at_ >= kConfirmInterval;
+  bool overdue = now - confirmed_at_ >= limits::kStatusInterval;
+  if (!moved && !overdue && !reply_wanted_ && !at_once) return;
+  source_.send_status(position);
+  confirmed_ = position;
+  confirmed_at_ = now;
+  reply_wanted_ = false;
+}
+
+/// Keeps the applied position in the catalog beside the slot's own, now and then, so that a slot that was lost or
+/// rewound is noticed. An idle stream writes nothing.
+void Stream::save_progress() {
+  auto now = Clock::now();
+  if (now - saved_at_ < kSaveInterval) return;
+  saved_at_ = now;
+  if (transactions_ == 0 || saved_ == confirmed_) return;
+  saved_ = confirmed_;
+  catalog_.save_applied(record_.name, confirmed_);
+  catalog_.prune(record_.name, confirmed_);
+}
+
+std::chrono::milliseconds Stream::time_to_wait() const {
+  auto now = Clock::now();
+  auto until = now + kPublishInterval;
+  if (!in_transaction_) {
+    if (auto due = batcher_.next_due()) until = std::min(until, *due);
+  }
+  if (watermark_.position() > confirmed_) until = std::min(until, confirmed_at_ + kConfirmInterval);
+  return std::chrono::ceil<std::chrono::milliseconds>(std::max(until - now, Clock::duration::zero()));
+}
+
+/// Writes what has been read of whole transactions and confirms it; what is left when the grace period is over comes
+/// again from the slot.
+void Stream::finish() {
+  log::info("stopping: writing what has been read");
+  if (!in_transaction_) batcher_.seal_all();
+  auto deadline = Clock::now() + limits::kGracePeriod / 2;
+  while (!watermark_.idle() && Clock::now() < deadline) {
+    lanes_.wait_idle(kConfirmInterval);
+    collect_events();
+  }
+  confirm(/*at_once=*/true);
+  catalog_.save_applied(record_.name, confirmed_);
+}
+
+void Stream::publish_status() {
+  auto now = Clock::now();
+  if (now - published_at_ < kPublishInterval) return;
+  published_at_ = now;
+  WorkerStatus status;
+  status.connected = true;
+  status.is_leader = true;
+  status.received = watermark_.ended();
+  status.applied = watermark_.position();
+  status.source_position = std::max(position_.latest(), status.received);
+  status.lag_bytes = status.source_position.value - std::min(status.applied, status.source_position).value;
+  status.lag_ms = lag_.lag_ms(wall_clock());
+  status.transactions = transactions_;
+  status.buffered_bytes = batcher_.buffered_bytes();
+  status.mirrors_created = schema_events_.counters().created;
+  status.mirrors_dropped = schema_events_.counters().dropped;
+  status.mirrors_failed = schema_events_.counters().failed;
+  status.retries = retries_;
+  status.last_error = last_error_;
+  Copier::Progress progress = copier_.progress();
+  status.rows_copied = progress.rows_copied;
+  status.rows_to_copy = progress.rows_to_copy;
+  status.state = "streaming";
+  registry_.for_each([&](MirroredTable& table) {
+    if (table.record.state == TableState::Dropped) return;
+    if (table.record.state == TableState::Copying && status.state == "streaming") status.state = "copying";
+    if (table.record.state == TableState::Error) status.state = "error";
+    status.rows_applied += table.rows_applied;
+    status.tables.push_back({.source = table.name(),
+                             .target = table.record.target_name,
+                             .state = std::string(to_string(table.record.state)),
+                             .rows_copied = table.record.rows_copied,
+                             .rows_applied = table.rows_applied,
+                             .error = table.record.error,
+                             .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string()});
+  });
+  board_.put(std::move(status));
+}
+
+}  // namespace echodb

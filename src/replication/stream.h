@@ -1,0 +1,100 @@
+#pragma once
+
+#include <stop_token>
+
+#include "base/wakeup.h"
+#include "catalog/store.h"
+#include "config/settings.h"
+#include "postgres/pgoutput.h"
+#include "postgres/replication_stream.h"
+#include "replication/batcher.h"
+#include "replication/copier.h"
+#include "replication/lag_clock.h"
+#include "replication/schema_events.h"
+#include "replication/source_position.h"
+#include "replication/status_board.h"
+#include "replication/table_registry.h"
+#include "replication/watermark.h"
+
+namespace echodb {
+
+/// One run of a stream: from a connection to the slot until the connection breaks or someone asks to stop. Wires the
+/// parts: frames (postgres/replication_stream) are decoded (postgres/pgoutput) into rows of open batches (batcher),
+/// which lanes write (lane, lane_tasks); what is acknowledged moves the watermark, and that is confirmed to the slot.
+/// Nothing here outlives the run but what is in the catalog, the slot and ClickHouse: a new run starts from those, as
+/// after a crash.
+class Stream final : private PgoutputHandler {
+ public:
+  Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
+         std::stop_token stop);
+
+  /// Returns when the stop token is raised, with everything read so far written and confirmed if the grace period
+  /// allows; throws when the run cannot go on.
+  void run();
+
+ private:
+  void on_begin(const BeginMessage& message) override;
+  void on_commit(const CommitMessage& message) override;
+  void on_origin(const OriginMessage&) override {}
+  void on_relation(const RelationMessage& message) override;
+  void on_type(const TypeMessage&) override {}
+  void on_insert(const InsertMessage& message) override;
+  void on_update(const UpdateMessage& message) override;
+  void on_delete(const DeleteMessage& message) override;
+  void on_truncate(const TruncateMessage& message) override;
+  void on_logical_message(const LogicalMessage& message) override;
+
+  bool read_available();
+  void take(const WalFrame& frame);
+  void collect_events();
+  void confirm(bool at_once);
+  void save_progress();
+  void publish_status();
+  void finish();
+  [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
+  [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
+
+  MirroredTable* table_for_change(Oid oid);
+  template <typename Add>
+  void change(Oid oid, Add add);
+
+  const Settings& settings_;
+  StreamRecord record_;
+  CatalogStore& catalog_;
+  StatusBoard& board_;
+  std::stop_token stop_;
+  Wakeup wakeup_;
+
+  ServerVersion server_;
+  TableRegistry registry_;
+  Watermark watermark_;
+  Copier copier_;  // before the lanes: their steps start and cancel copies
+  LaneScheduler lanes_;
+  Batcher batcher_;
+  SchemaEvents schema_events_;
+  ReplicationStream source_;
+  SourcePosition position_;
+  PgoutputDecoder decoder_;
+  LagClock lag_;
+
+  // The transaction being read.
+  bool in_transaction_ = false;
+  Xid xid_ = 0;
+  LagClock::Time commit_time_;
+  ChangeStamp stamp_;
+  Lsn change_lsn_;
+  std::size_t change_bytes_ = 0;
+  std::uint64_t rows_in_transaction_ = 0;
+
+  Lsn confirmed_;
+  Lsn saved_;
+  bool reply_wanted_ = false;
+  std::uint64_t transactions_ = 0;
+  std::uint64_t retries_ = 0;
+  std::string last_error_;
+  std::chrono::steady_clock::time_point confirmed_at_;
+  std::chrono::steady_clock::time_point saved_at_;
+  std::chrono::steady_clock::time_point published_at_;
+};
+
+}  // namespace echodb

@@ -1,0 +1,110 @@
+// The stream's half that hears pgoutput's messages: transactions, rows and schema messages find their table here.
+
+#include <optional>
+
+#include "base/log.h"
+#include "replication/stream.h"
+
+namespace echodb {
+
+void Stream::on_begin(const BeginMessage& message) {
+  in_transaction_ = true;
+  xid_ = message.xid;
+  stamp_ = {.commit = message.final_lsn, .ordinal = 0};
+  commit_time_ = kPostgresEpoch + message.commit_time;
+  rows_in_transaction_ = 0;
+}
+
+void Stream::on_commit(const CommitMessage& message) {
+  in_transaction_ = false;
+  watermark_.transaction_ended(message.end_lsn);
+  ++transactions_;
+}
+
+/// The table whose change this is, when the change is to be applied.
+MirroredTable* Stream::table_for_change(Oid oid) {
+  MirroredTable* table = registry_.find(oid);
+  if (table == nullptr || !table->followed() || change_lsn_ <= table->record.floor) return nullptr;
+  if (table->gate != nullptr) {
+    std::lock_guard lock(table->gate->mutex);
+    if (!table->gate->visibility || table->gate->visibility->sees(xid_)) return nullptr;
+  }
+  return table;
+}
+
+/// Counts the change, whether it is applied or not, so that it has the same ordinal when the log is read again.
+template <typename Add>
+void Stream::change(Oid oid, Add add) {
+  ++stamp_.ordinal;
+  MirroredTable* table = table_for_change(oid);
+  if (table == nullptr) return;
+  // Its age counts from its first row on, not from when all of it has been read.
+  if (rows_in_transaction_++ == 0) lag_.committed(stamp_.commit, commit_time_);
+  try {
+    LiveVersion& version = registry_.version_at(*table, change_lsn_);
+    if (version.positions == nullptr) {
+      throw Error(ErrorCode::SchemaMismatch, "a row came before its relation").with("table", table->name());
+    }
+    add(batcher_.open(*table, version), *version.positions);
+    batcher_.grew(*table, change_bytes_);
+  } catch (const Error& error) {
+    last_error_ = error.what();
+    schema_events_.fail(*table, error, change_lsn_);
+  }
+}
+
+void Stream::on_relation(const RelationMessage& message) {
+  MirroredTable* table = registry_.find(message.oid);
+  if (table == nullptr || !table->followed()) return;
+  try {
+    LiveVersion& version = registry_.version_at(*table, change_lsn_);
+    version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(message));
+  } catch (const Error& error) {
+    if (change_lsn_ <= table->record.floor) return;
+    last_error_ = error.what();
+    schema_events_.fail(*table, error, change_lsn_);
+  }
+}
+
+void Stream::on_insert(const InsertMessage& message) {
+  change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
+    batch.add_row(message.row, {}, positions, stamp_);
+  });
+}
+
+void Stream::on_update(const UpdateMessage& message) {
+  change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
+    if (batch.plan().is_bag()) {
+      batch.add_bag_delete(message.old, positions, stamp_);
+    } else if (message.old_kind != OldRow::None && batch.key_differs(message.old, message.row, positions)) {
+      batch.add_tombstone(message.old, positions, stamp_);
+    }
+    TableBatch::Row old = message.old_kind == OldRow::Full ? message.old : TableBatch::Row();
+    batch.add_row(message.row, old, positions, stamp_);
+  });
+}
+
+void Stream::on_delete(const DeleteMessage& message) {
+  change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
+    if (batch.plan().is_bag()) {
+      batch.add_bag_delete(message.old, positions, stamp_);
+    } else {
+      batch.add_tombstone(message.old, positions, stamp_);
+    }
+  });
+}
+
+void Stream::on_truncate(const TruncateMessage& message) {
+  for (Oid oid : message.relations) {
+    MirroredTable* table = registry_.find(oid);
+    if (table == nullptr || !table->followed() || change_lsn_ <= table->record.floor) continue;
+    schema_events_.truncate(*table, change_lsn_);
+  }
+}
+
+void Stream::on_logical_message(const LogicalMessage& message) {
+  if (message.prefix != kDdlMessagePrefix) return;
+  schema_events_.apply(parse_ddl_message(as_text(message.content)), message.lsn);
+}
+
+}  // namespace echodb

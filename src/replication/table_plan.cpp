@@ -1,0 +1,93 @@
+#include "replication/table_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "clickhouse/client.h"
+
+namespace echodb {
+namespace {
+
+std::vector<std::string> target_key(const TableSchema& schema) {
+  std::vector<std::string> names;
+  for (std::int16_t attnum : schema.key()) names.push_back(target_column_name(schema.find_column(attnum)->name));
+  return names;
+}
+
+}  // namespace
+
+TargetType column_target_type(const Column& column, const ServerVersion& server) {
+  return target_type(column.type, {.server = server, .nullable = !column.not_null});
+}
+
+TablePlan::TablePlan(const TableSchema& then, const TableSchema& now, const ServerVersion& server) : then_(then) {
+  for (const Column& column : then.columns) {
+    const Column* today = now.find_column(column.attnum);
+    if (today == nullptr) continue;
+    columns_.push_back({.attnum = column.attnum,
+                        .source_name = today->name,
+                        .target_name = target_column_name(today->name),
+                        .type = column_target_type(column, server),
+                        .generated = column.generated});
+  }
+  for (std::int16_t attnum : then.key()) {
+    auto found = std::ranges::find(columns_, attnum, &PlannedColumn::attnum);
+    if (found != columns_.end()) key_.push_back(static_cast<std::size_t>(found - columns_.begin()));
+  }
+}
+
+std::vector<std::size_t> TablePlan::positions(const RelationMessage& relation) const {
+  std::vector<std::size_t> positions;
+  auto column = then_.columns.begin();
+  for (const RelationColumn& published : relation.columns) {
+    // A generated column is published from PostgreSQL 18 on, when the publication says so; before that it is skipped.
+    while (column != then_.columns.end() && column->generated && column->name != published.name) ++column;
+    if (column == then_.columns.end() || column->name != published.name) {
+      throw Error(ErrorCode::SchemaMismatch,
+                  fmt::format("the stream has a column '{}' where the schema in force has '{}'", published.name,
+                              column == then_.columns.end() ? "none" : column->name))
+          .with("table", then_.qualified_name());
+    }
+    auto planned = std::ranges::find(columns_, column->attnum, &PlannedColumn::attnum);
+    positions.push_back(planned == columns_.end() ? kNowhere : static_cast<std::size_t>(planned - columns_.begin()));
+    ++column;
+  }
+  return positions;
+}
+
+std::string TablePlan::insert_sql(const TargetTable& target) const {
+  std::string names;
+  auto add = [&](std::string_view name) {
+    if (!names.empty()) names += ", ";
+    names += quote_identifier(name);
+  };
+  for (const PlannedColumn& column : columns_) add(column.target_name);
+  if (is_bag()) {
+    for (const TargetColumn& column : bag_columns()) add(column.name);
+  }
+  add(kIsDeletedColumn);
+  add(kVersionColumn);
+  return fmt::format("INSERT INTO {} ({}) FORMAT Native", qualified(target), names);
+}
+
+TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const ServerVersion& server) {
+  TableDefinition definition{.table = target};
+  for (const Column& column : schema.columns) {
+    definition.columns.push_back({.name = target_column_name(column.name),
+                                  .type = column_target_type(column, server).column_type,
+                                  .default_expression = {}});
+  }
+  definition.key = target_key(schema);
+  if (definition.key.empty()) {
+    definition.extra_columns = bag_columns();
+    definition.key = bag_key();
+  }
+  for (std::int16_t attnum : schema.key()) {
+    if (!schema.find_column(attnum)->not_null) definition.nullable_key = true;
+  }
+  return definition;
+}
+
+}  // namespace echodb

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clickhouse/table_ddl.h"
+#include "columns/type_map.h"
+#include "postgres/pgoutput.h"
+#include "postgres/table_schema.h"
+
+namespace echodb {
+
+/// One column of the rows we insert.
+struct PlannedColumn {
+  std::int16_t attnum = 0;
+  std::string source_name;
+  std::string target_name;
+  TargetType type;
+  bool generated = false;  ///< STORED: in the table, not in the stream
+};
+
+/// How rows of a table that were written under one schema become rows of its target as it is today. Immutable.
+///
+/// The two differ when the log is read again after a crash: a row from before an ADD, DROP or RENAME COLUMN meets a
+/// target that has been changed already. Columns are matched by attnum, which survives renames; a column that is no
+/// longer there is left out.
+class TablePlan {
+ public:
+  TablePlan(const TableSchema& then, const TableSchema& now, const ServerVersion& server);
+
+  [[nodiscard]] const std::vector<PlannedColumn>& columns() const { return columns_; }
+  /// Indexes into columns(), in key order; empty for a table without a key.
+  [[nodiscard]] const std::vector<std::size_t>& key() const { return key_; }
+  [[nodiscard]] bool is_bag() const { return key_.empty(); }
+  [[nodiscard]] const TableSchema& schema() const { return then_; }
+
+  /// For each column of a streamed row, the index into columns(); kNowhere when the target has it no more. Throws
+  /// Error(SchemaMismatch) when the relation is not this plan's schema.
+  static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
+  [[nodiscard]] std::vector<std::size_t> positions(const RelationMessage& relation) const;
+
+  /// `INSERT INTO target (columns…) FORMAT Native`
+  [[nodiscard]] std::string insert_sql(const TargetTable& target) const;
+
+ private:
+  TableSchema then_;
+  std::vector<PlannedColumn> columns_;
+  std::vector<std::size_t> key_;
+};
+
+/// What CREATE TABLE makes of a source table.
+TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const ServerVersion& server);
+
+TargetType column_target_type(const Column& column, const ServerVersion& server);
+
+}  // namespace echodb

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "replication/mirrored_table.h"
+
+namespace echodb {
+
+/// The tables of one stream: by oid, with their target names and lanes. Owned by the stream's thread.
+class TableRegistry {
+ public:
+  TableRegistry(std::vector<TableRecord> records, ServerVersion server, std::string database);
+
+  /// nullptr when the table is not ours.
+  MirroredTable* find(Oid oid);
+  /// A table seen for the first time. Its target name is its own, or schema_name when that is taken.
+  MirroredTable& add(TableRecord record, TableVersion version);
+  void remove(Oid oid) { tables_.erase(oid); }
+
+  /// The schema in force for a change at this position, its plan made.
+  LiveVersion& version_at(MirroredTable& table, Lsn change);
+  /// Adds a schema and forgets the plans, which depend on the newest one.
+  void add_version(MirroredTable& table, TableVersion version);
+
+  /// The table to write to now: the target, or its shadow.
+  [[nodiscard]] TargetTable write_target(const MirroredTable& table) const;
+  [[nodiscard]] TargetTable target(const MirroredTable& table) const { return {database_, table.record.target_name}; }
+  [[nodiscard]] TargetTable shadow(const MirroredTable& table) const;
+  [[nodiscard]] const ServerVersion& server() const { return server_; }
+
+  /// Follows a renamed source table; the lane stays, under both names.
+  void rename_target(MirroredTable& table, const std::string& name);
+  [[nodiscard]] std::string free_target_name(const std::string& schema, const std::string& name) const;
+
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (auto& [oid, table] : tables_) visit(*table);
+  }
+  [[nodiscard]] std::size_t size() const { return tables_.size(); }
+
+ private:
+  std::shared_ptr<Lane> lane_for(const std::string& target_name);
+
+  ServerVersion server_;
+  std::string database_;
+  std::unordered_map<Oid, std::unique_ptr<MirroredTable>> tables_;
+  std::unordered_map<std::string, std::shared_ptr<Lane>> lanes_;
+};
+
+}  // namespace echodb

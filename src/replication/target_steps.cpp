@@ -1,0 +1,110 @@
+#include "replication/target_steps.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace echodb {
+namespace {
+
+constexpr std::string_view kShadowComment = "echodb shadow";
+constexpr std::string_view kOldSuffix = "__echodb_old";
+constexpr int kExchangeSinceMajor = 21;
+constexpr int kExchangeSinceMinor = 4;
+
+bool has_exchange(const ServerVersion& server) { return server.at_least(kExchangeSinceMajor, kExchangeSinceMinor); }
+
+bool exists(ClickHouseClient& clickhouse, const TargetTable& table) {
+  return clickhouse.query("EXISTS TABLE " + qualified(table)) == "1\n";
+}
+
+bool is_ours(ClickHouseClient& clickhouse, const TargetTable& table) {
+  return clickhouse.query(fmt::format("SELECT count() FROM system.columns WHERE database = {} AND table = {} AND name = {}",
+                                      quote_literal(table.database), quote_literal(table.name),
+                                      quote_literal(kVersionColumn))) == "1\n";
+}
+
+std::string comment_of(ClickHouseClient& clickhouse, const TargetTable& table) {
+  return clickhouse.query(fmt::format("SELECT comment FROM system.tables WHERE database = {} AND name = {} FORMAT TSVRaw",
+                                      quote_literal(table.database), quote_literal(table.name)));
+}
+
+void set_comment(ClickHouseClient& clickhouse, const TargetTable& table, std::string_view comment) {
+  clickhouse.query(fmt::format("ALTER TABLE {} MODIFY COMMENT {}", qualified(table), quote_literal(comment)));
+}
+
+void drop(ClickHouseClient& clickhouse, const TargetTable& table) { clickhouse.query(drop_table_sql(table)); }
+
+/// Servers without EXCHANGE: two renames in one statement.
+void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables) {
+  TargetTable old{tables.target.database, tables.target.name + std::string(kOldSuffix)};
+  if (exists(clickhouse, tables.shadow)) {
+    drop(clickhouse, old);
+    std::string first = exists(clickhouse, tables.target)
+                            ? fmt::format("{} TO {}, ", qualified(tables.target), qualified(old))
+                            : std::string();
+    clickhouse.query(fmt::format("RENAME TABLE {}{} TO {}", first, qualified(tables.shadow), qualified(tables.target)));
+  }
+  drop(clickhouse, old);
+}
+
+}  // namespace
+
+void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
+                   const CreateOptions& options) {
+  const TargetTable& table = definition.table;
+  if (exists(clickhouse, table)) {
+    if (!is_ours(clickhouse, table)) {
+      throw Error(ErrorCode::TargetRejected, fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
+                  "rename or drop it in ClickHouse; the table is tried again on the next start");
+    }
+    if (options.keep_existing) {
+      rename_target(clickhouse, table, {table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)});
+    } else {
+      drop(clickhouse, table);
+    }
+  }
+  clickhouse.query(create_table_sql(definition, server));
+}
+
+void create_shadow(ClickHouseClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server) {
+  drop(clickhouse, shadow.table);
+  clickhouse.query(create_table_sql(shadow, server));
+  if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
+}
+
+void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+  if (!has_exchange(server)) return exchange_by_renames(clickhouse, tables);
+  // The comment tells which of the two is the new table, should an earlier attempt have got this far.
+  if (exists(clickhouse, tables.shadow)) {
+    if (!exists(clickhouse, tables.target)) {
+      rename_target(clickhouse, tables.shadow, tables.target);
+    } else if (comment_of(clickhouse, tables.shadow).starts_with(kShadowComment)) {
+      clickhouse.query(fmt::format("EXCHANGE TABLES {} AND {}", qualified(tables.shadow), qualified(tables.target)));
+    }
+    drop(clickhouse, tables.shadow);
+  }
+  set_comment(clickhouse, tables.target, "");
+}
+
+void rebuild_target(ClickHouseClient& clickhouse, const TablePair& tables, const TableDefinition& shadow,
+                    const ServerVersion& server) {
+  if (has_exchange(server) && comment_of(clickhouse, tables.target).starts_with(kShadowComment)) {
+    return exchange_shadow(clickhouse, tables, server);
+  }
+  create_shadow(clickhouse, shadow, server);
+  std::string columns;
+  for (const TargetColumn& column : shadow.columns) columns += quote_identifier(column.name) + ", ";
+  columns += fmt::format("{}, {}, {}", kSyncedAtColumn, kIsDeletedColumn, kVersionColumn);
+  clickhouse.insert(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} FINAL WHERE {} = 0", qualified(shadow.table), columns,
+                                columns, qualified(tables.target), kIsDeletedColumn),
+                    {});
+  exchange_shadow(clickhouse, tables, server);
+}
+
+void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to) {
+  if (!exists(clickhouse, from)) return;
+  clickhouse.query(fmt::format("RENAME TABLE {} TO {}", qualified(from), qualified(to)));
+}
+
+}  // namespace echodb

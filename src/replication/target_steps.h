@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "clickhouse/client.h"
+#include "clickhouse/table_ddl.h"
+#include "postgres/lsn.h"
+
+namespace echodb {
+
+/// Steps on target tables that are more than one statement. Each may be cut short anywhere and run again.
+
+/// Creates the table anew. One of ours with that name, left by an earlier mirror, is dropped, or renamed when `keep`;
+/// one that is not ours stays: Error(TargetRejected) names it.
+struct CreateOptions {
+  bool keep_existing = false;  ///< ECHODB_ON_DROP=keep
+  Lsn at;                      ///< part of the kept table's new name
+};
+void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
+                   const CreateOptions& options);
+
+/// An empty shadow table in place of any earlier one.
+void create_shadow(ClickHouseClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server);
+
+struct TablePair {
+  TargetTable target;
+  TargetTable shadow;
+};
+/// Puts the shadow in the target's place, in one step where the server can, and drops what was there.
+void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server);
+
+/// Writes the target's live rows again under another sorting key and exchanges.
+void rebuild_target(ClickHouseClient& clickhouse, const TablePair& tables, const TableDefinition& shadow,
+                    const ServerVersion& server);
+
+void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to);
+
+}  // namespace echodb

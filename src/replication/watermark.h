@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "postgres/lsn.h"
+
+namespace echodb {
+
+/// Up to where everything is in ClickHouse, although tables are written independently of each other.
+///
+/// Whatever must reach ClickHouse (a batch of rows, a schema change) holds a ticket, opened when its first row is
+/// read and closed when ClickHouse has acknowledged all of it. A ticket remembers the end of the last transaction
+/// before its own first one. The position is the smallest of these, or the end of the last transaction when no ticket
+/// is open. Positions are commit-end LSNs only: change LSNs go back between transactions, commit ends never do.
+///
+/// Example: transactions end at 100, 200, 300. A batch of table a begins in the third (prior 200), one of b in the
+/// second (prior 100). With both open the position is 100; once b's is closed, 200; once a's is, 300.
+class Watermark {
+ public:
+  using Ticket = std::uint64_t;
+
+  explicit Watermark(Lsn start) : ended_(start) {}
+
+  /// A ticket for work whose first change belongs to the transaction being read.
+  Ticket open();
+  void close(Ticket ticket);
+
+  /// A transaction, or a stretch of log without any of ours, ends here.
+  void transaction_ended(Lsn end);
+
+  /// Everything before this is in ClickHouse.
+  [[nodiscard]] Lsn position() const;
+  /// The end of the last transaction read.
+  [[nodiscard]] Lsn ended() const { return ended_; }
+  [[nodiscard]] bool idle() const { return open_.empty(); }
+
+ private:
+  Ticket next_ = 1;
+  Lsn ended_;
+  std::map<Ticket, Lsn> open_;  ///< tickets rise with time, and so do their LSNs: the first one is the smallest
+};
+
+}  // namespace echodb

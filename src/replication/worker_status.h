@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "postgres/lsn.h"
+
+namespace echodb {
+
+/// One table as /metrics and `status` show it.
+struct TableStatus {
+  std::string source;  ///< schema.name
+  std::string target;
+  std::string state;   ///< the words of catalog/table_state.h
+  std::uint64_t rows_copied = 0;
+  std::uint64_t rows_applied = 0;
+  std::string error;
+  std::string error_lsn;
+};
+
+/// A type that has no counterpart in the target: its columns arrive as text.
+struct TextFallback {
+  std::string type;
+  std::uint64_t columns = 0;
+};
+
+/// What a worker tells about itself: a consistent copy, made by the stream's thread several times a second.
+struct WorkerStatus {
+  std::string state = "starting";  ///< starting, copying, streaming, error, stopping
+  bool connected = false;          ///< the replication stream is open
+  bool is_leader = false;
+  Lsn received;                    ///< end of the last transaction read
+  Lsn applied;                     ///< everything before it is in ClickHouse
+  Lsn source_position;             ///< what the source last said of its own log
+  std::uint64_t lag_bytes = 0;
+  double lag_ms = 0;               ///< age of the oldest change that is not in ClickHouse yet; 0 when there is none
+  std::uint64_t rows_copied = 0;
+  std::uint64_t rows_to_copy = 0;
+  std::uint64_t rows_applied = 0;
+  std::uint64_t transactions = 0;
+  std::uint64_t buffered_bytes = 0;
+  std::uint64_t mirrors_created = 0;
+  std::uint64_t mirrors_dropped = 0;
+  std::uint64_t mirrors_failed = 0;
+  std::uint64_t retries = 0;
+  std::string last_error;          ///< empty: none
+  std::vector<TableStatus> tables;
+  std::vector<TextFallback> text_fallbacks;
+};
+
+}  // namespace echodb

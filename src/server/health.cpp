@@ -1,0 +1,92 @@
+#include "server/health.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "server/worker_metrics.h"
+
+namespace echodb {
+namespace {
+
+using nlohmann::json;
+
+constexpr unsigned kConnectionsMax = 64;
+
+HttpResponse json_response(unsigned status, const json& body) {
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json"}},
+          .body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
+          .stream = nullptr};
+}
+
+/// Scrapers name one of the two text formats; programs that take anything, or JSON before text, get JSON.
+bool asks_for_prometheus(const HttpRequest& request) {
+  const std::string* accept = request.header("accept");
+  if (accept == nullptr || accept->find("application/json") != std::string::npos) return false;
+  return accept->find("text/plain") != std::string::npos ||
+         accept->find("application/openmetrics-text") != std::string::npos;
+}
+
+bool is_ready(const WorkerStatus& status) {
+  return status.connected && (status.state == "copying" || status.state == "streaming");
+}
+
+}  // namespace
+
+HealthEndpoints::HealthEndpoints(const HealthOptions& options, std::function<WorkerStatus()> status)
+    : worker_id_(options.worker_id),
+      status_(std::move(status)),
+      server_({.host = options.host,
+               .port = options.port,
+               .port_variable = "HEALTH_CHECK_PORT",
+               .connections_max = kConnectionsMax},
+              without_body([this](const HttpRequest& request) { return respond(request); })) {}
+
+std::chrono::seconds HealthEndpoints::uptime() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_);
+}
+
+HttpResponse HealthEndpoints::respond(const HttpRequest& request) const {
+  if (request.method != "GET" && request.method != "HEAD") {
+    HttpResponse refusal = json_response(405, {{"error", "only GET is answered here"}});
+    refusal.headers.emplace_back("Allow", "GET, HEAD");
+    return refusal;
+  }
+  if (request.path == "/health") return health();
+  if (request.path == "/ready") return ready();
+  if (request.path == "/metrics") return metrics(request);
+  return json_response(404, {{"error", "there are /health, /ready and /metrics"}});
+}
+
+HttpResponse HealthEndpoints::health() const {
+  WorkerStatus status = status_();
+  return json_response(200, {{"status", "healthy"},
+                             {"worker_id", worker_id_},
+                             {"state", status.state},
+                             {"is_leader", status.is_leader},
+                             {"uptime_seconds", uptime().count()}});
+}
+
+HttpResponse HealthEndpoints::ready() const {
+  WorkerStatus status = status_();
+  bool is_ready_now = is_ready(status);
+  json body{{"ready", is_ready_now}, {"state", status.state}, {"connected", status.connected}};
+  if (!is_ready_now && !status.last_error.empty()) body["last_error"] = status.last_error;
+  return json_response(is_ready_now ? 200 : 503, body);
+}
+
+HttpResponse HealthEndpoints::metrics(const HttpRequest& request) const {
+  WorkerIdentity identity{.worker_id = worker_id_, .uptime = uptime()};
+  if (asks_for_prometheus(request)) {
+    return {.status = 200,
+            .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
+            .body = to_prometheus_text(status_(), identity),
+            .stream = nullptr};
+  }
+  return {.status = 200,
+          .headers = {{"Content-Type", "application/json"}},
+          .body = to_metrics_json(status_(), identity),
+          .stream = nullptr};
+}
+
+}  // namespace echodb

@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "server/worker_metrics.h"
+
+namespace echodb {
+namespace {
+
+using nlohmann::json;
+
+json text_or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+/// The state that the breaker of that name is in, told from what the stream does: it does not call a server again
+/// before its pause is over, which is what an open breaker means.
+json breaker(bool works, const WorkerStatus& status) {
+  const char* state = works ? "closed" : status.state == "starting" ? "half_open" : "open";
+  return {{"state", state}, {"failures", works ? 0 : status.retries}};
+}
+
+json tables_json(const std::vector<TableStatus>& tables) {
+  json all{{"total", tables.size()}, {"list", json::array()}};
+  for (const char* state : {"pending", "copying", "streaming", "error"}) {
+    all[state] = std::ranges::count(tables, state, &TableStatus::state);
+  }
+  for (const TableStatus& table : tables) {
+    all["list"].push_back({{"source", table.source},
+                           {"target", table.target},
+                           {"state", table.state},
+                           {"rows_copied", table.rows_copied},
+                           {"rows_applied", table.rows_applied},
+                           {"error", text_or_null(table.error)},
+                           {"error_lsn", text_or_null(table.error_lsn)}});
+  }
+  return all;
+}
+
+}  // namespace
+
+std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& identity) {
+  json text_fallbacks = json::array();
+  for (const TextFallback& fallback : status.text_fallbacks) {
+    text_fallbacks.push_back({{"type", fallback.type}, {"columns", fallback.columns}});
+  }
+  nlohmann::ordered_json all{
+      {"running", status.state != "stopping"},
+      {"connected", status.connected},
+      {"worker_id", identity.worker_id},
+      {"is_leader", status.is_leader},
+      {"mirrors_created", status.mirrors_created},
+      {"mirrors_dropped", status.mirrors_dropped},
+      {"mirrors_failed", status.mirrors_failed},
+      {"last_error", text_or_null(status.last_error)},
+      {"uptime_seconds", identity.uptime.count()},
+      {"circuit_breakers",
+       {{"peerdb_api", breaker(status.state != "error", status)},
+        {"postgres_connection", breaker(status.connected, status)}}},
+      {"state", status.state},
+      {"lag_bytes", status.lag_bytes},
+      {"lag_ms", status.lag_ms},
+      {"received_lsn", to_string(status.received)},
+      {"applied_lsn", to_string(status.applied)},
+      {"source_lsn", to_string(status.source_position)},
+      {"rows_copied", status.rows_copied},
+      {"rows_to_copy", status.rows_to_copy},
+      {"rows_applied", status.rows_applied},
+      {"transactions", status.transactions},
+      {"buffered_bytes", status.buffered_bytes},
+      {"retries", status.retries},
+      {"tables", tables_json(status.tables)},
+      {"text_fallbacks", std::move(text_fallbacks)},
+  };
+  // A name that is not UTF-8 must not cost the whole answer.
+  return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace echodb

@@ -1,0 +1,98 @@
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <utility>
+
+#include "server/worker_metrics.h"
+
+namespace echodb {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+using Labels = std::vector<ClientMetric::Label>;
+
+/// One metric with a value per set of labels.
+class Family {
+ public:
+  Family(MetricType type, std::string name, std::string help) : family_{std::move(name), std::move(help), type, {}} {}
+
+  Family&& value(double value, Labels labels = {}) && {
+    add(value, std::move(labels));
+    return std::move(*this);
+  }
+  void add(double value, Labels labels) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    if (family_.type == MetricType::Counter) metric.counter.value = value;
+    if (family_.type == MetricType::Gauge) metric.gauge.value = value;
+    family_.metric.push_back(std::move(metric));
+  }
+  operator MetricFamily() && { return std::move(family_); }
+
+ private:
+  MetricFamily family_;
+};
+
+Family gauge(std::string name, std::string help) { return {MetricType::Gauge, std::move(name), std::move(help)}; }
+Family counter(std::string name, std::string help) { return {MetricType::Counter, std::move(name), std::move(help)}; }
+
+double number(std::uint64_t value) { return static_cast<double>(value); }
+double number(bool value) { return value ? 1 : 0; }
+
+void add_worker(std::vector<MetricFamily>& all, const WorkerStatus& status, const WorkerIdentity& identity) {
+  Labels worker{{"worker_id", identity.worker_id}, {"state", status.state}};
+  all.push_back(gauge("echodb_worker_state", "The state this worker is in, as a label").value(1, std::move(worker)));
+  all.push_back(gauge("echodb_connected", "1 while the replication stream is open").value(number(status.connected)));
+  all.push_back(gauge("echodb_is_leader", "1 while this worker leads").value(number(status.is_leader)));
+  all.push_back(gauge("echodb_uptime_seconds", "Seconds since the worker started")
+                    .value(static_cast<double>(identity.uptime.count())));
+  all.push_back(counter("echodb_retries_total", "Attempts after a failure").value(number(status.retries)));
+  all.push_back(counter("echodb_mirrors_created_total", "Tables taken up").value(number(status.mirrors_created)));
+  all.push_back(counter("echodb_mirrors_dropped_total", "Tables given up").value(number(status.mirrors_dropped)));
+  all.push_back(counter("echodb_mirrors_failed_total", "Tables that failed").value(number(status.mirrors_failed)));
+}
+
+void add_stream(std::vector<MetricFamily>& all, const WorkerStatus& status) {
+  all.push_back(
+      gauge("echodb_lag_bytes", "Log between the source and what is applied").value(number(status.lag_bytes)));
+  all.push_back(gauge("echodb_lag_seconds", "Age of the oldest change not applied").value(status.lag_ms / 1000));
+  all.push_back(gauge("echodb_buffered_bytes", "Rows on their way to the target").value(number(status.buffered_bytes)));
+  all.push_back(gauge("echodb_received_lsn", "End of the last transaction read").value(number(status.received.value)));
+  all.push_back(gauge("echodb_applied_lsn", "All before it is in the target").value(number(status.applied.value)));
+  all.push_back(gauge("echodb_source_lsn", "The source's own position").value(number(status.source_position.value)));
+  all.push_back(gauge("echodb_rows_to_copy", "Rows of all first copies, estimated").value(number(status.rows_to_copy)));
+  all.push_back(counter("echodb_rows_copied_total", "Rows copied").value(number(status.rows_copied)));
+  all.push_back(counter("echodb_rows_applied_total", "Changes applied").value(number(status.rows_applied)));
+  all.push_back(counter("echodb_transactions_total", "Transactions read").value(number(status.transactions)));
+}
+
+void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
+  Family states = gauge("echodb_table_state", "The state each table is in, as a label");
+  Family copied = counter("echodb_table_rows_copied_total", "Rows copied, by table");
+  Family applied = counter("echodb_table_rows_applied_total", "Changes applied, by table");
+  for (const TableStatus& table : status.tables) {
+    states.add(1, {{"table", table.source}, {"state", table.state}});
+    copied.add(number(table.rows_copied), {{"table", table.source}});
+    applied.add(number(table.rows_applied), {{"table", table.source}});
+  }
+  Family fallbacks = gauge("echodb_text_fallback_columns", "Columns that arrive as text, by source type");
+  for (const TextFallback& fallback : status.text_fallbacks) {
+    fallbacks.add(number(fallback.columns), {{"type", fallback.type}});
+  }
+  for (Family* family : std::array{&states, &copied, &applied, &fallbacks}) all.push_back(std::move(*family));
+}
+
+}  // namespace
+
+std::string to_prometheus_text(const WorkerStatus& status, const WorkerIdentity& identity) {
+  std::vector<MetricFamily> all;
+  add_worker(all, status, identity);
+  add_stream(all, status);
+  add_tables(all, status);
+  return prometheus::TextSerializer().Serialize(all);
+}
+
+}  // namespace echodb

@@ -1,0 +1,142 @@
+// What must never happen: data that is run, one request's output in another's, files of the host in a result.
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, beforeEach, describe, test } from 'node:test';
+import { request, run, startServer } from './servers.js';
+
+describe('hazards', () => {
+  let server;
+  const embedded = { skip: process.env.HTTP_TEST_SERVER === 'debian' && 'about the embedded server' };
+
+  before(async () => {
+    server = await startServer();
+    await run(server, 'CREATE TABLE victim (a UInt8) ENGINE = Memory');
+  });
+  after(() => server?.stop());
+  beforeEach(async () => {
+    await run(server, 'DROP TABLE IF EXISTS texts');
+    await run(server, 'CREATE TABLE texts (t String) ENGINE = Memory');
+  });
+
+  const texts = async () => JSON.parse(await run(server, 'SELECT t FROM texts ORDER BY t FORMAT JSONCompact')).data.flat();
+  const victimLives = async () => assert.equal(await run(server, 'EXISTS TABLE victim'), '1\n');
+
+  const hostile = ["a;DROP TABLE victim;", "line\n\nDROP TABLE victim\n\n", "'); DROP TABLE victim; --", 'FORMAT CSV\n\n;'];
+  const inLiteral = (text) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+
+  test('VALUES in the body are stored, whatever they hold', async () => {
+    await run(server, `INSERT INTO texts VALUES ${hostile.map((text) => `(${inLiteral(text)})`).join(', ')}`);
+    assert.deepEqual(await texts(), hostile.toSorted());
+    await victimLives();
+  });
+
+  test('JSONEachRow in the body is stored, whatever it holds', async () => {
+    const rows = hostile.map((t) => JSON.stringify({ t })).join('\n\n');
+    await run(server, `INSERT INTO texts FORMAT JSONEachRow\n${rows}`);
+    assert.deepEqual(await texts(), hostile.toSorted());
+    await victimLives();
+  });
+
+  test('blank lines and semicolons are data in every line format', async () => {
+    const lines = 'hi\n\nDROP TABLE victim\n\n;DROP TABLE victim;\n';
+    for (const [statement, body] of [
+      [`INSERT INTO texts FORMAT TSV\n${lines}`, undefined],
+      ['INSERT INTO texts FORMAT TSV', lines],
+      ['INSERT INTO texts (t) FORMAT CSV ', lines],
+    ]) {
+      await run(server, 'TRUNCATE TABLE texts');
+      await run(server, statement, { body });
+      assert.deepEqual(await texts(), ['', '', ';DROP TABLE victim;', 'DROP TABLE victim', 'hi'], statement);
+    }
+    await victimLives();
+  });
+
+  test('binary data keeps every byte', async () => {
+    const strings = ['\n\n;', '\n\nDROP TABLE victim', ' \t\n', ';'];
+    const rows = Buffer.concat(strings.map((text) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)])));
+    await run(server, 'INSERT INTO texts FORMAT RowBinary', { body: rows });
+    await run(server, '', { body: Buffer.concat([Buffer.from('INSERT INTO texts FORMAT RowBinary\n'), rows]) });
+    assert.deepEqual(await texts(), [...strings, ...strings].toSorted());
+    await victimLives();
+  });
+
+  test('a statement may be split between the URL and the body', async () => {
+    await run(server, 'INSERT INTO texts', { body: "VALUES ('split')" });
+    assert.deepEqual(await texts(), ['split']);
+    assert.equal(await run(server, 'SELECT 1 +', { body: '2' }), '3\n');
+  });
+
+  test('an INSERT header arrives in pieces of one byte', async () => {
+    const statement = "INSERT INTO texts (t) -- VALUES ('no')\nSETTINGS max_threads = 1 FORMAT JSONEachRow {\"t\":\"yes\"}";
+    const text = process.env.HTTP_TEST_SERVER === 'debian' ? statement.replace('SETTINGS max_threads = 1 ', '') : statement;
+    async function* bytes() {
+      for (const byte of Buffer.from(text)) yield Buffer.from([byte]);
+    }
+    await run(server, '', { body: bytes() });
+    assert.deepEqual(await texts(), ['yes']);
+  });
+
+  test('a second statement is refused and nothing is run', async () => {
+    for (const query of ['SELECT 1; DROP TABLE victim', 'DROP TABLE victim; SELECT 1', 'DROP TABLE victim; garbage (']) {
+      const answer = await request(server, { query });
+      assert.match(answer.text, /Code: 62/, query);
+    }
+    await victimLives();
+    assert.equal(await run(server, 'SELECT 1;\n -- the end\n;'.slice(0, 9)), '1\n');
+  });
+
+  test('data after VALUES and a semicolon is refused', embedded, async () => {
+    const answer = await request(server, { query: "INSERT INTO texts VALUES ('a');\nDROP TABLE victim" });
+    assert.notEqual(answer.status, 200);
+    await victimLives();
+  });
+
+  // Part of the result is on its way already, so the connection may break.
+  const fail = (query, parameters) =>
+    request(server, { query, parameters: { ...parameters, max_block_size: '1000' } }).catch((error) => assert.ok(error));
+
+  test('the output of a failed query is not in the next one', async () => {
+    for (let attempt = 0; attempt < 5; ++attempt) {
+      const failing = "SELECT throwIf(number = 50000), repeat('secret', 10) FROM system.numbers LIMIT 60000";
+      await fail(failing);
+      const answers = await Promise.all(Array.from({ length: 4 }, () => run(server, 'SELECT 7')));
+      assert.deepEqual(answers, ['7\n', '7\n', '7\n', '7\n']);
+      const explained = await run(server, 'SHOW TABLES');
+      assert.ok(!explained.includes('secret'));
+    }
+  });
+
+  test('a failed query in a session does not speak in the next one', async () => {
+    const parameters = { session_id: 'leaky' };
+    const failing = "SELECT throwIf(number = 50000), repeat('secret', 10) FROM system.numbers LIMIT 60000";
+    await fail(failing, parameters);
+    assert.equal(await run(server, 'SHOW TABLES LIKE \'victim\'', { parameters }), 'victim\n');
+  });
+
+  test('files of the host stay closed', embedded, async () => {
+    writeFileSync(join(server.directory, 'secret.txt'), 'secret');
+    const file = join(server.directory, 'secret.txt');
+    for (const query of [
+      "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+      `SELECT * FROM file('${file}', 'LineAsString')`,
+      'SELECT * FROM default.`/etc/passwd`',
+      "INSERT INTO FUNCTION file('/tmp/echodb-must-not-exist', 'CSV', 'a UInt8') VALUES (1)",
+      "INSERT INTO texts FROM INFILE '/etc/passwd' FORMAT LineAsString",
+      "SELECT 1 INTO OUTFILE '/tmp/echodb-must-not-exist'",
+      "SELECT 1 INTO /* */ OUTFILE '/tmp/echodb-must-not-exist' FORMAT CSV",
+      "EXPLAIN SELECT 1 INTO OUTFILE '/tmp/echodb-must-not-exist'",
+      'GRANT ALL ON *.* TO default',
+      'SYSTEM SHUTDOWN',
+    ]) {
+      const answer = await request(server, { query });
+      assert.notEqual(answer.status, 200, query);
+      assert.ok(!answer.text.includes('root:') && !answer.text.includes('secret.txt\n'), query);
+    }
+    await run(server, "CREATE DATABASE host ENGINE = Filesystem('/etc')");
+    assert.notEqual((await request(server, { query: 'SELECT * FROM host.passwd' })).status, 200);
+    assert.ok(!existsSync('/tmp/echodb-must-not-exist'));
+    const visible = await run(server, 'SHOW DATABASES');
+    assert.ok(!visible.split('\n').includes('default'));
+  });
+});

@@ -1,0 +1,210 @@
+#include <map>
+#include <set>
+
+#include "clickhouse/table_ddl.h"
+#include "column_testing.h"
+#include "columns/default_expression.h"
+#include "columns/source_text.h"
+#include "in_process_clickhouse.h"
+#include "postgres_values.h"
+
+// Blocks as the replicator sends them, written into a real ClickHouse and read back.
+namespace echodb::testing {
+namespace {
+
+class Roundtrip : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (InProcessClickHouse::unavailable_reason().empty()) server_ = std::make_unique<InProcessClickHouse>();
+  }
+  static void TearDownTestSuite() { server_.reset(); }
+  void SetUp() override {
+    if (server_ == nullptr) GTEST_SKIP() << InProcessClickHouse::unavailable_reason();
+  }
+
+  /// Stores the column as `v` of table `t`, beside its row number `row`.
+  static void store(const TargetType& type, const ColumnBuilder& column) {
+    server_->query("DROP TABLE IF EXISTS t");
+    server_->query("CREATE TABLE t (row UInt64, v " + type.column_type + ") ENGINE = MergeTree ORDER BY row");
+    std::vector<std::uint64_t> numbers(column.rows());
+    for (std::size_t row = 0; row < numbers.size(); ++row) numbers[row] = row;
+    NativeBlock block({.columns = 2, .rows = column.rows()});
+    block.begin_column("row", "UInt64");
+    block.append_borrowed(std::as_bytes(std::span(numbers)));
+    block.begin_column("v", column.type_name());
+    column.write(block);
+    server_->insert_native("INSERT INTO t (row, v)", block.parts());
+  }
+
+  /// The column as ClickHouse gives it back.
+  static std::unique_ptr<ColumnBuilder> stored(const TargetType& type) {
+    const std::string rows = server_->query("SELECT v FROM t ORDER BY row", "RowBinary");
+    auto column = make_column(type);
+    RowBinaryReader reader(as_bytes(rows));
+    while (!reader.at_end()) column->append_row_binary(reader);
+    return column;
+  }
+
+  static std::unique_ptr<InProcessClickHouse> server_;
+};
+std::unique_ptr<InProcessClickHouse> Roundtrip::server_;
+
+std::map<std::string, std::vector<PostgresValue>> values_by_type() {
+  std::map<std::string, std::vector<PostgresValue>> groups;
+  for (const PostgresValue& value : postgres_values()) groups[value.declared].push_back(value);
+  return groups;
+}
+
+TEST_F(Roundtrip, EveryTypeComesBackAsItWent) {
+  for (const auto& [declared, values] : values_by_type()) {
+    for (bool nullable : {false, true}) {
+      const TargetType type = type_of(values.front(), nullable);
+      SCOPED_TRACE(declared + " as " + type.column_type);
+      auto column = make_column(type);
+      for (const PostgresValue& value : values) {
+        column->append_binary(as_bytes(from_hex(value.binary_hex)));
+        if (nullable) column->append_null();
+        column->append_default();
+      }
+      store(type, *column);
+      auto back = stored(type);
+      ASSERT_EQ(back->rows(), column->rows());
+      EXPECT_EQ(to_hex(native_data(*back)), to_hex(native_data(*column)));
+    }
+  }
+}
+
+TEST_F(Roundtrip, ClickHousePrintsWhatPostgresPrints) {
+  const std::set<ValueForm> printed_alike{
+      ValueForm::Int16, ValueForm::Int32,   ValueForm::Int64,    ValueForm::UInt32,      ValueForm::Uuid,
+      ValueForm::Date,  ValueForm::Decimal, ValueForm::TimeText, ValueForm::NumericText, ValueForm::TimeTzText};
+  for (const auto& [declared, values] : values_by_type()) {
+    const TargetType type = type_of(values.front(), true);
+    if (type.array || !printed_alike.contains(type.form)) continue;
+    SCOPED_TRACE(declared + " as " + type.column_type);
+    auto column = make_column(type);
+    std::string expected;
+    for (const PostgresValue& value : values) {
+      column->append_binary(as_bytes(from_hex(value.binary_hex)));
+      expected += value.text + "\n";
+    }
+    store(type, *column);
+    EXPECT_EQ(server_->query("SELECT v FROM t ORDER BY row SETTINGS output_format_decimal_trailing_zeros = 1"),
+              expected);
+  }
+}
+
+TEST_F(Roundtrip, TimestampsReadTheSameUnderAnySessionTimeZone) {
+  const TargetType type = base_type(1114);
+  auto column = make_column(type);
+  column->append_text("2024-02-29 12:34:56.000001");
+  column->append_text("1900-01-01 00:00:00");
+  store(type, *column);
+  EXPECT_EQ(server_->query("SELECT v FROM t ORDER BY row SETTINGS session_timezone = 'Asia/Kolkata'"),
+            "2024-02-29 12:34:56.000001\n1900-01-01 00:00:00.000000\n");
+}
+
+TEST_F(Roundtrip, FloatsKeepEveryBit) {
+  const TargetType type = base_type(701);
+  auto column = make_column(type);
+  for (std::string_view text : {"0.1", "NaN", "Infinity", "-Infinity", "-0", "5e-324"}) column->append_text(text);
+  store(type, *column);
+  EXPECT_EQ(server_->query("SELECT reinterpretAsUInt64(v) FROM t ORDER BY row"),
+            "4591870180066957722\n9221120237041090560\n9218868437227405312\n18442240474082181120\n"
+            "9223372036854775808\n1\n");
+}
+
+TEST_F(Roundtrip, EnumsAreSentAsStringsIntoLowCardinality) {
+  for (bool nullable : {false, true}) {
+    const TargetType type = target_type({.oid = 16400, .kind = TypeKind::Enum, .declared = "mood"},
+                                        {.server = kCurrentServer, .nullable = nullable});
+    auto column = make_column(type);
+    column->append_binary(as_bytes("happy"));
+    if (nullable) column->append_null();
+    column->append_text("sad");
+    store(type, *column);
+    const std::string stored_type = nullable ? "LowCardinality(Nullable(String))" : "LowCardinality(String)";
+    EXPECT_EQ(server_->query("SELECT DISTINCT toTypeName(v) FROM t"), stored_type + "\n");
+    EXPECT_EQ(native_data(*stored(type)), native_data(*column));
+  }
+}
+
+TEST_F(Roundtrip, NullableArraysTellNullFromEmpty) {
+  const TargetType type = array_of(23, true);
+  EXPECT_EQ(type.column_type, "Variant(Array(Nullable(Int32)))");
+  auto column = make_column(type);
+  column->append_text("{1,NULL,3}");
+  column->append_null();
+  column->append_text("{}");
+  column->append_text("{4}");
+  store(type, *column);
+  EXPECT_EQ(server_->query("SELECT v, v IS NULL, length(v) FROM t ORDER BY row"),
+            "[1,NULL,3]\t0\t3\n\\N\t1\t\\N\n[]\t0\t0\n[4]\t0\t1\n");
+}
+
+TEST_F(Roundtrip, DefaultExpressionsAreTheValueItself) {
+  for (const PostgresValue& value : postgres_values()) {
+    const TargetType type = type_of(value, true);
+    SCOPED_TRACE(value.declared + " " + value.text + " as " + type.column_type);
+    const std::string expression = default_expression(type, value.text);
+    server_->query("DROP TABLE IF EXISTS t");
+    server_->query("CREATE TABLE t (row UInt64) ENGINE = MergeTree ORDER BY row");
+    server_->query("INSERT INTO t SELECT 1");
+    server_->query(add_column_sql({"tests", "t"}, {"v", type.column_type, expression}, {.after = "row"}));
+    EXPECT_EQ(to_hex(native_data(*stored(type))), to_hex(from_text(type, value.text)));
+  }
+}
+
+TEST_F(Roundtrip, ResolvedSourceTextIsAPlainString) {
+  const TargetType type = base_type(869, true);
+  auto column = make_column(type);
+  auto* source_text = dynamic_cast<SourceTextColumn*>(column.get());
+  ASSERT_NE(source_text, nullptr);
+  column->append_binary(as_bytes(from_hex("02200004c0a80001")));
+  column->append_null();
+  column->append_text("10.0.0.1");
+  const std::vector<std::optional<std::string>> texts{"192.168.0.1"};
+  source_text->resolve(texts);
+  store(type, *column);
+  EXPECT_EQ(server_->query("SELECT v FROM t ORDER BY row"), "192.168.0.1\n\\N\n10.0.0.1\n");
+  EXPECT_EQ(native_data(*stored(type)), native_data(*column));
+}
+
+TEST_F(Roundtrip, ATableOfOursKeepsTheHighestVersionAndHidesTombstones) {
+  TableDefinition table{.table = {"tests", "odd `name"},
+                        .columns = {{"id", "Nullable(Int32)", {}}, {"quo`te\\d", "String", "'x'"}},
+                        .extra_columns = {},
+                        .key = {"id"},
+                        .nullable_key = true};
+  server_->query(create_table_sql(table, kCurrentServer));
+  const std::string into =
+      "INSERT INTO " + qualified(table.table) + " (id, _peerdb_is_deleted, _peerdb_version) VALUES ";
+  server_->query(into + "(1, 0, 5), (2, 0, 5), (NULL, 0, 5)");
+  server_->query(into + "(1, 1, 6), (2, 0, 4)");
+  EXPECT_EQ(server_->query("SELECT id, `quo\\`te\\\\d` FROM " + qualified(table.table) + " FINAL ORDER BY id"),
+            "2\tx\n\\N\tx\n");
+  server_->query(rename_column_sql(table.table, {.from = "quo`te\\d", .to = "plain"}));
+  server_->query(add_column_sql(table.table, {"first", "Int8", "7"}, {}));
+  server_->query(modify_column_sql(table.table, {"first", "Int64", "7"}));
+  server_->query(drop_column_sql(table.table, "plain"));
+  EXPECT_EQ(server_->query("SELECT name, type FROM system.columns WHERE table = 'odd `name' ORDER BY position"),
+            "first\tInt64\nid\tNullable(Int32)\n_peerdb_synced_at\tDateTime64(9)\n_peerdb_is_deleted\tUInt8\n"
+            "_peerdb_version\tUInt64\n");
+  server_->query(truncate_table_sql(table.table));
+  EXPECT_EQ(server_->query("SELECT count() FROM " + qualified(table.table)), "0\n");
+  server_->query(drop_table_sql(table.table));
+}
+
+TEST_F(Roundtrip, ABagKeepsEqualRowsApart) {
+  TableDefinition bag{
+      .table = {"tests", "bag"}, .columns = {{"v", "Int32", {}}}, .extra_columns = bag_columns(), .key = bag_key()};
+  server_->query(create_table_sql(bag, kCurrentServer));
+  server_->query(
+      "INSERT INTO bag (v, _echodb_row_hash, _echodb_lsn, _echodb_ordinal, _peerdb_version) VALUES "
+      "(1, 'h', 5, 0, 5), (1, 'h', 5, 1, 5), (1, 'h', 5, 1, 6)");
+  EXPECT_EQ(server_->query("SELECT count() FROM bag FINAL"), "2\n");
+  server_->query(drop_table_sql(bag.table));
+}
+
+}  // namespace
+}  // namespace echodb::testing

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "column_testing.h"
+
+namespace echodb::testing {
+
+struct PostgresValue {
+  std::string declared;
+  Oid oid;
+  std::int32_t typmod;
+  std::string binary_hex;
+  std::string text;
+};
+
+/// The values of fixtures/postgres_values.txt: what a real PostgreSQL sent and printed.
+inline std::vector<PostgresValue> postgres_values() {
+  std::ifstream file(std::filesystem::path(__FILE__).parent_path() / "fixtures/postgres_values.txt");
+  std::vector<PostgresValue> values;
+  for (std::string line; std::getline(file, line);) {
+    std::vector<std::string> fields;
+    std::size_t from = 0;
+    for (int field = 0; field < 4; ++field) {
+      const std::size_t to = line.find('|', from);
+      fields.push_back(line.substr(from, to - from));
+      from = to + 1;
+    }
+    values.push_back({.declared = fields[0],
+                      .oid = static_cast<Oid>(std::stoul(fields[1])),
+                      .typmod = std::stoi(fields[2]),
+                      .binary_hex = fields[3],
+                      .text = line.substr(from)});
+  }
+  return values;
+}
+
+inline Oid element_oid(const PostgresValue& value) {
+  if (!value.declared.ends_with("[]")) return 0;
+  // dimensions, has_null, element type
+  return load_big_endian<Oid>(as_bytes(from_hex(value.binary_hex)).data() + 8);
+}
+
+inline TargetType type_of(const PostgresValue& value, bool nullable) {
+  const Oid element = element_oid(value);
+  return target_type({.oid = value.oid,
+                      .typmod = value.typmod,
+                      .kind = element == 0 ? TypeKind::Base : TypeKind::Array,
+                      .declared = value.declared,
+                      .element_oid = element},
+                     {.server = kCurrentServer, .nullable = nullable});
+}
+
+}  // namespace echodb::testing
