@@ -34,7 +34,8 @@ Variables defaults_on_free_ports(const fs::path& directory, const std::string& c
     variables[name] = std::to_string(port);
   }
   variables["ECHODB_DATA_DIR"] = (directory / "data").string();
-  variables["ECHODB_CHDB_LIBRARY"] = chdb_library;
+  // `up` runs in the directory of its own.
+  if (!chdb_library.empty()) variables["ECHODB_CHDB_LIBRARY"] = fs::absolute(chdb_library).string();
   return variables;
 }
 

@@ -12,6 +12,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::SourceAuthentication: return "source_authentication";
     case ErrorCode::SourcePrivilege: return "source_privilege";
     case ErrorCode::SourceNotLogical: return "source_not_logical";
+    case ErrorCode::SourceBusy: return "source_busy";
     case ErrorCode::SourceRejected: return "source_rejected";
     case ErrorCode::SlotBusy: return "slot_busy";
     case ErrorCode::SlotLost: return "slot_lost";

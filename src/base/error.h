@@ -19,6 +19,7 @@ enum class ErrorCode {
   SourceAuthentication,  ///< PostgreSQL refused the user or the password
   SourcePrivilege,       ///< the role may not do what replication needs
   SourceNotLogical,      ///< wal_level is not logical
+  SourceBusy,            ///< PostgreSQL asks for patience: a lock, a deadlock, no memory or connection to spare
   SourceRejected,        ///< PostgreSQL answered a statement with an error
   SlotBusy,              ///< the replication slot is active for another process
   SlotLost,              ///< the replication slot is gone, invalidated or behind what was applied

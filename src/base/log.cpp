@@ -3,6 +3,8 @@
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include <filesystem>
+
 #include "base/error.h"
 
 namespace echodb::log {
@@ -24,7 +26,9 @@ spdlog::level::level_enum parse_level(const std::string& level) {
 spdlog::sink_ptr make_sink(const std::string& file) {
   if (file.empty()) return std::make_shared<spdlog::sinks::stderr_sink_mt>();
   try {
-    return std::make_shared<spdlog::sinks::rotating_file_sink_mt>(file, kFileBytesMax, kFilesKept);
+    // Absolute: rotation opens it again by name, and a command may have changed its working directory since.
+    auto path = std::filesystem::absolute(file).string();
+    return std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path, kFileBytesMax, kFilesKept);
   } catch (const spdlog::spdlog_ex& failure) {
     throw Error(ErrorCode::InvalidConfiguration, std::string("cannot write the log: ") + failure.what(),
                 "set LOG_FILE to a path this user may write");

@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-
 #include <cctype>
 #include <cstdio>
 #include <iostream>
@@ -66,13 +65,14 @@ int main(int argc, char** argv) {
   app.add_subcommand("clickhouse", "serve the embedded ClickHouse")->callback([&] { command = clickhouse_command; });
   auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
   status->add_flag("--json", status_options.json, "print the worker's metrics as JSON");
-  status->callback([&] { command = [&](const Settings& settings) { return status_command(settings, status_options); }; });
+  status->callback(
+      [&] { command = [&](const Settings& settings) { return status_command(settings, status_options); }; });
 
   CLI11_PARSE(app, argc, argv);
   try {
     return command(settings_from(flags));
   } catch (const std::exception& error) {
-    std::cerr << "echodb: " << error.what() << std::endl;
+    std::cerr << "echodb: " << error.what() << '\n';
     return 1;
   }
 }

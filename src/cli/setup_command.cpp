@@ -1,5 +1,6 @@
-#include <cstdio>
 #include <fmt/format.h>
+
+#include <cstdio>
 
 #include "cli/commands.h"
 #include "control/setup.h"
@@ -9,7 +10,8 @@ namespace echodb {
 int setup_command(const Settings& settings) {
   CatalogStore catalog(settings.postgres, "setup", {});
   StreamRecord stream = setup(settings, catalog, {});
-  fmt::print("ready: slot {}, publication {}, from {}\n", stream.slot, stream.publication, to_string(stream.consistent));
+  fmt::print("ready: slot {}, publication {}, from {}\n", stream.slot, stream.publication,
+             to_string(stream.consistent));
   return 0;
 }
 

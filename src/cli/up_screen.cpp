@@ -29,6 +29,8 @@ std::string grouped(std::uint64_t number) {
   return text;
 }
 
+std::string tables_text(std::uint64_t count) { return fmt::format("{} {}", count, count == 1 ? "table" : "tables"); }
+
 std::string bytes_text(std::uint64_t bytes) {
   constexpr double kStep = 1024;
   if (bytes < 1024) return fmt::format("{} B", bytes);
@@ -112,15 +114,16 @@ std::string UpScreen::describe(const ReplicationProgress& progress) {
     // The number of rows to copy is an estimate: more may turn up than it said.
     std::uint64_t all = std::max(progress.rows_to_copy, progress.rows_copied);
     double share = all == 0 ? 0 : 100.0 * static_cast<double>(progress.rows_copied) / static_cast<double>(all);
-    text = fmt::format("copying {:.1f} %  {} of about {} rows  {} rows/s  {} of {} tables done", share,
+    text = fmt::format("copying {:.1f} %  {} of about {} rows  {} rows/s  {} of {} done", share,
                        grouped(progress.rows_copied), grouped(all), rate, progress.tables_streaming,
                        progress.tables_total);
   } else {
-    text = fmt::format("{}  {} tables  lag {} ms, {}  {} rows/s  {} rows copied, {} changes applied", progress.state,
-                       progress.tables_total, grouped(progress.lag_ms), bytes_text(progress.lag_bytes), rate,
-                       grouped(progress.rows_copied), grouped(progress.rows_applied));
+    text = fmt::format("{}  {}  lag {} ms, {}  {} rows/s  {} rows copied, {} changes applied", progress.state,
+                       tables_text(progress.tables_total), grouped(progress.lag_ms), bytes_text(progress.lag_bytes),
+                       rate, grouped(progress.rows_copied), grouped(progress.rows_applied));
   }
-  if (progress.tables_error > 0) text += fmt::format("  {} tables in error: see echodb status", progress.tables_error);
+  if (progress.tables_error > 0)
+    text += fmt::format("  {} in error: see echodb status", tables_text(progress.tables_error));
   if (progress.state == "error" && !progress.last_error.empty()) text += "  " + progress.last_error;
   return text;
 }

@@ -54,8 +54,8 @@ Error clickhouse_error(int http_status, std::string_view body) {
                  "check CLICKHOUSE_USER and CLICKHOUSE_PASSWORD")
         .with_peer_code(code);
   }
-  bool overloaded = contains(kOverload, code) || http_status == 429 || http_status == 502 || http_status == 503 ||
-                    http_status == 504;
+  bool overloaded =
+      contains(kOverload, code) || http_status == 429 || http_status == 502 || http_status == 503 || http_status == 504;
   return Error(overloaded ? ErrorCode::TargetOverloaded : ErrorCode::TargetRejected, message).with_peer_code(code);
 }
 

@@ -5,8 +5,9 @@
 namespace echodb {
 
 ArrayTextReader::ArrayTextReader(std::string_view text) : rest_(text) {
-  if (rest_.starts_with('['))
-    unsupported_value("array with bounds that do not begin at 1, or of several dimensions,", "Array");
+  if (is_irregular_array(rest_)) {
+    unsupported_value("array of several dimensions, or whose index does not begin at 1,", "Array");
+  }
   if (!rest_.starts_with('{')) malformed_value("array");
   rest_.remove_prefix(1);
 }
@@ -22,7 +23,7 @@ bool ArrayTextReader::next() {
     rest_.remove_prefix(1);
   }
   at_first_ = false;
-  if (rest_.starts_with('{')) unsupported_value("array of several dimensions", "Array");
+  if (rest_.starts_with('{')) malformed_value("array");
   if (rest_.starts_with('"')) {
     read_quoted();
   } else {
@@ -51,6 +52,28 @@ void ArrayTextReader::read_unquoted() {
   rest_.remove_prefix(end);
   // Only the bare word is a NULL: the string of the same letters is printed in quotes.
   is_null_ = element_ == "NULL";
+}
+
+bool is_irregular_array(std::string_view text) { return text.starts_with('[') || text.starts_with("{{"); }
+
+void ArrayTextWriter::separate() {
+  if (!at_first_) out_ += ',';
+  at_first_ = false;
+}
+
+void ArrayTextWriter::add_null() {
+  separate();
+  out_ += "NULL";
+}
+
+void ArrayTextWriter::add(std::string_view element) {
+  separate();
+  out_ += '"';
+  for (char character : element) {
+    if (character == '"' || character == '\\') out_ += '\\';
+    out_ += character;
+  }
+  out_ += '"';
 }
 
 }  // namespace echodb

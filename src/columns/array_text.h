@@ -31,4 +31,24 @@ class ArrayTextReader {
   bool at_first_ = true;
 };
 
+/// Whether the text is of an array that has several dimensions, or an index that does not begin at 1.
+bool is_irregular_array(std::string_view text);
+
+/// Writes such a text: every element that is not NULL in quotes, which PostgreSQL reads like its own.
+class ArrayTextWriter {
+ public:
+  /// Adds to `out`, which must stay until `finish`.
+  explicit ArrayTextWriter(std::string& out) : out_(out) { out_ += '{'; }
+
+  void add_null();
+  void add(std::string_view element);
+  void finish() { out_ += '}'; }
+
+ private:
+  void separate();
+
+  std::string& out_;
+  bool at_first_ = true;
+};
+
 }  // namespace echodb

@@ -10,6 +10,8 @@
 
 namespace echodb {
 
+class SourceTextColumn;
+
 /// One target column under construction, held in ClickHouse's Native layout from the first byte: a value is decoded
 /// once, straight into place, and sending is a matter of pointing at the buffers. Not thread-safe: a batch has one
 /// owner at a time.
@@ -35,8 +37,20 @@ class ColumnBuilder {
   virtual void append_default() = 0;
   /// A value as ClickHouse writes it in RowBinary for this column's type.
   virtual void append_row_binary(RowBinaryReader& reader) = 0;
-  /// Copies a row of another builder of the same type.
+  /// Copies a row of another builder of the same type; one of the two may be Nullable and the other not. Throws
+  /// Error(UnsupportedValue) when this column cannot hold the value.
   virtual void append_from(const ColumnBuilder& other, std::size_t row) = 0;
+
+  // Reading a row again. REQUIRES: the row holds its value; see `source_text`.
+  [[nodiscard]] virtual bool is_null(std::size_t row) const = 0;
+  /// Adds the value as ClickHouse writes it in RowBinary for this column's type.
+  virtual void put_row_binary(std::size_t row, ByteBuffer& out) const = 0;
+  /// Adds the value as text that the source's type reads as exactly this value, though it may print it in another way.
+  /// REQUIRES: !is_null(row).
+  virtual void put_text(std::size_t row, std::string& out) const = 0;
+
+  /// The part of the column whose texts only the source can give; nullptr where there is none.
+  virtual SourceTextColumn* source_text() { return nullptr; }
 
   /// Takes the rows after `rows` away again.
   virtual void truncate(std::size_t rows) = 0;

@@ -1,5 +1,6 @@
 #include "columns/decimal.h"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "columns/fixed_column.h"
@@ -19,6 +20,43 @@ void multiply_add(Magnitude& magnitude, std::uint32_t factor, std::uint32_t adde
     magnitude.multiply_add(factor, addend);
   } else {
     magnitude = magnitude * factor + addend;
+  }
+}
+
+/// Whether the stored integer, two's complement of its width, is negative; `magnitude` becomes its distance from zero.
+template <typename Stored, typename Magnitude>
+bool split_sign(Stored stored, Magnitude& magnitude) {
+  if constexpr (std::is_same_v<Stored, UInt256>) {
+    magnitude = stored;
+    if (!stored.is_negative()) return false;
+    magnitude.negate();
+    return true;
+  } else {
+    constexpr unsigned kTopBit = sizeof(Stored) * 8 - 1;
+    const bool negative = (stored >> kTopBit & 1) != 0;
+    // Widening a signed integer carries its sign with it, so that the negation is right in the wider type too.
+    magnitude = negative ? Magnitude{} - static_cast<Magnitude>(stored) : static_cast<Magnitude>(stored);
+    return negative;
+  }
+}
+
+template <typename Magnitude>
+std::uint32_t divide(Magnitude& magnitude, std::uint32_t divisor) {
+  if constexpr (std::is_same_v<Magnitude, UInt256>) {
+    return magnitude.divide(divisor);
+  } else {
+    const auto rest = static_cast<std::uint32_t>(magnitude % divisor);
+    magnitude /= divisor;
+    return rest;
+  }
+}
+
+template <typename Magnitude>
+bool is_zero(const Magnitude& magnitude) {
+  if constexpr (std::is_same_v<Magnitude, UInt256>) {
+    return magnitude.is_zero();
+  } else {
+    return magnitude == 0;
   }
 }
 
@@ -72,6 +110,18 @@ struct DecimalCodec {
       multiply_add(magnitude, 10, 0);
     }
     return signed_value(magnitude, negative);
+  }
+
+  void to_text(Value value, std::string& out) const {
+    Magnitude magnitude{};
+    if (split_sign(value, magnitude)) out += '-';
+    const std::size_t start = out.size();
+    // From the last digit to the first, with at least one before the point.
+    for (int place = 0; place <= scale || !is_zero(magnitude); ++place) {
+      if (place == scale && scale > 0) out += '.';
+      out += static_cast<char>('0' + divide(magnitude, 10));
+    }
+    std::reverse(out.begin() + static_cast<std::ptrdiff_t>(start), out.end());
   }
 
  private:

@@ -62,6 +62,8 @@ std::string value_expression(const TargetType& type, std::string_view text) {
 
 std::string default_expression(const TargetType& type, std::string_view text) {
   if (!type.array) return value_expression(type, text);
+  // No PostgreSQL array of several dimensions is spelled like anything that ClickHouse takes for an array.
+  if (type.nullable && is_irregular_array(text)) return cast(quote_literal(text), type.column_type);
   std::string elements;
   ArrayTextReader reader(text);
   while (reader.next()) {

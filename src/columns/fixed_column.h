@@ -14,6 +14,7 @@ namespace echodb {
 ///   using Value = …;                        the value as Native and RowBinary hold it
 ///   Value from_binary(Bytes) const;         throws Error(UnsupportedValue) for what the target cannot hold
 ///   Value from_text(std::string_view) const;
+///   void to_text(Value, std::string& out) const;   adds it as ColumnBuilder::put_text says
 /// The value is decoded before anything is stored, so a refused value leaves the column as it was.
 template <typename Codec>
 class FixedColumn final : public ColumnBuilder {
@@ -47,10 +48,14 @@ class FixedColumn final : public ColumnBuilder {
     const auto& from = static_cast<const FixedColumn&>(other);
     ECHO_ASSERT(row < from.rows());
     if (from.nulls_.is_null(row)) return append_null();
-    Value value;
-    std::memcpy(&value, from.values_.data() + row * kWidth, kWidth);
-    append(value);
+    append(from.value(row));
   }
+
+  [[nodiscard]] bool is_null(std::size_t row) const override { return nulls_.is_null(row); }
+  void put_row_binary(std::size_t row, ByteBuffer& out) const override {
+    if (!nulls_.put_flag(row, out)) out.append_little_endian(value(row));
+  }
+  void put_text(std::size_t row, std::string& out) const override { codec_.to_text(value(row), out); }
 
   void truncate(std::size_t rows) override {
     ECHO_ASSERT(rows <= this->rows());
@@ -67,6 +72,12 @@ class FixedColumn final : public ColumnBuilder {
   }
 
  private:
+  [[nodiscard]] Value value(std::size_t row) const {
+    ECHO_ASSERT(row < rows());
+    Value value;
+    std::memcpy(&value, values_.data() + row * kWidth, kWidth);
+    return value;
+  }
   void append(Value value) {
     nulls_.append_value();
     values_.append_little_endian(value);

@@ -1,5 +1,6 @@
 #include "columns/nested.h"
 
+#include <algorithm>
 #include <typeinfo>
 
 #include "base/assert.h"
@@ -19,28 +20,37 @@ TargetType element_type(const TargetType& array) {
   return element;
 }
 
+TargetType text_type(const TargetType& array) {
+  return {.column_type = "String",
+          .native_type = "String",
+          .value_type = "String",
+          .form = ValueForm::SourceText,
+          .source_oid = array.source_oid};
+}
+
 }  // namespace
 
 ArrayColumn::ArrayColumn(const TargetType& type)
-    : type_name_(type.native_type), nullable_(type.nullable), elements_(make_column(element_type(type))) {}
+    : type_name_(type.native_type),
+      elements_(make_column(element_type(type))),
+      texts_(type.nullable ? std::make_unique<SourceTextColumn>(text_type(type)) : nullptr) {}
 
 std::size_t ArrayColumn::bytes() const {
-  return elements_->bytes() + discriminators_.size() + ends_.size() * sizeof(ends_.front());
+  return elements_->bytes() + kinds_.size() + ends_.size() * sizeof(ends_.front()) + (nullable() ? texts_->bytes() : 0);
 }
 
 // dimensions:int32 has_null:int32 element_type:uint32 {length:int32 lower_bound:int32}{dimensions}
 // {size:int32 byte{size}}{length}, where a size of -1 is NULL. An empty array has no dimension.
-void ArrayColumn::append_binary(Bytes value) {
-  drop_open_row();
+bool ArrayColumn::read_elements(Bytes value) {
   ByteReader reader(value);
   const auto dimensions = reader.read<std::int32_t>();
   reader.read<std::int32_t>();
   reader.read<std::uint32_t>();
   if (dimensions < 0) malformed_value("array");
-  if (dimensions > 1) unsupported_value("array of several dimensions", type_name_);
+  if (dimensions > 1) return false;
   if (dimensions == 1) {
     const auto length = reader.read<std::int32_t>();
-    if (reader.read<std::int32_t>() != 1) unsupported_value("array whose index does not begin at 1", type_name_);
+    if (reader.read<std::int32_t>() != 1) return false;
     for (std::int32_t index = 0; index < length; ++index) {
       const auto size = reader.read<std::int32_t>();
       if (size < -1) malformed_value("array");
@@ -52,11 +62,29 @@ void ArrayColumn::append_binary(Bytes value) {
     }
   }
   reader.expect_end();
-  end_row(kArray);
+  return true;
+}
+
+ColumnBuilder& ArrayColumn::irregular() {
+  if (!nullable()) {
+    unsupported_value("array of several dimensions, or whose index does not begin at 1,", type_name_);
+  }
+  return *texts_;
+}
+
+void ArrayColumn::append_binary(Bytes value) {
+  drop_open_row();
+  if (read_elements(value)) return end_row(Kind::Array);
+  irregular().append_binary(value);
+  end_row(Kind::Text);
 }
 
 void ArrayColumn::append_text(std::string_view value) {
   drop_open_row();
+  if (is_irregular_array(value)) {
+    irregular().append_text(value);
+    return end_row(Kind::Text);
+  }
   ArrayTextReader reader(value);
   while (reader.next()) {
     if (reader.is_null()) {
@@ -65,30 +93,32 @@ void ArrayColumn::append_text(std::string_view value) {
       elements_->append_text(reader.element());
     }
   }
-  end_row(kArray);
+  end_row(Kind::Array);
 }
 
 void ArrayColumn::append_null() {
-  if (!nullable_) throw Error(ErrorCode::UnsupportedValue, "NULL in an array column that is declared NOT NULL");
+  if (!nullable()) throw Error(ErrorCode::UnsupportedValue, "NULL in an array column that is declared NOT NULL");
   drop_open_row();
-  end_row(kNull);
+  end_row(Kind::Null);
 }
 
 void ArrayColumn::append_default() {
   drop_open_row();
-  end_row(nullable_ ? kNull : kArray);
+  end_row(nullable() ? Kind::Null : Kind::Array);
 }
 
 void ArrayColumn::append_row_binary(RowBinaryReader& reader) {
   drop_open_row();
-  if (nullable_) {
-    const auto discriminator = reader.read<std::byte>();
-    if (discriminator == kNull) return end_row(kNull);
-    if (discriminator != kArray) throw Error(ErrorCode::ProtocolViolation, "Variant with an unknown discriminator");
+  const Kind kind = nullable() ? reader.read<Kind>() : Kind::Array;
+  if (kind == Kind::Null) return end_row(kind);
+  if (kind == Kind::Text) {
+    texts_->append_row_binary(reader);
+    return end_row(kind);
   }
+  if (kind != Kind::Array) throw Error(ErrorCode::ProtocolViolation, "Variant with an unknown discriminator");
   const std::uint64_t length = reader.read_var_uint();
   for (std::uint64_t index = 0; index < length; ++index) elements_->append_row_binary(reader);
-  end_row(kArray);
+  end_row(kind);
 }
 
 void ArrayColumn::append_from(const ColumnBuilder& other, std::size_t row) {
@@ -96,51 +126,95 @@ void ArrayColumn::append_from(const ColumnBuilder& other, std::size_t row) {
   const auto& from = static_cast<const ArrayColumn&>(other);
   ECHO_ASSERT(row < from.rows());
   drop_open_row();
-  if (from.is_null(row)) return append_null();
+  const Kind kind = from.kind(row);
+  if (kind == Kind::Null) return append_null();
+  if (kind == Kind::Text) {
+    irregular().append_from(*from.texts_, from.text_index(row));
+    return end_row(kind);
+  }
   const std::uint64_t end = from.ends_[row];
   for (std::uint64_t element = from.start(row); element < end; ++element) {
     elements_->append_from(*from.elements_, element);
   }
-  end_row(kArray);
+  end_row(kind);
 }
 
-void ArrayColumn::end_row(std::byte discriminator) {
+void ArrayColumn::put_row_binary(std::size_t row, ByteBuffer& out) const {
+  ECHO_ASSERT(row < rows());
+  if (nullable()) out.append_little_endian(kind(row));
+  if (kind(row) == Kind::Text) return texts_->put_row_binary(text_index(row), out);
+  if (kind(row) == Kind::Null) return;
+  out.append_var_uint(ends_[row] - start(row));
+  for (std::uint64_t element = start(row); element < ends_[row]; ++element) elements_->put_row_binary(element, out);
+}
+
+void ArrayColumn::put_text(std::size_t row, std::string& out) const {
+  ECHO_ASSERT(row < rows() && !is_null(row));
+  if (kind(row) == Kind::Text) return texts_->put_text(text_index(row), out);
+  ArrayTextWriter writer(out);
+  std::string text;
+  for (std::uint64_t element = start(row); element < ends_[row]; ++element) {
+    if (elements_->is_null(element)) {
+      writer.add_null();
+      continue;
+    }
+    text.clear();
+    elements_->put_text(element, text);
+    writer.add(text);
+  }
+  writer.finish();
+}
+
+std::size_t ArrayColumn::text_index(std::size_t row) const {
+  return static_cast<std::size_t>(std::ranges::lower_bound(text_rows_, row) - text_rows_.begin());
+}
+
+void ArrayColumn::end_row(Kind kind) {
+  if (kind == Kind::Text) text_rows_.push_back(rows());
   ends_.push_back(elements_->rows());
-  if (nullable_) *discriminators_.extend(1) = discriminator;
+  if (nullable()) kinds_.push_back(kind);
 }
 
-void ArrayColumn::drop_open_row() { elements_->truncate(start(rows())); }
+void ArrayColumn::drop_open_row() {
+  elements_->truncate(start(rows()));
+  if (nullable()) texts_->truncate(text_rows_.size());
+}
 
 void ArrayColumn::truncate(std::size_t rows) {
   ECHO_ASSERT(rows <= ends_.size());
   ends_.resize(rows);
-  if (nullable_) discriminators_.truncate(rows);
+  if (nullable()) kinds_.resize(rows);
+  while (!text_rows_.empty() && text_rows_.back() >= rows) text_rows_.pop_back();
   drop_open_row();
 }
 
 void ArrayColumn::clear() {
   ends_.clear();
-  discriminators_.clear();
+  kinds_.clear();
+  text_rows_.clear();
   elements_->clear();
+  if (nullable()) texts_->clear();
 }
 
 void ArrayColumn::write(NativeBlock& block) const {
   // A row that was refused half-way must not leak its elements into the block.
   ECHO_ASSERT(elements_->rows() == start(rows()));
-  if (!nullable_) {
+  if (!nullable()) {
     block.append_borrowed(std::as_bytes(std::span(ends_)));
-  } else {
-    constexpr std::uint64_t kBasicMode = 0;
-    block.append_copy(std::as_bytes(std::span(&kBasicMode, 1)));
-    block.append_borrowed(discriminators_.bytes());
-    std::vector<std::uint64_t> ends_of_arrays;
-    ends_of_arrays.reserve(ends_.size());
-    for (std::size_t row = 0; row < ends_.size(); ++row) {
-      if (!is_null(row)) ends_of_arrays.push_back(ends_[row]);
-    }
-    block.append_copy(std::as_bytes(std::span(ends_of_arrays)));
+    return elements_->write(block);
   }
+  ECHO_ASSERT(texts_->rows() == text_rows_.size());
+  constexpr std::uint64_t kBasicMode = 0;
+  block.append_copy(std::as_bytes(std::span(&kBasicMode, 1)));
+  block.append_borrowed(std::as_bytes(std::span(kinds_)));
+  std::vector<std::uint64_t> ends_of_arrays;
+  ends_of_arrays.reserve(ends_.size());
+  for (std::size_t row = 0; row < ends_.size(); ++row) {
+    if (kind(row) == Kind::Array) ends_of_arrays.push_back(ends_[row]);
+  }
+  block.append_copy(std::as_bytes(std::span(ends_of_arrays)));
   elements_->write(block);
+  texts_->write(block);
 }
 
 }  // namespace echodb

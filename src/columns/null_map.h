@@ -26,6 +26,11 @@ class NullMap {
   }
   /// Whether the value that follows in RowBinary is NULL; a NULL has no bytes beside its flag.
   [[nodiscard]] bool read_flag(RowBinaryReader& reader) const { return active_ && reader.read<std::uint8_t>() != 0; }
+  /// Adds that flag; whether the value is NULL.
+  bool put_flag(std::size_t row, ByteBuffer& out) const {
+    if (active_) out.append_little_endian(static_cast<std::uint8_t>(is_null(row)));
+    return is_null(row);
+  }
   void truncate(std::size_t rows) {
     if (active_) flags_.truncate(rows);
   }

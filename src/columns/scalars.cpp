@@ -1,8 +1,12 @@
 #include "columns/scalars.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <concepts>
+#include <iterator>
 
 #include "columns/fixed_column.h"
 #include "columns/value_errors.h"
@@ -26,6 +30,7 @@ struct IntegerCodec {
     return load_big_endian<T>(value.data());
   }
   Value from_text(std::string_view value) const { return parse_number_text<T>(value, "integer"); }
+  void to_text(Value value, std::string& out) const { fmt::format_to(std::back_inserter(out), "{}", value); }
 };
 
 /// NaN and the infinities exist on both sides and stay what they are, bit for bit.
@@ -37,6 +42,14 @@ struct FloatCodec {
     return std::bit_cast<T>(load_big_endian<Bits>(value.data()));
   }
   Value from_text(std::string_view value) const { return parse_number_text<T>(value, "float"); }
+  /// The shortest digits that read as the same bits.
+  void to_text(Value value, std::string& out) const {
+    if (std::isnan(value)) {
+      out += "NaN";
+    } else {
+      fmt::format_to(std::back_inserter(out), "{}", value);
+    }
+  }
 };
 
 struct BoolCodec {
@@ -50,6 +63,7 @@ struct BoolCodec {
     if (value == "f" || value == "false") return 0;
     malformed_value("bool");
   }
+  void to_text(Value value, std::string& out) const { out += value == 0 ? 'f' : 't'; }
 };
 
 /// ClickHouse holds a UUID as two 64-bit halves, the high one first, each little-endian.
@@ -74,6 +88,9 @@ struct UuidCodec {
     }
     if (count != kHexDigits) malformed_value("uuid");
     return {parse_half(digits.data()), parse_half(digits.data() + kHexDigits / 2)};
+  }
+  void to_text(Value value, std::string& out) const {
+    fmt::format_to(std::back_inserter(out), "{:016x}{:016x}", value.high, value.low);
   }
 
  private:

@@ -69,6 +69,18 @@ void SourceTextColumn::append_from(const ColumnBuilder& other, std::size_t row) 
   if (source.state == State::Pending) ++pending_;
 }
 
+std::string_view SourceTextColumn::text(std::size_t row) const {
+  ECHO_ASSERT(row < rows_.size() && rows_[row].state != State::Pending);
+  return values_.text().substr(rows_[row].offset, rows_[row].size);
+}
+
+void SourceTextColumn::put_row_binary(std::size_t row, ByteBuffer& out) const {
+  if (nullable_) out.append_little_endian(static_cast<std::uint8_t>(is_null(row)));
+  if (!is_null(row)) out.append_string(text(row));
+}
+
+void SourceTextColumn::put_text(std::size_t row, std::string& out) const { out += text(row); }
+
 void SourceTextColumn::truncate(std::size_t rows) {
   ECHO_ASSERT(rows <= rows_.size());
   for (; rows_.size() > rows; rows_.pop_back()) {

@@ -42,6 +42,10 @@ class SourceTextColumn final : public ColumnBuilder {
   void append_default() override;
   void append_row_binary(RowBinaryReader& reader) override;
   void append_from(const ColumnBuilder& other, std::size_t row) override;
+  [[nodiscard]] bool is_null(std::size_t row) const override { return rows_[row].state == State::Null; }
+  void put_row_binary(std::size_t row, ByteBuffer& out) const override;
+  void put_text(std::size_t row, std::string& out) const override;
+  SourceTextColumn* source_text() override { return this; }
   void truncate(std::size_t rows) override;
   void clear() override;
   /// REQUIRES: pending() == 0.
@@ -55,6 +59,8 @@ class SourceTextColumn final : public ColumnBuilder {
     State state;
   };
   void append(State state, Bytes value);
+  /// REQUIRES: the row is not pending.
+  [[nodiscard]] std::string_view text(std::size_t row) const;
 
   Oid source_oid_;
   bool nullable_;

@@ -1,5 +1,6 @@
 #include "columns/strings.h"
 
+#include <iterator>
 #include <typeinfo>
 
 #include "base/assert.h"
@@ -7,7 +8,10 @@
 namespace echodb {
 
 StringColumn::StringColumn(const TargetType& type)
-    : type_name_(type.native_type), decoders_(string_decoders(type.form)), nulls_(type.nullable) {}
+    : type_name_(type.native_type),
+      decoders_(string_decoders(type.form)),
+      is_bytea_(type.form == ValueForm::Bytea),
+      nulls_(type.nullable) {}
 
 std::size_t StringColumn::bytes() const {
   return values_.size() + nulls_.bytes() + starts_.size() * sizeof(starts_.front());
@@ -34,12 +38,30 @@ void StringColumn::append_from(const ColumnBuilder& other, std::size_t row) {
   ECHO_ASSERT(row < from.rows());
   if (from.nulls_.is_null(row)) return append_null();
   const std::size_t start = from.starts_[row];
-  const std::size_t end = row + 1 < from.rows() ? from.starts_[row + 1] : from.values_.size();
+  const std::size_t size = from.stored(row).size();
   nulls_.append_value();
   starts_.push_back(values_.size());
   // The room comes first: `other` may be this very column, whose memory moves as it grows.
-  std::byte* to = values_.extend(end - start);
-  std::memcpy(to, from.values_.data() + start, end - start);
+  std::byte* to = values_.extend(size);
+  std::memcpy(to, from.values_.data() + start, size);
+}
+
+void StringColumn::put_row_binary(std::size_t row, ByteBuffer& out) const {
+  ECHO_ASSERT(row < rows());
+  if (!nulls_.put_flag(row, out)) out.append(stored(row));
+}
+
+void StringColumn::put_text(std::size_t row, std::string& out) const {
+  ECHO_ASSERT(row < rows());
+  const std::string_view value = RowBinaryReader(stored(row)).read_string();
+  if (!is_bytea_) {
+    out += value;
+    return;
+  }
+  out += "\\x";
+  for (std::byte byte : as_bytes(value)) {
+    fmt::format_to(std::back_inserter(out), "{:02x}", std::to_integer<unsigned>(byte));
+  }
 }
 
 void StringColumn::truncate(std::size_t rows) {

@@ -23,11 +23,19 @@ class StringColumn final : public ColumnBuilder {
   void append_default() override;
   void append_row_binary(RowBinaryReader& reader) override;
   void append_from(const ColumnBuilder& other, std::size_t row) override;
+  [[nodiscard]] bool is_null(std::size_t row) const override { return nulls_.is_null(row); }
+  void put_row_binary(std::size_t row, ByteBuffer& out) const override;
+  void put_text(std::size_t row, std::string& out) const override;
   void truncate(std::size_t rows) override;
   void clear() override;
   void write(NativeBlock& block) const override;
 
  private:
+  /// The row's length and bytes.
+  [[nodiscard]] Bytes stored(std::size_t row) const {
+    const std::size_t end = row + 1 < rows() ? starts_[row + 1] : values_.size();
+    return values_.bytes().subspan(starts_[row], end - starts_[row]);
+  }
   std::string_view decoded(StringDecoder decoder, Bytes value) {
     if (decoder == nullptr) return as_text(value);
     scratch_.clear();
@@ -44,6 +52,7 @@ class StringColumn final : public ColumnBuilder {
 
   std::string type_name_;
   StringDecoders decoders_;
+  bool is_bytea_;
   NullMap nulls_;
   std::vector<std::size_t> starts_;  ///< where each row begins in values_
   ByteBuffer values_;

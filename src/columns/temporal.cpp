@@ -1,6 +1,9 @@
 #include "columns/temporal.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
+#include <iterator>
 #include <limits>
 
 #include "columns/calendar.h"
@@ -73,6 +76,11 @@ class IsoReader {
   std::string_view type_;
 };
 
+void print_days(std::int64_t days, std::string& out) {
+  const CivilDate date = civil_from_days(days);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}", date.year, date.month, date.day);
+}
+
 struct DateCodec {
   using Value = std::int32_t;
 
@@ -87,6 +95,7 @@ struct DateCodec {
     if (!reader.at_end()) malformed_value("date");
     return checked(days);
   }
+  void to_text(Value days, std::string& out) const { print_days(days, out); }
 
  private:
   // PostgreSQL's infinities are the ends of its integer's range, and so outside too.
@@ -120,6 +129,16 @@ struct TimestampCodec {
     if (!reader.at_end()) malformed_value("timestamp");
     if (micros < kFirst || micros > kLast) refuse();
     return micros;
+  }
+  /// In UTC, with the zone: the type without one reads past it.
+  void to_text(Value micros, std::string& out) const {
+    std::int64_t days = micros / kMicrosPerDay;
+    if (micros % kMicrosPerDay < 0) --days;
+    const std::int64_t of_day = micros - days * kMicrosPerDay;
+    const std::int64_t seconds = of_day / kMicrosPerSecond;
+    print_days(days, out);
+    fmt::format_to(std::back_inserter(out), " {:02}:{:02}:{:02}.{:06}+00", seconds / 3600, seconds / 60 % 60,
+                   seconds % 60, of_day % kMicrosPerSecond);
   }
 
  private:

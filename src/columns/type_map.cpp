@@ -166,7 +166,7 @@ TargetType array_type(const ColumnType& type, const TypeOptions& options) {
   const bool no_null_array = options.nullable && !has(options.server, kVariantSince);
   if (element.form == ValueForm::SourceText || no_null_array) return source_text(type, options.nullable);
   std::string name = "Array(" + nullable(element.type) + ")";
-  if (options.nullable) name = "Variant(" + name + ")";
+  if (options.nullable) name = "Variant(" + name + ", String)";
   return {.column_type = name,
           .native_type = name,
           .value_type = element.type,

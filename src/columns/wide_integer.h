@@ -21,6 +21,21 @@ struct UInt256 {
     }
   }
 
+  /// this = this / divisor; returns the remainder.
+  std::uint32_t divide(std::uint32_t divisor) {
+    UInt128 rest = 0;
+    for (auto limb = limbs.rbegin(); limb != limbs.rend(); ++limb) {
+      rest = rest << 64 | *limb;
+      *limb = static_cast<std::uint64_t>(rest / divisor);
+      rest %= divisor;
+    }
+    return static_cast<std::uint32_t>(rest);
+  }
+
+  [[nodiscard]] bool is_zero() const { return limbs == std::array<std::uint64_t, 4>{}; }
+  /// Its highest bit, the sign in two's complement.
+  [[nodiscard]] bool is_negative() const { return limbs[3] >> 63 != 0; }
+
   /// Two's complement.
   void negate() {
     UInt128 carry = 1;

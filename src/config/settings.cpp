@@ -1,7 +1,9 @@
 #include "config/settings.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/error.h"
@@ -9,6 +11,8 @@
 
 namespace echodb {
 namespace {
+
+constexpr std::string_view kOurPrefix = "ECHODB_";
 
 using Set = std::function<void(Settings&, const std::string&)>;
 
@@ -52,8 +56,9 @@ Set clickhouse_port() {
   return [](Settings& settings, const std::string& value) {
     std::uint16_t parsed = parse_port(value);
     if (parsed == 9000 || parsed == 9440) {
-      throw Error(ErrorCode::InvalidConfiguration,
-                  fmt::format("{} is ClickHouse's native port, EchoDB speaks its HTTP interface: use 8123 (or 8443)", value));
+      throw Error(
+          ErrorCode::InvalidConfiguration,
+          fmt::format("{} is ClickHouse's native port, EchoDB speaks its HTTP interface: use 8123 (or 8443)", value));
     }
     settings.clickhouse.port = parsed;
   };
@@ -85,7 +90,8 @@ std::vector<SettingDescription> describe() {
       {"POSTGRES_USER", "echodb", "source user", text(&S::postgres, &P::user)},
       {"POSTGRES_PASSWORD", "password", "source password", text(&S::postgres, &P::password)},
       {"POSTGRES_DB", "echodb", "source database", text(&S::postgres, &P::database)},
-      {"CLICKHOUSE_HOST", "", "target host; unset: `up` starts the embedded ClickHouse", text(&S::clickhouse, &C::host)},
+      {"CLICKHOUSE_HOST", "", "target host; unset: `up` starts the embedded ClickHouse",
+       text(&S::clickhouse, &C::host)},
       {"CLICKHOUSE_PORT", "8123", "target HTTP port", clickhouse_port()},
       {"CLICKHOUSE_USER", "echodb", "target user", text(&S::clickhouse, &C::user)},
       {"CLICKHOUSE_PASSWORD", "password", "target password", text(&S::clickhouse, &C::password)},
@@ -93,15 +99,12 @@ std::vector<SettingDescription> describe() {
       {"SYNC_SCHEMA", "public", "schemas to watch: `a,b` or a JSON array", names(&S::sync_schemas)},
       {"EXCLUDED_TABLES", "spatial_ref_sys,geometry_columns,geography_columns,raster_columns,raster_overviews",
        "tables left out: names, schema.name, globs (temp_*), or a JSON array", names(&S::excluded_tables)},
-      {"SOURCE_PEER_NAME", "postgres_main", "name of the source peer", text(&S::source_peer_name)},
-      {"TARGET_PEER_NAME", "clickhouse_analytics", "name of the target peer", text(&S::target_peer_name)},
       {"LOG_LEVEL", "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL", log_level()},
       {"LOG_FILE", "", "log file, rotated at 10 MB, five kept; unset: standard error", text(&S::log_file)},
       {"HEALTH_CHECK_HOST", "127.0.0.1", "address of /health, /ready and /metrics", text(&S::health_host)},
       {"HEALTH_CHECK_PORT", "8080", "port of /health, /ready and /metrics", port(&S::health_port)},
       {"WORKER_ID", "", "unique per worker; unset: generated", text(&S::worker_id)},
-      {"MAX_RETRIES", "5", "tries of one operation before it is reported as failing", number(&S::max_retries, kCount)},
-      {"RETRY_DELAY", "5", "longest first pause between tries, in seconds", seconds(&S::retry_delay)},
+      {"RETRY_DELAY", "5", "longest pause between two tries, in seconds", seconds(&S::retry_delay)},
       {"RETRY_BACKOFF", "2.0", "factor from one pause to the next", factor(&S::retry_backoff)},
       {"ECHODB_DATA_DIR", "./data", "where the private servers keep their data", text(&S::data_dir)},
       {"ECHODB_CHDB_LIBRARY", "", "path of libchdb.so; unset: where script/bootstrap put it", text(&S::chdb_library)},
@@ -133,6 +136,15 @@ void apply(Settings& settings, const Variables& variables, std::vector<std::stri
   }
 }
 
+/// A name with our prefix that we do not know is a misspelt one.
+void refuse_unknown(const Variables& variables, std::vector<std::string>& faults) {
+  for (const auto& [name, value] : variables) {
+    bool known =
+        std::ranges::find(setting_descriptions(), name, &SettingDescription::name) != setting_descriptions().end();
+    if (name.starts_with(kOurPrefix) && !known) faults.push_back(name + ": there is no such setting");
+  }
+}
+
 }  // namespace
 
 const std::vector<SettingDescription>& setting_descriptions() {
@@ -145,6 +157,11 @@ Variables environment_variables() {
   for (const SettingDescription& setting : setting_descriptions()) {
     if (const char* value = std::getenv(setting.name.c_str())) variables[setting.name] = value;
   }
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    std::string_view text(*entry);
+    auto equals = text.find('=');
+    if (text.starts_with(kOurPrefix)) variables[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+  }
   return variables;
 }
 
@@ -156,6 +173,7 @@ Settings load_settings(const std::vector<Variables>& rising_precedence) {
   Settings settings;
   std::vector<std::string> faults;
   apply(settings, merged, faults);
+  refuse_unknown(merged, faults);
   if (!faults.empty()) {
     std::string all = "these settings cannot be used:";
     for (const std::string& fault : faults) all += "\n  " + fault;

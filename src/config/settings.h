@@ -37,10 +37,8 @@ struct Settings {
   ClickHouseSettings clickhouse;
 
   std::vector<std::string> sync_schemas{"public"};
-  std::vector<std::string> excluded_tables{"spatial_ref_sys", "geometry_columns", "geography_columns",
-                                           "raster_columns", "raster_overviews"};
-  std::string source_peer_name = "postgres_main";
-  std::string target_peer_name = "clickhouse_analytics";
+  std::vector<std::string> excluded_tables{"spatial_ref_sys", "geometry_columns", "geography_columns", "raster_columns",
+                                           "raster_overviews"};
 
   std::string log_level = "INFO";
   std::string log_file;
@@ -48,7 +46,6 @@ struct Settings {
   std::uint16_t health_port = 8080;
   std::string worker_id;  ///< generated when not set
 
-  std::uint32_t max_retries = 5;
   std::chrono::milliseconds retry_delay{5000};
   double retry_backoff = 2.0;
 
@@ -77,7 +74,7 @@ const std::vector<SettingDescription>& setting_descriptions();
 
 using Variables = std::map<std::string, std::string>;
 
-/// The process environment, as far as it holds variables of ours.
+/// The process environment, as far as it holds variables of ours: the known ones, and whatever begins with ECHODB_.
 Variables environment_variables();
 
 /// Reads a `.env` file: NAME=value lines, `export `, quotes, comments. A file that is not there is empty.

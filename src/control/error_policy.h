@@ -14,6 +14,9 @@ struct ErrorPolicy {
     Fail,    ///< trying again cannot help
   };
   Action action;
+  /// The very same step may succeed next time although nobody changes anything: a table's step is tried again instead
+  /// of stopping the table.
+  bool transient;
   std::string_view hint;  ///< for the operator
 };
 

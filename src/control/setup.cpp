@@ -39,7 +39,8 @@ void write_watch_list(PostgresConnection& source, const Settings& settings, cons
   std::vector<std::string> patterns;
   for (const std::string& glob : settings.excluded_tables) patterns.push_back(exclusion_pattern(glob));
   source.query(
-      "INSERT INTO _echodb.watch (publication, schemas, excluded, no_pk_policy) VALUES ($1, $2::text[], $3::text[], $4) "
+      "INSERT INTO _echodb.watch (publication, schemas, excluded, no_pk_policy) VALUES ($1, $2::text[], $3::text[], "
+      "$4) "
       "ON CONFLICT (only_row) DO UPDATE SET publication = excluded.publication, schemas = excluded.schemas, "
       "excluded = excluded.excluded, no_pk_policy = excluded.no_pk_policy",
       {names.publication, to_array_text(settings.sync_schemas), to_array_text(patterns),
@@ -65,8 +66,7 @@ void publish_table(PostgresConnection& source, const std::string& oid) {
       source.query("SELECT _echodb.on_table_change($1::oid, 'SETUP')", {oid});
       return;
     } catch (const Error& error) {
-      constexpr std::string_view kLockNotAvailable = "55P03";
-      if (error.sqlstate() != kLockNotAvailable || attempt == kLockTries) throw;
+      if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
       log::warn("a table that is to be published is locked by the application, trying again");
     }
   }
@@ -101,7 +101,8 @@ std::vector<TableRecord> read_tables(PostgresConnection& replication, Lsn consis
   }
   // The first schema of SYNC_SCHEMA has the first choice of names.
   auto rank = [&](const TableRecord& table) {
-    return std::ranges::find(settings.sync_schemas, table.versions.front().schema.schema) - settings.sync_schemas.begin();
+    return std::ranges::find(settings.sync_schemas, table.versions.front().schema.schema) -
+           settings.sync_schemas.begin();
   };
   std::ranges::stable_sort(tables, {}, rank);
   std::vector<std::string> taken;
@@ -119,8 +120,8 @@ StreamRecord create_slot(const Settings& settings, const StreamNames& names, Cat
   PostgresConnection replication(settings.postgres, ConnectionKind::Replication, stop);
   std::string system(replication.execute("IDENTIFY_SYSTEM").text(0, 0));
   replication.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  QueryResult slot = replication.execute(fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput USE_SNAPSHOT",
-                                                     quote_sql_identifier(names.slot)));
+  QueryResult slot = replication.execute(
+      fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput USE_SNAPSHOT", quote_sql_identifier(names.slot)));
   Lsn consistent = parse_lsn(slot.text(0, 1));
   StreamRecord stream{.name = names.stream,
                       .slot = names.slot,

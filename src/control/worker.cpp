@@ -42,14 +42,16 @@ class Pauses {
 void run_once(const Settings& settings, CatalogStore& catalog, StatusBoard& board, std::stop_token stop) {
   std::optional<StreamRecord> record = find_setup(settings, catalog, stop);
   if (!record) record = setup(settings, catalog, stop);
-  Stream stream(settings, *record, catalog, board, stop);
+  auto transient = [](const Error& error) { return error_policy(error.code()).transient; };
+  Stream stream(settings, *record, catalog, board, transient, stop);
   stream.run();
 }
 
 }  // namespace
 
 void run_worker(const Settings& settings, StatusBoard& board, std::stop_token stop) {
-  CatalogStore catalog(settings.postgres, settings.worker_id, stop);
+  // Not cut short by a stop: what has been done is to be written down.
+  CatalogStore catalog(settings.postgres, settings.worker_id, {});
   Pauses pauses(settings);
   while (!stop.stop_requested()) {
     auto began = Clock::now();

@@ -155,7 +155,8 @@ PostgresConnection::PostgresConnection(const PostgresSettings& settings, Connect
   impl_->connection = connect(settings, kind);
   if (PQstatus(impl_->connection) != CONNECTION_OK) throw connect_error(impl_->connection, settings);
   PQsetnonblocking(impl_->connection, 1);
-  PQsetNoticeProcessor(impl_->connection, [](void*, const char*) {}, nullptr);
+  PQsetNoticeProcessor(
+      impl_->connection, [](void*, const char*) {}, nullptr);
 }
 
 PostgresConnection::~PostgresConnection() = default;

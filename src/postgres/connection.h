@@ -65,7 +65,7 @@ enum class ConnectionKind {
 /// timeouts of config/limits.h.
 ///
 /// Errors: SourceUnreachable (the connection is of no more use), SourceAuthentication, SourcePrivilege, SlotBusy,
-/// SourceRejected with its SQLSTATE (the connection can go on).
+/// SourceBusy and SourceRejected with its SQLSTATE (the connection can go on).
 class PostgresConnection {
  public:
   PostgresConnection(const PostgresSettings& settings, ConnectionKind kind, std::stop_token stop = {});

@@ -54,7 +54,8 @@ BEGIN
     'element_oid', element.type_oid::bigint, 'element_kind', element.kind);
 END $$;
 
--- A table's catalog entry. One JSON shape for the first look and for every change after it.
+-- A table's catalog entry. One JSON shape for the first look and for every change after it. A deferrable key is none:
+-- within a transaction two rows may share it, and PostgreSQL does not take it for a replica identity either.
 CREATE OR REPLACE FUNCTION _echodb.table_snapshot(relation oid) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
   SELECT jsonb_build_object(
@@ -70,7 +71,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     'primary_key', (
       SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
-      WHERE i.indrelid = c.oid AND i.indisprimary AND k.place <= i.indnkeyatts),
+      WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND k.place <= i.indnkeyatts),
     'identity_index', (
       SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
@@ -127,7 +128,7 @@ DECLARE
   qualified text;
 BEGIN
   SELECT * INTO settings FROM _echodb.watch;
-  SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary)
+  SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate)
       OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident IN ('f', 'i')) INTO has_key;
   IF NOT has_key AND settings.no_pk_policy = 'skip' THEN RETURN false; END IF;
   target := settings.publication;
@@ -221,12 +222,24 @@ BEGIN
   END LOOP;
 END $$;
 
+-- For a table whose change could not be recorded when it was made.
+CREATE OR REPLACE FUNCTION _echodb.describe_again(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+  PERFORM set_config('_echodb.own_ddl', 'on', true);
+  PERFORM _echodb.on_table_change(relation, 'DESCRIBE');
+  PERFORM set_config('_echodb.own_ddl', 'off', true);
+END $$;
+
 -- An application's statement never fails because of us: whatever goes wrong in here becomes a warning in the server's
--- log and a message in the stream that says this table can no longer be trusted.
+-- log and a message in the stream that says this table can no longer be trusted. It hardly waits either: publishing
+-- locks the publication until the transaction ends, so another transaction that creates tables could hold us up, or
+-- close a deadlock; we give up long before the server would look for one, and the worker publishes the table later.
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
   command record;
+  lock_timeout text := current_setting('lock_timeout');
 BEGIN
   IF current_setting('_echodb.own_ddl', true) = 'on' THEN RETURN; END IF;
   FOR command IN
@@ -235,7 +248,9 @@ BEGIN
   LOOP
     BEGIN
       PERFORM set_config('_echodb.own_ddl', 'on', true);
+      PERFORM set_config('lock_timeout', '100ms', true);
       PERFORM _echodb.on_table_change(command.objid, command.command_tag);
+      PERFORM set_config('lock_timeout', lock_timeout, true);
     EXCEPTION WHEN OTHERS THEN
       RAISE WARNING 'echodb could not record % of %: %', command.command_tag, command.objid::regclass, SQLERRM;
       PERFORM _echodb.emit(jsonb_build_object('op', 'lost', 'oid', command.objid::bigint, 'reason', SQLERRM));

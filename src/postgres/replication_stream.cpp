@@ -19,9 +19,9 @@ std::string start_command(const ReplicationOptions& options, int server_version)
     if (!publications.empty()) publications += ',';
     publications += quote_sql_identifier(publication);
   }
-  std::string sql = fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {}",
-                                quote_sql_identifier(options.slot), to_string(options.start),
-                                quote_sql_literal(publications));
+  std::string sql =
+      fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {}",
+                  quote_sql_identifier(options.slot), to_string(options.start), quote_sql_literal(publications));
   if (server_version >= kBinaryAndMessagesSince) sql += ", binary 'true', messages 'true'";
   return sql + ")";
 }

@@ -20,8 +20,8 @@ namespace echodb {
 struct WalFrame {
   enum class Kind { Data, Keepalive };
   Kind kind = Kind::Data;
-  Lsn start;     ///< Data: position of the change in the log
-  Lsn wal_end;   ///< the server's position when it sent this
+  Lsn start;    ///< Data: position of the change in the log
+  Lsn wal_end;  ///< the server's position when it sent this
   bool reply_requested = false;
   Bytes payload;  ///< Data: valid until the next call on the stream
 };

@@ -20,6 +20,11 @@ ErrorCode code_of(std::string_view sqlstate) {
   if (sqlstate == "42501") return ErrorCode::SourcePrivilege;
   if (sqlstate == "55006") return ErrorCode::SlotBusy;
   if (sqlstate.starts_with("08") || sqlstate.starts_with("57P")) return ErrorCode::SourceUnreachable;
+  // Lock not available, deadlock, serialisation failure, cancelled by a timeout; class 53 is lack of resources.
+  if (sqlstate == "55P03" || sqlstate == "40P01" || sqlstate == "40001" || sqlstate == "57014" ||
+      sqlstate.starts_with("53")) {
+    return ErrorCode::SourceBusy;
+  }
   return ErrorCode::SourceRejected;
 }
 

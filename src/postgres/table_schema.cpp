@@ -35,7 +35,8 @@ Column parse_column(const json& from) {
   column.type = parse_type(from.at("type"));
   column.not_null = from.at("not_null").get<bool>();
   column.generated = from.at("generated").get<bool>();
-  if (const json& missing = from.at("missing_value"); !missing.is_null()) column.missing_value = missing.get<std::string>();
+  if (const json& missing = from.at("missing_value"); !missing.is_null())
+    column.missing_value = missing.get<std::string>();
   return column;
 }
 

@@ -11,15 +11,24 @@
 namespace echodb {
 
 /// pg_type.typtype, with arrays told apart.
-enum class TypeKind : char { Base = 'b', Composite = 'c', Domain = 'd', Enum = 'e', Multirange = 'm', Pseudo = 'p', Range = 'r', Array = 'a' };
+enum class TypeKind : char {
+  Base = 'b',
+  Composite = 'c',
+  Domain = 'd',
+  Enum = 'e',
+  Multirange = 'm',
+  Pseudo = 'p',
+  Range = 'r',
+  Array = 'a'
+};
 
 /// A column's type after its domains are resolved: what the value's bytes are.
 struct ColumnType {
-  Oid oid = 0;                  ///< the type whose format the values have (a domain's base type)
-  std::int32_t typmod = -1;     ///< its modifier; -1 none
+  Oid oid = 0;               ///< the type whose format the values have (a domain's base type)
+  std::int32_t typmod = -1;  ///< its modifier; -1 none
   TypeKind kind = TypeKind::Base;
-  std::string declared;         ///< as declared, for people: "numeric(10,2)", "my_domain", "text[]"
-  Oid element_oid = 0;          ///< arrays: the element's type, domains resolved; otherwise 0
+  std::string declared;  ///< as declared, for people: "numeric(10,2)", "my_domain", "text[]"
+  Oid element_oid = 0;   ///< arrays: the element's type, domains resolved; otherwise 0
   TypeKind element_kind = TypeKind::Base;
 
   bool operator==(const ColumnType&) const = default;
@@ -27,11 +36,11 @@ struct ColumnType {
 
 /// One live column.
 struct Column {
-  std::int16_t attnum = 0;      ///< the column's identity: it survives renames, and is never used again
+  std::int16_t attnum = 0;  ///< the column's identity: it survives renames, and is never used again
   std::string name;
   ColumnType type;
   bool not_null = false;
-  bool generated = false;       ///< GENERATED ALWAYS AS … STORED: not in the stream before PostgreSQL 18
+  bool generated = false;                    ///< GENERATED ALWAYS AS … STORED: not in the stream before PostgreSQL 18
   std::optional<std::string> missing_value;  ///< attmissingval as text: what rows older than the column hold
 
   bool operator==(const Column&) const = default;
@@ -44,13 +53,14 @@ struct TableSchema {
   Oid oid = 0;
   std::string schema;
   std::string name;
-  char relkind = 'r';           ///< 'r' ordinary, 'p' partitioned
+  char relkind = 'r';  ///< 'r' ordinary, 'p' partitioned
   ReplicaIdentity replica_identity = ReplicaIdentity::Default;
-  Oid partition_parent = 0;     ///< the root of the partition tree this table is a leaf of; 0 none
-  Oid relfilenode = 0;          ///< changes when the table is rewritten or truncated
-  std::vector<Column> columns;  ///< live ones in attnum order
-  std::vector<std::int16_t> primary_key;    ///< attnums in index order; empty: none
-  std::vector<std::int16_t> identity_index; ///< REPLICA IDENTITY USING INDEX: its attnums in index order; otherwise empty
+  Oid partition_parent = 0;               ///< the root of the partition tree this table is a leaf of; 0 none
+  Oid relfilenode = 0;                    ///< changes when the table is rewritten or truncated
+  std::vector<Column> columns;            ///< live ones in attnum order
+  std::vector<std::int16_t> primary_key;  ///< attnums in index order; empty: none
+  std::vector<std::int16_t>
+      identity_index;  ///< REPLICA IDENTITY USING INDEX: its attnums in index order; otherwise empty
 
   bool operator==(const TableSchema&) const = default;
 
@@ -58,9 +68,10 @@ struct TableSchema {
   [[nodiscard]] std::string qualified_name() const { return schema + "." + name; }
   /// nullptr when there is no live column of that number.
   [[nodiscard]] const Column* find_column(std::int16_t attnum) const;
-  /// The columns that tell rows apart, in key order: the primary key, else the identity index; empty for a bag.
+  /// The columns that tell rows apart, in key order; empty for a bag. REPLICA IDENTITY USING INDEX comes before the
+  /// primary key: the stream names deleted and re-keyed rows by that index alone.
   [[nodiscard]] const std::vector<std::int16_t>& key() const {
-    return primary_key.empty() ? identity_index : primary_key;
+    return identity_index.empty() ? primary_key : identity_index;
   }
 };
 

@@ -25,7 +25,8 @@ using BagState = std::unordered_map<RowHash, BagRows>;
 
 std::string hex(const RowHash& hash) {
   std::string text;
-  for (std::byte byte : std::as_bytes(std::span(&hash, 1))) text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+  for (std::byte byte : std::as_bytes(std::span(&hash, 1)))
+    text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
   return text;
 }
 

@@ -14,6 +14,7 @@ namespace echodb {
 namespace {
 
 constexpr int kPlaceBitsOfPart = 48;
+constexpr std::chrono::milliseconds kRetryPause{500};
 
 /// Gathers copied rows and sends them whenever there are enough.
 class RowSink final : public CopyRowHandler {
@@ -73,8 +74,8 @@ struct Copier::Running {
   CopyJob job;
   std::shared_ptr<const TablePlan> plan;
   std::vector<CopyRange> ranges;
-  std::size_t next = 0;      ///< the first range nobody has taken
-  std::size_t at_work = 0;   ///< threads on this job
+  std::size_t next = 0;     ///< the first range nobody has taken
+  std::size_t at_work = 0;  ///< threads on this job
   bool planned = false;
   std::atomic<bool> cancelled{false};
   bool failed = false;
@@ -84,7 +85,8 @@ struct Copier::Running {
 
 struct Copier::Tools {
   Tools(const Options& options, std::stop_token stop_token)
-      : source_settings(options.source), stop(std::move(stop_token)),
+      : source_settings(options.source),
+        stop(std::move(stop_token)),
         writer{.clickhouse = ClickHouseClient(options.clickhouse, stop), .source = [this]() -> PostgresConnection& {
                  if (!rendering) rendering.emplace(source_settings, ConnectionKind::Ordinary, stop);
                  return *rendering;
@@ -159,7 +161,7 @@ void Copier::work(std::stop_token stop) {
     } catch (const Error& error) {
       tools.connection.reset();
       tools.rendering.reset();
-      if (error.code() != ErrorCode::Stopped) failed(*job, error);
+      if (error.code() != ErrorCode::Stopped) failed(*job, range, error);
     }
     std::lock_guard lock(mutex_);
     --job->at_work;
@@ -228,8 +230,9 @@ void Copier::plan_ranges(Tools& tools, Running& job) {
                      .pages = leaves.number(row, 2)});
     estimate += leaves.number(row, 3);
   }
-  std::vector<CopyRange> known =
-      job.job.resume && !job.plan->is_bag() ? catalog_.load_ranges(job.job.stream, job.job.table) : std::vector<CopyRange>();
+  std::vector<CopyRange> known = job.job.resume && !job.plan->is_bag()
+                                     ? catalog_.load_ranges(job.job.stream, job.job.table)
+                                     : std::vector<CopyRange>();
   auto same_heap = [&](const CopyRange& range) {
     return std::ranges::any_of(heaps, [&](const HeapSize& heap) {
       return heap.relation == range.relation && heap.relfilenode == range.relfilenode;
@@ -324,16 +327,26 @@ void Copier::finished(Tools& tools, Running& job) {
   emit(std::move(event));
 }
 
-void Copier::failed(Running& job, const Error& error) {
+/// A range that may succeed later is put back. A heap that was exchanged, or a schema ahead of the stream's, has the
+/// whole job planned again. A keyless table's copy is one transaction: nothing of it can be kept.
+void Copier::failed(Running& job, std::size_t range, const Error& error) {
   log::warn("copy of {}: {}", job.job.schema.qualified_name(), error.what());
+  bool ahead = error.code() == ErrorCode::SchemaMismatch || error.code() == ErrorCode::SourceRejected;
+  bool again = ahead || options_.transient(error);
   {
     std::lock_guard lock(mutex_);
-    if (job.cancelled) return;
+    if (job.cancelled || job.failed) return;
+    job.not_before = std::chrono::steady_clock::now() + kRetryPause;
+    if (again && !job.plan->is_bag()) {
+      job.planned = job.planned && !ahead;
+      job.job.resume = true;
+      if (job.planned) job.next = std::min(job.next, range);
+      return;
+    }
     job.failed = true;
     std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
   }
-  CopyEvent event{.job = job.job.id, .table = job.job.table, .rows = job.rows, .kind = CopyEvent::Kind::Failed, .failure = error};
-  emit(std::move(event));
+  emit({.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::Failed, .failure = error, .again = again});
 }
 
 }  // namespace echodb

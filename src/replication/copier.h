@@ -32,7 +32,8 @@ class Copier {
     PostgresSettings source;
     ClickHouseSettings clickhouse;
     ServerVersion server;
-    std::function<void()> on_event;  ///< called on a copier's thread
+    std::function<bool(const Error&)> transient;  ///< the same range may succeed later (control/error_policy)
+    std::function<void()> on_event;               ///< called on a copier's thread
   };
   Copier(Options options, CatalogStore& catalog);
   ~Copier();
@@ -44,8 +45,8 @@ class Copier {
   std::vector<CopyEvent> take_events();
 
   struct Progress {
-    std::uint64_t rows_copied = 0;      ///< by jobs of this process
-    std::uint64_t rows_to_copy = 0;     ///< the source's estimate for the same jobs
+    std::uint64_t rows_copied = 0;   ///< by jobs of this process
+    std::uint64_t rows_to_copy = 0;  ///< the source's estimate for the same jobs
   };
   [[nodiscard]] Progress progress() const { return {rows_copied_.load(), rows_to_copy_.load()}; }
 
@@ -62,7 +63,7 @@ class Copier {
   void copy_whole(Tools& tools, Running& job);
   void read_range(Tools& tools, Running& job, CopyRange& range, std::uint64_t place_base);
   void finished(Tools& tools, Running& job);
-  void failed(Running& job, const Error& error);
+  void failed(Running& job, std::size_t range, const Error& error);
   void emit(CopyEvent event);
 
   Options options_;

@@ -28,10 +28,11 @@ struct CopyEvent {
   std::uint64_t job = 0;
   Oid table = 0;
   std::uint64_t rows = 0;
-  Lsn seen_to;                    ///< the copy has seen every change committed before this
-  std::string snapshot;           ///< keyless tables: what the visibility was parsed from
+  Lsn seen_to;           ///< the copy has seen every change committed before this
+  std::string snapshot;  ///< keyless tables: what the visibility was parsed from
   enum class Kind { SnapshotTaken, Finished, Failed } kind = Kind::Finished;
   std::optional<Error> failure;
+  bool again = false;  ///< Failed: what has been copied is of no use, another attempt may succeed
 };
 
 /// How a relation's heap is cut into ranges of about limits::kCopyRangeBytes; the last one is open-ended. One range

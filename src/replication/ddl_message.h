@@ -18,7 +18,7 @@ struct TableMessage {
   std::string tag;         ///< the command: "CREATE TABLE", "ALTER TABLE", …
   bool published = false;  ///< this command made it a member of the publication
   TableSchema schema;
-  std::string snapshot;    ///< the JSON of `schema`
+  std::string snapshot;  ///< the JSON of `schema`
 };
 struct DropMessage {
   Oid oid = 0;

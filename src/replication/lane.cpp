@@ -17,18 +17,6 @@ constexpr int kBackoffStepsMax = 16;
 /// A writer without work looks around this often.
 constexpr std::chrono::seconds kIdleWait{30};
 
-/// Whether the same task may succeed when it is tried again without anyone changing anything.
-bool worth_retrying(const Error& error) {
-  switch (error.code()) {
-    case ErrorCode::TargetUnreachable:
-    case ErrorCode::TargetOverloaded:
-    case ErrorCode::TargetAuthentication:
-    case ErrorCode::SourceUnreachable:
-    case ErrorCode::SourceAuthentication: return true;
-    default: return false;
-  }
-}
-
 }  // namespace
 
 LaneScheduler::LaneScheduler(Options options) : options_(std::move(options)) {
@@ -161,7 +149,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     lane->failures_ = 0;
     event.tickets = task->tickets;
     event.bytes = task->bytes();
-  } else if (worth_retrying(*failure)) {
+  } else if (options_.transient(*failure)) {
     std::chrono::duration<double, std::milli> delay =
         kRetryDelayFirst * std::pow(options_.retry_backoff, std::min(lane->failures_++, kBackoffStepsMax));
     lane->not_before_ =

@@ -73,7 +73,8 @@ class LaneScheduler {
     PostgresSettings source;
     std::chrono::milliseconds retry_delay_max{5000};
     double retry_backoff = 2.0;
-    std::function<void()> on_event;  ///< an event has been queued; called on a writer thread
+    std::function<bool(const Error&)> transient;  ///< the same step may succeed later (control/error_policy)
+    std::function<void()> on_event;               ///< an event has been queued; called on a writer thread
   };
   explicit LaneScheduler(Options options);
   /// Stops the threads; tasks in flight are cut short, tasks not run are dropped.

@@ -23,6 +23,10 @@ void InsertTask::run(WriterTools& tools) {
   send_batch(tools.clickhouse, *batch_, target_.table, target_.server);
 }
 
+void DescribeTask::run(WriterTools& tools) {
+  tools.source().query("SELECT _echodb.describe_again($1::oid)", {std::to_string(table_)});
+}
+
 SchemaTask& SchemaTask::then(std::vector<std::string> statements) {
   for (std::string& statement : statements) {
     steps_.emplace_back([sql = std::move(statement)](WriterTools& tools) {

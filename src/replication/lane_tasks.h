@@ -35,6 +35,16 @@ class InsertTask final : public LaneTask {
 void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server);
 
+/// Asks the source to publish a table and to put its present schema into the log, after a trigger could not.
+class DescribeTask final : public LaneTask {
+ public:
+  explicit DescribeTask(Oid table) : table_(table) {}
+  void run(WriterTools& tools) override;
+
+ private:
+  Oid table_;
+};
+
 /// A table's step that is not rows: schema changes, truncation, exchange, drop. Runs the steps, then stores the
 /// table's new state, then calls `after`. Every step is safe to repeat.
 class SchemaTask final : public LaneTask {

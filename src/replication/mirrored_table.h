@@ -15,13 +15,13 @@ namespace echodb {
 /// One schema a table has had, with what the stream needs to read rows written under it.
 struct LiveVersion {
   TableVersion version;
-  std::shared_ptr<const TablePlan> plan;          ///< made when the first row needs it
+  std::shared_ptr<const TablePlan> plan;                      ///< made when the first row needs it
   std::shared_ptr<const std::vector<std::size_t>> positions;  ///< from the session's last Relation message
 };
 
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.
 struct MirroredTable {
-  TableRecord record;  ///< without versions: those are below
+  TableRecord record;                 ///< without versions: those are below
   std::vector<LiveVersion> versions;  ///< by rising LSN; never empty
   std::shared_ptr<Lane> lane;
 
@@ -30,10 +30,10 @@ struct MirroredTable {
   std::size_t open_bytes = 0;
   std::chrono::steady_clock::time_point last_sealed;
 
-  std::shared_ptr<CopyGate> gate;        ///< a keyless table whose copy the stream has to tell apart; else null
-  std::uint64_t copy_job = 0;            ///< the copy whose events count
-  std::optional<Lsn> copied_to;          ///< the copy is in and has seen everything up to here
-  bool rewritten = false;                ///< the next schema message follows a rewrite
+  std::shared_ptr<CopyGate> gate;  ///< a keyless table whose copy the stream has to tell apart; else null
+  std::uint64_t copy_job = 0;      ///< the copy whose events count
+  std::optional<Lsn> copied_to;    ///< the copy is in and has seen everything up to here
+  bool rewritten = false;          ///< the next schema message follows a rewrite
 
   std::uint64_t rows_applied = 0;
 

@@ -71,8 +71,7 @@ class Comparison {
     std::string to = target_column_name(after.name);
     if (from != to) {
       if (!has_rename_column()) return raise(Effort::Recopy, "a column was renamed");
-      alter(rename_column_sql(target_, {.from = from, .to = to}));
-      if (key_contains(after.attnum)) raise(Effort::Rebuild, "a key column was renamed");
+      renamed({.from = from, .to = to}, before_key_contains(before.attnum));
     }
     if (before.type != after.type) compare_types(before, after);
     TargetType type_before = column_target_type(before, server_);
@@ -83,6 +82,12 @@ class Comparison {
       alter(modify_column_sql(target_, {.name = to, .type = type_after.column_type, .default_expression = {}}));
       if (key_contains(after.attnum)) raise(Effort::Rebuild, "the type of a key column has changed");
     }
+  }
+
+  void renamed(ColumnRename rename, bool in_key) {
+    if (!in_key) return alter(rename_column_sql(target_, rename));
+    raise(Effort::Rebuild, "a key column was renamed");
+    change_.key_renames.push_back(std::move(rename));
   }
 
   void compare_types(const Column& before, const Column& after) {
@@ -107,19 +112,22 @@ class Comparison {
       target.default_expression = default_expression(column_target_type(column, server_), *column.missing_value);
       if (before_.key().empty()) raise(Effort::Recopy, "a column with a default was added to a table without a key");
     }
-    alter(add_column_sql(target_, target, {.after = place == 0 ? std::string() : target_column_name(after_.columns[place - 1].name)}));
+    alter(add_column_sql(target_, target,
+                         {.after = place == 0 ? std::string() : target_column_name(after_.columns[place - 1].name)}));
   }
 
   void dropped(const Column& column) {
     if (before_.key().empty()) raise(Effort::Recopy, "a column of a table without a key was dropped");
-    if (std::ranges::find(before_.key(), column.attnum) != before_.key().end()) {
-      raise(Effort::Recopy, "a key column was dropped");
-    }
+    if (before_key_contains(column.attnum)) return raise(Effort::Recopy, "a key column was dropped");
     alter(drop_column_sql(target_, target_column_name(column.name)));
   }
 
   [[nodiscard]] bool key_contains(std::int16_t attnum) const {
     return std::ranges::find(after_.key(), attnum) != after_.key().end();
+  }
+
+  [[nodiscard]] bool before_key_contains(std::int16_t attnum) const {
+    return std::ranges::find(before_.key(), attnum) != before_.key().end();
   }
 
   [[nodiscard]] bool has_rename_column() const { return server_.at_least(20, 4); }

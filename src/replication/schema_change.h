@@ -17,8 +17,9 @@ struct SchemaChange {
     Recopy,   ///< the rows themselves changed, or the target cannot derive them: copy again into a shadow table
   };
   Effort effort = Effort::Nothing;
-  std::vector<std::string> statements;  ///< for Alter, each safe to repeat
-  std::string reason;                   ///< for Rebuild and Recopy, for the log
+  std::vector<std::string> statements;    ///< for Alter, and before Rebuild; each safe to repeat
+  std::vector<ColumnRename> key_renames;  ///< for Rebuild: ClickHouse cannot rename a key column in place
+  std::string reason;                     ///< for Rebuild and Recopy, for the log
 };
 
 /// Compares two schemas of one table by attnum. `rewritten`: PostgreSQL rewrote the rows in between.

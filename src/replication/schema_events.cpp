@@ -70,7 +70,9 @@ void SchemaEvents::apply(const DdlMessage& message, Lsn lsn) {
 
 void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.schema.oid);
-  if (table == nullptr) return created(message, lsn);
+  bool watched_again = table != nullptr && table->record.state == TableState::Dropped && message.published &&
+                       lsn > *table->record.dropped;
+  if (table == nullptr || watched_again) return created(message, lsn);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed || !table->followed()) return;
   changed(*table, message, lsn);
@@ -82,7 +84,8 @@ void SchemaEvents::created(const TableMessage& message, Lsn lsn) {
   MirroredTable& table = parts_.registry.add(
       {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = lsn}, version);
   auto definition = table_definition(table.schema(), parts_.registry.target(table), parts_.registry.server());
-  auto task = task_for(table, &version, "mirror_created", fmt::format("{} as {}", table.name(), table.record.target_name));
+  auto task =
+      task_for(table, &version, "mirror_created", fmt::format("{} as {}", table.name(), table.record.target_name));
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = lsn};
   task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
     create_target(tools.clickhouse, definition, server, options);
@@ -106,23 +109,33 @@ void SchemaEvents::changed(MirroredTable& table, const TableMessage& message, Ls
                                         parts_.registry.write_target(table), parts_.registry.server());
   using Effort = SchemaChange::Effort;
   bool copying = table.record.state == TableState::Copying;
-  if (change.effort == Effort::Recopy || (change.effort == Effort::Rebuild && copying)) {
-    return recopy(table, std::move(version), change.reason);
-  }
-  if (change.effort == Effort::Rebuild) table.record.floor = lsn;
+  bool copied_as_it_was =
+      copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
+  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, std::move(version), change.reason);
+  alter(table, std::move(version), std::move(change), message.tag);
+}
+
+void SchemaEvents::alter(MirroredTable& table, TableVersion version, SchemaChange change, const std::string& tag) {
+  using Effort = SchemaChange::Effort;
+  if (change.effort == Effort::Rebuild) table.record.floor = version.lsn;
   parts_.registry.add_version(table, version);
-  auto task = task_for(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", message.tag);
+  auto task = task_for(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
+  bool copying = table.record.state == TableState::Copying && change.effort != Effort::Nothing;
+  if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
   task->then(change.statements);
   if (change.effort == Effort::Rebuild) {
-    TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
-    auto definition = table_definition(table.schema(), pair.shadow, parts_.registry.server());
-    task->then([pair, definition, server = parts_.registry.server()](WriterTools& tools) {
-      rebuild_target(tools.clickhouse, pair, definition, server);
+    Rebuild rebuild{.tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
+                    .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.server()),
+                    .renames = std::move(change.key_renames)};
+    task->then([rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) {
+      rebuild_target(tools.clickhouse, rebuild, server);
     });
   }
+  // The copy goes on with the new names, at the next range.
+  if (copying) start_copy(table, *task, /*resume=*/true);
   push(table, std::move(task));
   note_text_fallbacks(table);
-  log::info("schema changed: {} by {}", table.name(), message.tag);
+  log::info("schema changed: {} by {}", table.name(), tag);
 }
 
 void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
@@ -163,18 +176,24 @@ void SchemaEvents::recopy(MirroredTable& table, TableVersion version, const std:
 
 void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
-  bool copying = table.record.state == TableState::Copying;
-  if (copying) forget_copy(table);
   table.record.floor = lsn;
+  if (table.record.state == TableState::Copying) return copy_from_start(table, "truncated", "");
   auto task = task_for(table, nullptr, "truncated");
-  task->then([copying, oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
+  task->then({truncate_table_sql(parts_.registry.write_target(table))});
+  push(table, std::move(task));
+}
+
+/// Empties what is being filled and begins the copy anew.
+void SchemaEvents::copy_from_start(MirroredTable& table, std::string event, std::string detail) {
+  forget_copy(table);
+  auto task = task_for(table, nullptr, std::move(event), std::move(detail));
+  task->then([oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
               stream = parts_.stream](WriterTools&) {
-    if (!copying) return;
     copier.cancel(oid);
     catalog.replace_ranges(stream, oid, {});
   });
   task->then({truncate_table_sql(parts_.registry.write_target(table))});
-  if (copying) start_copy(table, *task, /*resume=*/false);
+  start_copy(table, *task, /*resume=*/false);
   push(table, std::move(task));
 }
 
@@ -188,6 +207,7 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
   forget_copy(table);
   table.record.state = TableState::Dropped;
+  fallback_types_.erase(table.record.oid);
   table.record.dropped = lsn;
   bool keep = parts_.settings.on_drop == OnDrop::Keep;
   auto task = task_for(table, nullptr, "mirror_dropped", table.name());
@@ -207,10 +227,15 @@ void SchemaEvents::on(const RewriteMessage& message, Lsn lsn) {
 
 void SchemaEvents::on(const UnwatchMessage& message, Lsn lsn) { on(DropMessage{message.oid}, lsn); }
 
+/// The source is asked to describe the table again; what happened in between is unknown, so its rows are copied again.
 void SchemaEvents::on(const LostMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.oid);
-  if (table == nullptr || !table->followed() || lsn <= table->record.floor) return;
-  fail(*table, Error(ErrorCode::SchemaMismatch, "the source could not record a schema change: " + message.reason), lsn);
+  if (table != nullptr && (!table->followed() || lsn <= table->record.floor)) return;
+  if (table != nullptr) table->rewritten = true;
+  log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
+  auto task = std::make_unique<DescribeTask>(message.oid);
+  task->tickets.push_back(parts_.watermark.open());
+  parts_.lanes.push(describe_lane_, std::move(task));
 }
 
 void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn) {
@@ -258,14 +283,19 @@ void SchemaEvents::copy_event(const CopyEvent& event) {
       table->copied_to = event.seen_to;
       break;
     case CopyEvent::Kind::Failed:
-      fail(*table, *event.failure, parts_.watermark.ended());
+      if (event.again) {
+        copy_from_start(*table, "copy_begun_again", event.failure->what());
+      } else {
+        fail(*table, *event.failure, parts_.watermark.ended());
+      }
       break;
   }
 }
 
 void SchemaEvents::finish_copies() {
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.record.state != TableState::Copying || !table.copied_to || parts_.watermark.ended() < *table.copied_to) return;
+    if (table.record.state != TableState::Copying || !table.copied_to || parts_.watermark.ended() < *table.copied_to)
+      return;
     parts_.batcher.seal(table);
     bool shadow = std::exchange(table.record.shadow, false);
     table.record.state = TableState::Streaming;
@@ -317,11 +347,23 @@ void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
 }
 
 void SchemaEvents::note_text_fallbacks(const MirroredTable& table) {
+  std::vector<std::string> types;
   for (const Column& column : table.schema().columns) {
-    if (column_target_type(column, parts_.registry.server()).fell_back_to_text) {
-      log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
-    }
+    if (!column_target_type(column, parts_.registry.server()).fell_back_to_text) continue;
+    types.push_back(column.type.declared);
+    log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
   }
+  fallback_types_[table.record.oid] = std::move(types);
+}
+
+std::vector<TextFallback> SchemaEvents::text_fallbacks() const {
+  std::map<std::string, std::uint64_t> columns;
+  for (const auto& [table, types] : fallback_types_) {
+    for (const std::string& type : types) ++columns[type];
+  }
+  std::vector<TextFallback> fallbacks;
+  for (const auto& [type, count] : columns) fallbacks.push_back({.type = type, .columns = count});
+  return fallbacks;
 }
 
 }  // namespace echodb

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "catalog/store.h"
@@ -11,6 +12,7 @@
 #include "replication/schema_change.h"
 #include "replication/table_registry.h"
 #include "replication/watermark.h"
+#include "replication/worker_status.h"
 
 namespace echodb {
 
@@ -52,6 +54,8 @@ class SchemaEvents {
     std::uint64_t failed = 0;
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// Types without a counterpart in the target, with the number of columns that have them now.
+  [[nodiscard]] std::vector<TextFallback> text_fallbacks() const;
 
  private:
   void on(const TableMessage& message, Lsn lsn);
@@ -62,10 +66,12 @@ class SchemaEvents {
 
   void created(const TableMessage& message, Lsn lsn);
   void changed(MirroredTable& table, const TableMessage& message, Lsn lsn);
+  void alter(MirroredTable& table, TableVersion version, SchemaChange change, const std::string& tag);
   void rename(MirroredTable& table, const TableSchema& schema);
   void recopy(MirroredTable& table, TableVersion version, const std::string& reason);
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
+  void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   void start_copy(MirroredTable& table, SchemaTask& task, bool resume);
   void resume_table(MirroredTable& table, Lsn source_position);
   void note_text_fallbacks(const MirroredTable& table);
@@ -75,8 +81,10 @@ class SchemaEvents {
   void push(MirroredTable& table, std::unique_ptr<SchemaTask> task);
 
   Parts parts_;
+  std::shared_ptr<Lane> describe_lane_ = std::make_shared<Lane>("schema of the source");
   std::uint64_t last_copy_job_ = 0;
   Counters counters_;
+  std::map<Oid, std::vector<std::string>> fallback_types_;  ///< by table, one entry a column
 };
 
 }  // namespace echodb

@@ -14,7 +14,8 @@ constexpr std::size_t kValuesPerStatement = 10'000;
 /// format('%s', …) calls the type's output function, as COPY and psql do; a cast to text would not for every type.
 std::string render_statement(std::size_t values) {
   std::string sql = "SELECT format('%s', v) FROM (VALUES ";
-  for (std::size_t value = 1; value <= values; ++value) sql += fmt::format("{}({}, ${})", value == 1 ? "" : ", ", value, value);
+  for (std::size_t value = 1; value <= values; ++value)
+    sql += fmt::format("{}({}, ${})", value == 1 ? "" : ", ", value, value);
   return sql + ") AS given(place, v) ORDER BY place";
 }
 
@@ -37,7 +38,7 @@ void render(SourceTextColumn& column, PostgresConnection& source) {
 
 void render_source_texts(TableBatch& batch, WriterTools& tools) {
   for (std::size_t index = 0; index < batch.plan().columns().size(); ++index) {
-    auto* column = dynamic_cast<SourceTextColumn*>(&batch.column(index));
+    SourceTextColumn* column = batch.column(index).source_text();
     if (column != nullptr && column->pending() > 0) render(*column, tools.source());
   }
 }

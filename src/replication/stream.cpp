@@ -29,7 +29,7 @@ LagClock::Time wall_clock() {
 }  // namespace
 
 Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
-               std::stop_token stop)
+               const Transient& transient, std::stop_token stop)
     : settings_(settings),
       record_(record),
       catalog_(catalog),
@@ -43,6 +43,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
                .server = server_,
+               .transient = transient,
                .on_event = [this] { wakeup_.notify(); }},
               catalog),
       lanes_({.writers = settings.writers,
@@ -50,8 +51,11 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
               .source = settings.postgres,
               .retry_delay_max = settings.retry_delay,
               .retry_backoff = settings.retry_backoff,
+              .transient = transient,
               .on_event = [this] { wakeup_.notify(); }}),
-      batcher_({.interval = settings.sync_interval, .rows_max = settings.batch_rows_max, .bytes_max = settings.batch_bytes_max},
+      batcher_({.interval = settings.sync_interval,
+                .rows_max = settings.batch_rows_max,
+                .bytes_max = settings.batch_bytes_max},
                registry_, watermark_, lanes_),
       schema_events_({.settings = settings_,
                       .stream = record_.name,
@@ -74,6 +78,8 @@ void Stream::run() {
     bool drained = over_budget() || read_available();
     collect_events();
     schema_events_.finish_copies();
+    // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
+    if (over_budget()) batcher_.seal_all();
     if (!in_transaction_) batcher_.seal_due(drained);
     confirm(/*at_once=*/false);
     save_progress();
@@ -198,10 +204,10 @@ void Stream::publish_status() {
   status.rows_copied = progress.rows_copied;
   status.rows_to_copy = progress.rows_to_copy;
   status.state = "streaming";
+  status.text_fallbacks = schema_events_.text_fallbacks();
   registry_.for_each([&](MirroredTable& table) {
     if (table.record.state == TableState::Dropped) return;
-    if (table.record.state == TableState::Copying && status.state == "streaming") status.state = "copying";
-    if (table.record.state == TableState::Error) status.state = "error";
+    if (table.record.state == TableState::Copying) status.state = "copying";
     status.rows_applied += table.rows_applied;
     status.tables.push_back({.source = table.name(),
                              .target = table.record.target_name,

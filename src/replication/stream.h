@@ -25,8 +25,10 @@ namespace echodb {
 /// after a crash.
 class Stream final : private PgoutputHandler {
  public:
+  using Transient = std::function<bool(const Error&)>;  ///< control/error_policy: the same step may succeed later
+
   Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
-         std::stop_token stop);
+         const Transient& transient, std::stop_token stop);
 
   /// Returns when the stop token is raised, with everything read so far written and confirmed if the grace period
   /// allows; throws when the run cannot go on.

@@ -79,8 +79,7 @@ void Stream::on_update(const UpdateMessage& message) {
     } else if (message.old_kind != OldRow::None && batch.key_differs(message.old, message.row, positions)) {
       batch.add_tombstone(message.old, positions, stamp_);
     }
-    TableBatch::Row old = message.old_kind == OldRow::Full ? message.old : TableBatch::Row();
-    batch.add_row(message.row, old, positions, stamp_);
+    batch.add_row(message.row, message.old, positions, stamp_);
   });
 }
 

@@ -13,10 +13,12 @@ Bytes raw_bytes(const std::vector<T>& values) {
   return std::as_bytes(std::span(values));
 }
 
-/// The value to write: the change's own, or the old row's where the change did not send it.
+/// The value to write: the change's own, or the old row's where the change did not send it. An old row that is only a
+/// key has NULL in its other columns.
 const TupleValue& value_of(TableBatch::Row row, TableBatch::Row old, std::size_t position) {
   const TupleValue& value = row[position];
-  return value.kind == Kind::Unchanged && !old.empty() ? old[position] : value;
+  const bool old_has_it = value.kind == Kind::Unchanged && !old.empty() && old[position].kind != Kind::Null;
+  return old_has_it ? old[position] : value;
 }
 
 bool same(const TupleValue& left, const TupleValue& right) {
@@ -111,8 +113,8 @@ void TableBatch::add_copied_row(Row row, CopyPlace place) {
   guarded([&] {
     for (std::size_t index = 0; index < row.size(); ++index) {
       TupleValue value = row[index];
-      bool is_text = place.rendered && value.kind == Kind::Binary &&
-                     plan_->columns()[index].type.form == ValueForm::SourceText;
+      bool is_text =
+          place.rendered && value.kind == Kind::Binary && plan_->columns()[index].type.form == ValueForm::SourceText;
       if (is_text) value.kind = Kind::Text;
       append(index, value);
     }
@@ -169,7 +171,8 @@ void TableBatch::keep_rows(const std::vector<bool>& keep) {
 }
 
 std::size_t TableBatch::bytes() const {
-  std::size_t total = rows() * (sizeof(std::uint8_t) + 2 * sizeof(std::uint64_t)) + identities_.size() * sizeof(BagIdentity);
+  std::size_t total =
+      rows() * (sizeof(std::uint8_t) + 2 * sizeof(std::uint64_t)) + identities_.size() * sizeof(BagIdentity);
   for (const auto& column : columns_) total += column->bytes();
   return total;
 }

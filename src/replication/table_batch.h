@@ -38,7 +38,8 @@ class TableBatch {
   /// The streamed row's columns, as TablePlan::positions() maps them.
   using Positions = std::span<const std::size_t>;
 
-  /// An inserted row, or an updated one's new state: `old` (or nothing) has the values that the update did not send.
+  /// An inserted row, or an updated one's new state: `old` (or nothing) has values that the update did not send, all of
+  /// them or only the key's.
   void add_row(Row row, Row old, Positions positions, ChangeStamp stamp);
   /// The key in `old` is no more.
   void add_tombstone(Row old, Positions positions, ChangeStamp stamp);
@@ -102,8 +103,8 @@ class TableBatch {
   std::vector<std::unique_ptr<ColumnBuilder>> columns_;
   std::vector<std::uint8_t> deleted_;
   std::vector<std::uint64_t> versions_;
-  std::vector<std::uint64_t> changes_;      ///< keyless tables and tables with missing values
-  std::vector<BagIdentity> identities_;     ///< keyless tables only
+  std::vector<std::uint64_t> changes_;   ///< keyless tables and tables with missing values
+  std::vector<BagIdentity> identities_;  ///< keyless tables only
   std::vector<MissingValue> missing_;
   std::vector<BagDelete> bag_deletes_;
 };

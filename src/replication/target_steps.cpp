@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace echodb {
@@ -19,14 +21,15 @@ bool exists(ClickHouseClient& clickhouse, const TargetTable& table) {
 }
 
 bool is_ours(ClickHouseClient& clickhouse, const TargetTable& table) {
-  return clickhouse.query(fmt::format("SELECT count() FROM system.columns WHERE database = {} AND table = {} AND name = {}",
-                                      quote_literal(table.database), quote_literal(table.name),
-                                      quote_literal(kVersionColumn))) == "1\n";
+  return clickhouse.query(fmt::format(
+             "SELECT count() FROM system.columns WHERE database = {} AND table = {} AND name = {}",
+             quote_literal(table.database), quote_literal(table.name), quote_literal(kVersionColumn))) == "1\n";
 }
 
 std::string comment_of(ClickHouseClient& clickhouse, const TargetTable& table) {
-  return clickhouse.query(fmt::format("SELECT comment FROM system.tables WHERE database = {} AND name = {} FORMAT TSVRaw",
-                                      quote_literal(table.database), quote_literal(table.name)));
+  return clickhouse.query(
+      fmt::format("SELECT comment FROM system.tables WHERE database = {} AND name = {} FORMAT TSVRaw",
+                  quote_literal(table.database), quote_literal(table.name)));
 }
 
 void set_comment(ClickHouseClient& clickhouse, const TargetTable& table, std::string_view comment) {
@@ -55,7 +58,8 @@ void create_target(ClickHouseClient& clickhouse, const TableDefinition& definiti
   const TargetTable& table = definition.table;
   if (exists(clickhouse, table)) {
     if (!is_ours(clickhouse, table)) {
-      throw Error(ErrorCode::TargetRejected, fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
+      throw Error(ErrorCode::TargetRejected,
+                  fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
                   "rename or drop it in ClickHouse; the table is tried again on the next start");
     }
     if (options.keep_existing) {
@@ -87,18 +91,24 @@ void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, cons
   set_comment(clickhouse, tables.target, "");
 }
 
-void rebuild_target(ClickHouseClient& clickhouse, const TablePair& tables, const TableDefinition& shadow,
-                    const ServerVersion& server) {
+void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server) {
+  const TablePair& tables = rebuild.tables;
   if (has_exchange(server) && comment_of(clickhouse, tables.target).starts_with(kShadowComment)) {
     return exchange_shadow(clickhouse, tables, server);
   }
-  create_shadow(clickhouse, shadow, server);
-  std::string columns;
-  for (const TargetColumn& column : shadow.columns) columns += quote_identifier(column.name) + ", ";
-  columns += fmt::format("{}, {}, {}", kSyncedAtColumn, kIsDeletedColumn, kVersionColumn);
-  clickhouse.insert(fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} FINAL WHERE {} = 0", qualified(shadow.table), columns,
-                                columns, qualified(tables.target), kIsDeletedColumn),
-                    {});
+  create_shadow(clickhouse, rebuild.shadow, server);
+  std::string into;
+  std::string from;
+  for (const TargetColumn& column : rebuild.shadow.columns) {
+    auto rename = std::ranges::find(rebuild.renames, column.name, &ColumnRename::to);
+    into += quote_identifier(column.name) + ", ";
+    from += quote_identifier(rename == rebuild.renames.end() ? column.name : rename->from) + ", ";
+  }
+  std::string ours = fmt::format("{}, {}, {}", kSyncedAtColumn, kIsDeletedColumn, kVersionColumn);
+  clickhouse.insert(
+      fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM {} FINAL WHERE {} = 0", qualified(rebuild.shadow.table), into,
+                  ours, from, ours, qualified(tables.target), kIsDeletedColumn),
+      {});
   exchange_shadow(clickhouse, tables, server);
 }
 

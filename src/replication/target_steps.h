@@ -30,9 +30,13 @@ struct TablePair {
 /// Puts the shadow in the target's place, in one step where the server can, and drops what was there.
 void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server);
 
-/// Writes the target's live rows again under another sorting key and exchanges.
-void rebuild_target(ClickHouseClient& clickhouse, const TablePair& tables, const TableDefinition& shadow,
-                    const ServerVersion& server);
+/// Writes the target's live rows again under another sorting key, some columns under another name, and exchanges.
+struct Rebuild {
+  TablePair tables;
+  TableDefinition shadow;
+  std::vector<ColumnRename> renames;
+};
+void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
 void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to);
 

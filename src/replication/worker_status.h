@@ -13,7 +13,7 @@ namespace echodb {
 struct TableStatus {
   std::string source;  ///< schema.name
   std::string target;
-  std::string state;   ///< the words of catalog/table_state.h
+  std::string state;  ///< the words of catalog/table_state.h
   std::uint64_t rows_copied = 0;
   std::uint64_t rows_applied = 0;
   std::string error;
@@ -31,11 +31,11 @@ struct WorkerStatus {
   std::string state = "starting";  ///< starting, copying, streaming, error, stopping
   bool connected = false;          ///< the replication stream is open
   bool is_leader = false;
-  Lsn received;                    ///< end of the last transaction read
-  Lsn applied;                     ///< everything before it is in ClickHouse
-  Lsn source_position;             ///< what the source last said of its own log
+  Lsn received;         ///< end of the last transaction read
+  Lsn applied;          ///< everything before it is in ClickHouse
+  Lsn source_position;  ///< what the source last said of its own log
   std::uint64_t lag_bytes = 0;
-  double lag_ms = 0;               ///< age of the oldest change that is not in ClickHouse yet; 0 when there is none
+  double lag_ms = 0;  ///< age of the oldest change that is not in ClickHouse yet; 0 when there is none
   std::uint64_t rows_copied = 0;
   std::uint64_t rows_to_copy = 0;
   std::uint64_t rows_applied = 0;
@@ -45,7 +45,7 @@ struct WorkerStatus {
   std::uint64_t mirrors_dropped = 0;
   std::uint64_t mirrors_failed = 0;
   std::uint64_t retries = 0;
-  std::string last_error;          ///< empty: none
+  std::string last_error;  ///< empty: none
   std::vector<TableStatus> tables;
   std::vector<TextFallback> text_fallbacks;
 };

@@ -9,10 +9,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "../unit/in_process_clickhouse.h"
 #include "columns/make_column.h"
+#include "columns/source_text.h"
+#include "support/in_process_clickhouse.h"
 
 namespace {
 
@@ -86,14 +88,15 @@ std::string value_shape(ValueForm form, Input& input) {
 }
 
 std::string array_shape(ValueForm element, Input& input) {
-  const std::uint64_t length = input.take() % 5;
+  constexpr std::uint64_t kIrregular = 5;
+  const std::uint64_t length = input.take() % (kIrregular + 1);
   std::string value;
   append_big_endian(value, length == 0 ? 0 : 1, 4);
   append_big_endian(value, 0, 4);
   append_big_endian(value, 0, 4);
   if (length == 0) return value;
   append_big_endian(value, length, 4);
-  append_big_endian(value, 1, 4);
+  append_big_endian(value, length == kIrregular ? 0 : 1, 4);
   for (std::uint64_t index = 0; index < length; ++index) {
     if (input.take() % 4 == 0) {
       append_big_endian(value, 0xFFFFFFFF, 4);
@@ -123,6 +126,15 @@ TargetType choose_type(Input& input) {
     type.kind = TypeKind::Enum;
   }
   return target_type(type, {.server = {.major = 26, .minor = 7, .text = {}}, .nullable = flags % 2 == 1});
+}
+
+/// Gives some text to the values that only a source can render.
+void render_source_texts(ColumnBuilder& column) {
+  SourceTextColumn* part = column.source_text();
+  if (part == nullptr) return;
+  std::vector<std::optional<std::string>> texts;
+  while (texts.size() < part->pending()) texts.emplace_back("{{" + std::to_string(texts.size()) + "}}");
+  part->resolve(texts);
 }
 
 void append_value(ColumnBuilder& column, const TargetType& type, Input& input) {
@@ -184,6 +196,7 @@ void round_trip(InProcessClickHouse& server, Input input) {
   for (std::size_t row = 0; row < rows; ++row) {
     for (FuzzedColumn& column : columns) append_value(*column.column, column.type, input);
   }
+  for (FuzzedColumn& column : columns) render_source_texts(*column.column);
   server.query("DROP TABLE IF EXISTS fuzzed");
   server.query("CREATE TABLE fuzzed " + declarations + ") ENGINE = Memory");
   NativeBlock block({.columns = columns.size(), .rows = rows});

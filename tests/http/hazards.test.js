@@ -27,14 +27,14 @@ describe('hazards', () => {
 
   test('VALUES in the body are stored, whatever they hold', async () => {
     await run(server, `INSERT INTO texts VALUES ${hostile.map((text) => `(${inLiteral(text)})`).join(', ')}`);
-    assert.deepEqual(await texts(), hostile.toSorted());
+    assert.deepEqual(await texts(), [...hostile].sort());
     await victimLives();
   });
 
   test('JSONEachRow in the body is stored, whatever it holds', async () => {
     const rows = hostile.map((t) => JSON.stringify({ t })).join('\n\n');
     await run(server, `INSERT INTO texts FORMAT JSONEachRow\n${rows}`);
-    assert.deepEqual(await texts(), hostile.toSorted());
+    assert.deepEqual(await texts(), [...hostile].sort());
     await victimLives();
   });
 
@@ -57,7 +57,7 @@ describe('hazards', () => {
     const rows = Buffer.concat(strings.map((text) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)])));
     await run(server, 'INSERT INTO texts FORMAT RowBinary', { body: rows });
     await run(server, '', { body: Buffer.concat([Buffer.from('INSERT INTO texts FORMAT RowBinary\n'), rows]) });
-    assert.deepEqual(await texts(), [...strings, ...strings].toSorted());
+    assert.deepEqual(await texts(), [...strings, ...strings].sort());
     await victimLives();
   });
 

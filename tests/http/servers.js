@@ -68,7 +68,7 @@ export function temporaryDirectory() {
 
 export async function startEmbedded({ directory = temporaryDirectory(), port, env = {} } = {}) {
   port ??= await freePort();
-  const server = new Server(process.env.ECHODB_BINARY, ['clickhouse'], {
+  const server = new Server(process.env.HTTP_TEST_BINARY, ['clickhouse'], {
     directory,
     port,
     can: everything,

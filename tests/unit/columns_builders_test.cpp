@@ -53,6 +53,76 @@ TEST(Builders, AppendFromCopiesValuesAndNulls) {
   }
 }
 
+TEST(Builders, RowBinaryAndTextOfARowReadBackAsTheRow) {
+  for (const PostgresValue& value : postgres_values()) {
+    for (bool nullable : {false, true}) {
+      const TargetType type = type_of(value, nullable);
+      SCOPED_TRACE(value.declared + " " + value.text);
+      auto from = make_column(type);
+      from->append_default();
+      from->append_text(value.text);
+      auto to = make_column(type);
+      ByteBuffer row_binary;
+      for (std::size_t row = 0; row < 2; ++row) from->put_row_binary(row, row_binary);
+      RowBinaryReader reader(row_binary.bytes());
+      while (!reader.at_end()) to->append_row_binary(reader);
+      EXPECT_EQ(to_hex(native_data(*to)), to_hex(native_data(*from)));
+      EXPECT_EQ(from->is_null(0), nullable);
+      ASSERT_FALSE(from->is_null(1));
+      std::string text;
+      from->put_text(1, text);
+      EXPECT_EQ(to_hex(from_text(type, text)), to_hex(from_text(type, value.text))) << text;
+    }
+  }
+}
+
+TEST(Builders, TextOfARowIsExact) {
+  auto text_of = [](const TargetType& type, std::string_view text) {
+    auto column = make_column(type);
+    column->append_text(text);
+    std::string out;
+    column->put_text(0, out);
+    return out;
+  };
+  for (std::string_view text : {"-0.05", "0.00", "-1234567.89", "99.10"}) {
+    for (int precision : {9, 18, 38, 76}) {
+      EXPECT_EQ(text_of(base_type(1700, false, numeric_typmod(precision, 2)), text), text);
+    }
+  }
+  EXPECT_EQ(text_of(base_type(1700, false, numeric_typmod(3, 3)), "-0.001"), "-0.001");
+  EXPECT_EQ(text_of(base_type(1700, false, numeric_typmod(76, 0)), std::string(76, '9')), std::string(76, '9'));
+  EXPECT_EQ(text_of(base_type(1184), "1969-12-31 23:59:59.000001+00"), "1969-12-31 23:59:59.000001+00");
+  EXPECT_EQ(text_of(base_type(1082), "1900-01-01"), "1900-01-01");
+  EXPECT_EQ(text_of(base_type(701), "5e-324"), "5e-324");
+  EXPECT_EQ(text_of(base_type(701), "-Infinity"), "-inf");
+  EXPECT_EQ(text_of(base_type(17), R"(\x00ff)"), R"(\x00ff)");
+  EXPECT_EQ(text_of(array_of(25), R"({a,NULL,"NULL","q\"\\"})"), R"({"a",NULL,"NULL","q\"\\"})");
+}
+
+TEST(Builders, IrregularArraysKeepTheirPlaceAmongOtherRows) {
+  const TargetType type = array_of(23, true);
+  auto column = make_column(type);
+  for (std::string_view text : {"{1}", "{{2}}", "{3}", "[0:0]={4}"}) column->append_text(text);
+  column->append_null();
+  auto copy = make_column(type);
+  for (std::size_t row = 5; row-- > 0;) copy->append_from(*column, row);
+  std::string text;
+  copy->put_text(1, text);
+  copy->put_text(3, text);
+  EXPECT_EQ(text, "[0:0]={4}{{2}}");
+  ByteBuffer row_binary;
+  for (std::size_t row = 0; row < 5; ++row) column->put_row_binary(row, row_binary);
+  RowBinaryReader reader(row_binary.bytes());
+  auto back = make_column(type);
+  while (!reader.at_end()) back->append_row_binary(reader);
+  EXPECT_EQ(to_hex(native_data(*back)), to_hex(native_data(*column)));
+  column->truncate(2);
+  EXPECT_EQ(native_data(*column), of_texts(type, {"{1}", "{{2}}"}));
+  column->truncate(1);
+  column->append_text("{5}");
+  EXPECT_EQ(native_data(*column), of_texts(type, {"{1}", "{5}"}));
+}
+
 TEST(Builders, ClearKeepsNothing) {
   for (const PostgresValue& value : postgres_values()) {
     const TargetType type = type_of(value, true);

@@ -5,8 +5,8 @@
 #include "column_testing.h"
 #include "columns/default_expression.h"
 #include "columns/source_text.h"
-#include "in_process_clickhouse.h"
 #include "postgres_values.h"
+#include "support/in_process_clickhouse.h"
 
 // Blocks as the replicator sends them, written into a real ClickHouse and read back.
 namespace echodb::testing {
@@ -70,6 +70,9 @@ TEST_F(Roundtrip, EveryTypeComesBackAsItWent) {
       auto back = stored(type);
       ASSERT_EQ(back->rows(), column->rows());
       EXPECT_EQ(to_hex(native_data(*back)), to_hex(native_data(*column)));
+      ByteBuffer row_binary;
+      for (std::size_t row = 0; row < column->rows(); ++row) column->put_row_binary(row, row_binary);
+      EXPECT_EQ(to_hex(row_binary.text()), to_hex(server_->query("SELECT v FROM t ORDER BY row", "RowBinary")));
     }
   }
 }
@@ -131,15 +134,57 @@ TEST_F(Roundtrip, EnumsAreSentAsStringsIntoLowCardinality) {
 
 TEST_F(Roundtrip, NullableArraysTellNullFromEmpty) {
   const TargetType type = array_of(23, true);
-  EXPECT_EQ(type.column_type, "Variant(Array(Nullable(Int32)))");
+  EXPECT_EQ(type.column_type, "Variant(Array(Nullable(Int32)), String)");
   auto column = make_column(type);
   column->append_text("{1,NULL,3}");
   column->append_null();
   column->append_text("{}");
   column->append_text("{4}");
   store(type, *column);
-  EXPECT_EQ(server_->query("SELECT v, v IS NULL, length(v) FROM t ORDER BY row"),
-            "[1,NULL,3]\t0\t3\n\\N\t1\t\\N\n[]\t0\t0\n[4]\t0\t1\n");
+  EXPECT_EQ(server_->query("SELECT v, v IS NULL, length(v), v[1], v = [4] FROM t ORDER BY row"),
+            "[1,NULL,3]\t0\t3\t1\t0\n\\N\t1\t\\N\t\\N\t\\N\n[]\t0\t0\t\\N\t0\n[4]\t0\t1\t4\t1\n");
+}
+
+TEST_F(Roundtrip, IrregularArraysStandBesideTheOthersAsTheirText) {
+  const TargetType type = array_of(23, true);
+  auto column = make_column(type);
+  column->append_text("{{1,2},{3,4}}");
+  column->append_text("{1,NULL}");
+  column->append_null();
+  column->append_text("[0:1]={5,6}");
+  // int4[][] of the one element 1: its text is the source's to give.
+  column->append_binary(as_bytes(from_hex("000000020000000000000017000000010000000100000001000000010000000400000001")));
+  const std::vector<std::optional<std::string>> texts{"{{1}}"};
+  ASSERT_EQ(column->source_text()->pending(), 1U);
+  column->source_text()->resolve(texts);
+  store(type, *column);
+  EXPECT_EQ(server_->query("SELECT v, variantType(v), v.`Array(Nullable(Int32))`, v.String FROM t ORDER BY row"),
+            "{{1,2},{3,4}}\tString\t[]\t{{1,2},{3,4}}\n[1,NULL]\tArray(Nullable(Int32))\t[1,NULL]\t\\N\n"
+            "\\N\tNone\t[]\t\\N\n[0:1]={5,6}\tString\t[]\t[0:1]={5,6}\n{{1}}\tString\t[]\t{{1}}\n");
+  EXPECT_EQ(to_hex(native_data(*stored(type))), to_hex(native_data(*column)));
+}
+
+TEST_F(Roundtrip, AnArrayColumnThatLosesItsNotNullKeepsItsValues) {
+  const TargetType before = array_of(23);
+  auto column = make_column(before);
+  column->append_text("{1,2}");
+  store(before, *column);
+  server_->query("ALTER TABLE t MODIFY COLUMN v " + array_of(23, true).column_type);
+  EXPECT_EQ(native_data(*stored(array_of(23, true))), from_text(array_of(23, true), "{1,2}"));
+}
+
+TEST_F(Roundtrip, DefaultsOfIrregularArraysAreTheirText) {
+  for (Oid element : {Oid{23}, Oid{25}}) {
+    const TargetType type = array_of(element, true);
+    for (std::string_view text : {"{{1,2},{3,4}}", "[0:1]={1,2}", R"([1:1][2:2]={{"quo\"te"}})"}) {
+      const std::string expression = default_expression(type, text);
+      server_->query("DROP TABLE IF EXISTS t");
+      server_->query("CREATE TABLE t (row UInt64) ENGINE = MergeTree ORDER BY row");
+      server_->query("INSERT INTO t SELECT 1");
+      server_->query(add_column_sql({"tests", "t"}, {"v", type.column_type, expression}, {.after = "row"}));
+      EXPECT_EQ(to_hex(native_data(*stored(type))), to_hex(from_text(type, text))) << text;
+    }
+  }
 }
 
 TEST_F(Roundtrip, DefaultExpressionsAreTheValueItself) {

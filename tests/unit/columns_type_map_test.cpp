@@ -51,7 +51,7 @@ TEST(TypeMap, EnumsAreLowCardinalityInTheTableAndStringsOnTheWire) {
 
 TEST(TypeMap, ArraysAreVariantsOnlyWhereTheyMayBeNull) {
   EXPECT_EQ(array_of(23).column_type, "Array(Nullable(Int32))");
-  EXPECT_EQ(array_of(23, true).column_type, "Variant(Array(Nullable(Int32)))");
+  EXPECT_EQ(array_of(23, true).column_type, "Variant(Array(Nullable(Int32)), String)");
   EXPECT_EQ(array_of(1700, false, numeric_typmod(10, 2)).column_type, "Array(Nullable(Decimal(10, 2)))");
 }
 

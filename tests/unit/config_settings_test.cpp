@@ -173,12 +173,20 @@ TEST(Settings, ReadWordsInAnyCase) {
 
 TEST(Settings, TakeFromTheEnvironmentOnlyWhatIsTheirs) {
   setenv("SYNC_SCHEMA", "from_environment", 1);
-  setenv("ECHODB_NO_SUCH_SETTING", "x", 1);
+  setenv("SOMEONE_ELSES", "x", 1);
   Variables variables = environment_variables();
   unsetenv("SYNC_SCHEMA");
-  unsetenv("ECHODB_NO_SUCH_SETTING");
+  unsetenv("SOMEONE_ELSES");
   EXPECT_EQ(variables["SYNC_SCHEMA"], "from_environment");
-  EXPECT_FALSE(variables.contains("ECHODB_NO_SUCH_SETTING"));
+  EXPECT_FALSE(variables.contains("SOMEONE_ELSES"));
+}
+
+TEST(Settings, RefuseANameOfOursThatDoesNotExist) {
+  setenv("ECHODB_NO_SUCH_SETTING", "x", 1);
+  Variables variables = environment_variables();
+  unsetenv("ECHODB_NO_SUCH_SETTING");
+  EXPECT_NE(fault_of(variables).find("ECHODB_NO_SUCH_SETTING"), std::string::npos);
+  EXPECT_NO_THROW(load_settings({{{"SOURCE_PEER_NAME", "from an older file"}}}));
 }
 
 }  // namespace

@@ -54,9 +54,9 @@ def canonical(text: str | None, type_name: str) -> str | None:
 
 
 def canonical_array(text: str | None, element_type: str) -> str | None:
-    """`text` is a JSON array of the elements' texts."""
-    if text is None:
-        return None
+    """`text` is a JSON array of the elements' texts, or a JSON string for an array that arrives as its text."""
+    if text is None or text.startswith('"'):
+        return text
     # PostgreSQL spells a bool inside an array as JSON would have it in a text array: "true".
     return json.dumps([canonical(element, element_type) for element in json.loads(text)], ensure_ascii=False)
 

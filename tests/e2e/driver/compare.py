@@ -14,6 +14,7 @@ from .echodb import EchoDb
 # Up to here the rows are kept, so that a difference can be shown; beyond, only their count and the sum of their hashes.
 ROWS_KEPT_MAX = 100_000
 DIFFERENCES_SHOWN = 8
+ROW_LENGTH_SHOWN = 400
 OWN_COLUMNS = ("_peerdb_", "_echodb_")
 
 COLUMNS_QUERY = """
@@ -41,7 +42,13 @@ class Column:
 
     def source_expression(self) -> str:
         quoted = '"' + self.name.replace('"', '""') + '"'
-        return f"array_to_json({quoted}::text[])" if self.is_target_array else quoted
+        if not self.is_target_array:
+            return quoted
+        elements = f"array_to_json({quoted}::text[])"
+        if not self.target_type.startswith("Variant("):
+            return elements
+        return (f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 THEN to_json({quoted}::text) "
+                f"ELSE {elements} END")
 
     def target_expression(self) -> str:
         quoted = "`" + self.name.replace("\\", "\\\\").replace("`", "\\`") + "`"
@@ -49,9 +56,11 @@ class Column:
             one = "hex(x)" if self.element_type == "bytea" else "toString(x)"
             if not self.target_type.startswith("Variant("):
                 return f"toJSONString(arrayMap(x -> {one}, {quoted}))"
-            # An array that may be NULL: Variant(Array(T)).
-            inner = self.target_type[len("Variant("):-1].replace("'", "\\'")
-            return f"if(isNull({quoted}), NULL, toJSONString(arrayMap(x -> {one}, variantElement({quoted}, '{inner}'))))"
+            # An array that may be NULL: Variant(Array(T), String), the String for arrays that are not one-dimensional.
+            inner = self.target_type[len("Variant("):-len(", String)")].replace("'", "\\'")
+            return (f"multiIf(isNull({quoted}), NULL, variantType({quoted}) = 'String', "
+                    f"toJSONString(variantElement({quoted}, 'String')), "
+                    f"toJSONString(arrayMap(x -> {one}, variantElement({quoted}, '{inner}'))))")
         return f"hex({quoted})" if self.source_type == "bytea" else f"toString({quoted})"
 
     def canonical(self, text: str | None) -> str | None:
@@ -143,7 +152,9 @@ def _show(title: str, rows: Counter) -> list[str]:
         return []
     shown = sorted(rows.elements(), key=repr)
     more = [f"  … and {len(shown) - DIFFERENCES_SHOWN} more"] if len(shown) > DIFFERENCES_SHOWN else []
-    return [title, *(f"  {row}" for row in shown[:DIFFERENCES_SHOWN]), *more]
+    texts = (str(row) for row in shown[:DIFFERENCES_SHOWN])
+    cut = (text if len(text) <= ROW_LENGTH_SHOWN else text[:ROW_LENGTH_SHOWN] + "…" for text in texts)
+    return [title, *(f"  {text}" for text in cut), *more]
 
 
 def check_equal(echodb: EchoDb, source: str, target: str) -> None:

@@ -23,7 +23,6 @@ class Runner:
     def __init__(self, program: Path, bindir: Path, keep: bool):
         self.program, self.bindir, self.keep = program, bindir, keep
         self.environment: Environment | None = None
-        self.kept: list[Path] = []
 
     def run(self, script: Script) -> str | None:
         """None when the script holds, else what failed."""

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <span>
+
+#include "replication/found_rows.h"
+#include "replication/insert_completion.h"
+
+namespace echodb {
+
+/// Whether the server can be asked for rows by a list of keys of any type, and hides deleted ones.
+bool can_look_up(const ServerVersion& server);
+
+/// The most keys to ask for at once; their values are held in memory.
+inline constexpr std::size_t kKeysPerLookUp = 1'000;
+
+/// The current rows of these keys (each as RowHistory::key has it) in the target: these columns of the plan. Nothing
+/// when the target's columns are of other types than the plan's, as they are when the log is read again and the target
+/// has been changed already.
+FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, ClickHouseClient& clickhouse,
+                            std::span<const std::string> keys, std::span<const std::size_t> columns);
+
+}  // namespace echodb

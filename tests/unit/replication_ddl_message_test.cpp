@@ -1,0 +1,40 @@
+#include <gtest/gtest.h>
+
+#include "base/error.h"
+#include "replication/ddl_message.h"
+
+namespace echodb {
+namespace {
+
+constexpr const char* kTable =
+    R"({"op":"table","tag":"CREATE TABLE","published":true,"table":{"oid":7,"schema":"public","name":"t","relkind":"r",
+        "replica_identity":"d","relfilenode":7,"partition_root":0,"primary_key":[1],"identity_index":[],
+        "columns":[{"attnum":1,"name":"id","not_null":true,"generated":false,"missing_value":null,
+                    "type":{"oid":23,"typmod":-1,"kind":"b","declared":"integer"}}]}})";
+
+TEST(DdlMessage, ReadsATable) {
+  DdlMessage message = parse_ddl_message(kTable);
+  const auto& table = std::get<TableMessage>(message);
+  EXPECT_EQ(table.tag, "CREATE TABLE");
+  EXPECT_TRUE(table.published);
+  EXPECT_EQ(table.schema.qualified_name(), "public.t");
+  EXPECT_EQ(table.schema.key(), std::vector<std::int16_t>{1});
+  EXPECT_EQ(parse_table_schema(table.snapshot), table.schema) << "what is stored reads back the same";
+}
+
+TEST(DdlMessage, ReadsTheOthers) {
+  EXPECT_EQ(std::get<DropMessage>(parse_ddl_message(R"({"op":"drop","oid":7})")).oid, 7U);
+  EXPECT_EQ(std::get<RewriteMessage>(parse_ddl_message(R"({"op":"rewrite","oid":7,"reason":2})")).oid, 7U);
+  EXPECT_EQ(std::get<UnwatchMessage>(parse_ddl_message(R"({"op":"unwatch","oid":7})")).oid, 7U);
+  EXPECT_EQ(std::get<LostMessage>(parse_ddl_message(R"({"op":"lost","oid":7,"reason":"r"})")).reason, "r");
+}
+
+TEST(DdlMessage, RefusesWhatItDoesNotKnow) {
+  for (const char* text : {"", "{", "[]", "{}", R"({"op":"merge","oid":7})", R"({"op":"drop"})",
+                           R"({"op":"drop","oid":"x"})", R"({"op":"table","tag":"CREATE TABLE","published":true})"}) {
+    EXPECT_THROW(parse_ddl_message(text), Error) << text;
+  }
+}
+
+}  // namespace
+}  // namespace echodb
