@@ -40,7 +40,7 @@ Set names(std::vector<std::string> Settings::*member) {
   return [=](Settings& settings, const std::string& value) { settings.*member = parse_names(value); };
 }
 template <typename Choice>
-Set choice(Choice Settings::*member, std::vector<std::string> words) {
+Set choice(Choice Settings::*member, const std::vector<std::string>& words) {
   return [=](Settings& settings, const std::string& value) {
     settings.*member = static_cast<Choice>(parse_choice(value, words));
   };

@@ -111,11 +111,12 @@ void SchemaEvents::changed(MirroredTable& table, const TableMessage& message, Ls
   bool copying = table.record.state == TableState::Copying;
   bool copied_as_it_was =
       copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
-  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, std::move(version), change.reason);
-  alter(table, std::move(version), std::move(change), message.tag);
+  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, version, change.reason);
+  alter(table, version, std::move(change), message.tag);
 }
 
-void SchemaEvents::alter(MirroredTable& table, TableVersion version, SchemaChange change, const std::string& tag) {
+void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, SchemaChange change,
+                         const std::string& tag) {
   using Effort = SchemaChange::Effort;
   if (change.effort == Effort::Rebuild) table.record.floor = version.lsn;
   parts_.registry.add_version(table, version);
@@ -153,7 +154,7 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   push(table, std::move(task));
 }
 
-void SchemaEvents::recopy(MirroredTable& table, TableVersion version, const std::string& reason) {
+void SchemaEvents::recopy(MirroredTable& table, const TableVersion& version, const std::string& reason) {
   log::info("copying {} again: {}", table.name(), reason);
   forget_copy(table);
   table.record.floor = version.lsn;

@@ -31,7 +31,7 @@ class SchemaEvents {
     Batcher& batcher;
     Copier& copier;
   };
-  explicit SchemaEvents(Parts parts) : parts_(parts) {}
+  explicit SchemaEvents(const Parts& parts) : parts_(parts) {}
 
   /// Brings every table to where it was left: tables to create, copies to begin or to go on with.
   void resume(Lsn source_position);
@@ -66,9 +66,9 @@ class SchemaEvents {
 
   void created(const TableMessage& message, Lsn lsn);
   void changed(MirroredTable& table, const TableMessage& message, Lsn lsn);
-  void alter(MirroredTable& table, TableVersion version, SchemaChange change, const std::string& tag);
+  void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   void rename(MirroredTable& table, const TableSchema& schema);
-  void recopy(MirroredTable& table, TableVersion version, const std::string& reason);
+  void recopy(MirroredTable& table, const TableVersion& version, const std::string& reason);
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
