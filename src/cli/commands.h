@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "config/settings.h"
 
 namespace echodb {
@@ -9,6 +11,11 @@ namespace echodb {
 
 int setup_command(const Settings& settings);
 int worker_command(const Settings& settings);
+
+struct ResyncOptions {
+  std::string table;  ///< schema.name, or a name in the first schema of SYNC_SCHEMA
+};
+int resync_command(const Settings& settings, const ResyncOptions& options);
 
 struct StatusOptions {
   bool json = false;

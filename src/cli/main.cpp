@@ -63,6 +63,11 @@ int main(int argc, char** argv) {
   app.add_subcommand("setup", "prepare both databases; safe to run again")->callback([&] { command = setup_command; });
   app.add_subcommand("worker", "replicate")->callback([&] { command = worker_command; });
   app.add_subcommand("clickhouse", "serve the embedded ClickHouse")->callback([&] { command = clickhouse_command; });
+  ResyncOptions resync_options;
+  auto* resync = app.add_subcommand("resync", "copy one table again, behind its readers' backs");
+  resync->add_option("table", resync_options.table, "schema.name, or a name in the first watched schema")->required();
+  resync->callback(
+      [&] { command = [&](const Settings& settings) { return resync_command(settings, resync_options); }; });
   auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
   status->add_flag("--json", status_options.json, "print the worker's metrics as JSON");
   status->callback(

@@ -222,12 +222,13 @@ BEGIN
   END LOOP;
 END $$;
 
--- For a table whose change could not be recorded when it was made.
-CREATE OR REPLACE FUNCTION _echodb.describe_again(relation oid) RETURNS void
+-- Publishes a table if need be and puts its present schema into the log. By the tag the worker knows what is wanted:
+-- DESCRIBE for a change that could not be recorded when it was made, RESYNC for a copy made again.
+CREATE OR REPLACE FUNCTION _echodb.describe(relation oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   PERFORM set_config('_echodb.own_ddl', 'on', true);
-  PERFORM _echodb.on_table_change(relation, 'DESCRIBE');
+  PERFORM _echodb.on_table_change(relation, tag);
   PERFORM set_config('_echodb.own_ddl', 'off', true);
 END $$;
 

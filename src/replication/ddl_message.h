@@ -11,6 +11,11 @@ namespace echodb {
 /// The prefix of our messages in the log; `_echodb.emit` in ddl_trigger.sql writes them.
 inline constexpr std::string_view kDdlMessagePrefix = "echodb";
 
+/// Tags of table messages that no command of an application caused: a change that could not be recorded when it was
+/// made, and the wish for a new copy.
+inline constexpr std::string_view kDescribeTag = "DESCRIBE";
+inline constexpr std::string_view kResyncTag = "RESYNC";
+
 // What the event triggers say, one struct per `op`.
 
 /// A watched table was created or changed.

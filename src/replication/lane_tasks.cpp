@@ -24,7 +24,7 @@ void InsertTask::run(WriterTools& tools) {
 }
 
 void DescribeTask::run(WriterTools& tools) {
-  tools.source().query("SELECT _echodb.describe_again($1::oid)", {std::to_string(table_)});
+  tools.source().query("SELECT _echodb.describe($1::oid, $2)", {std::to_string(table_), tag_});
 }
 
 SchemaTask& SchemaTask::then(std::vector<std::string> statements) {

@@ -35,14 +35,15 @@ class InsertTask final : public LaneTask {
 void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server);
 
-/// Asks the source to publish a table and to put its present schema into the log, after a trigger could not.
+/// Asks the source to publish a table and to put its present schema into the log.
 class DescribeTask final : public LaneTask {
  public:
-  explicit DescribeTask(Oid table) : table_(table) {}
+  DescribeTask(Oid table, std::string_view tag) : table_(table), tag_(tag) {}
   void run(WriterTools& tools) override;
 
  private:
   Oid table_;
+  std::string tag_;  ///< kDescribeTag or kResyncTag of ddl_message.h
 };
 
 /// A table's step that is not rows: schema changes, truncation, exchange, drop. Runs the steps, then stores the

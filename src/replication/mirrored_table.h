@@ -16,13 +16,15 @@ namespace echodb {
 struct LiveVersion {
   TableVersion version;
   std::shared_ptr<const TablePlan> plan;                      ///< made when the first row needs it
-  std::shared_ptr<const std::vector<std::size_t>> positions;  ///< from the session's last Relation message
+  std::shared_ptr<const std::vector<std::size_t>> positions;  ///< made with the plan, from `published`
 };
 
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.
 struct MirroredTable {
   TableRecord record;                 ///< without versions: those are below
   std::vector<LiveVersion> versions;  ///< by rising LSN; never empty
+  /// The columns of a streamed row, by the session's last Relation message; nullopt before the first.
+  std::optional<std::vector<std::string>> published;
   std::shared_ptr<Lane> lane;
 
   std::unique_ptr<TableBatch> open;  ///< rows read and not yet handed to the lane

@@ -11,6 +11,11 @@ namespace {
 /// `CREATE TABLE` fires its trigger before the table's first row; the rows of CREATE TABLE AS come before.
 bool born_empty(const TableMessage& message) { return message.tag == "CREATE TABLE" && message.published; }
 
+// A table that stopped is tried again after a minute, then after two, four, … up to an hour.
+constexpr std::chrono::minutes kHealPauseFirst{1};
+constexpr std::chrono::minutes kHealPauseMax{60};
+constexpr int kHealDoublingsMax = 6;
+
 bool same_but_for_storage(TableSchema left, const TableSchema& right) {
   left.relfilenode = right.relfilenode;
   return left == right;
@@ -74,8 +79,10 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
                        lsn > *table->record.dropped;
   if (table == nullptr || watched_again) return created(message, lsn);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
-  if (replayed || !table->followed()) return;
-  changed(*table, message, lsn);
+  if (replayed) return;
+  if (message.tag == kResyncTag)
+    return resync(*table, {.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot});
+  if (table->followed()) changed(*table, message, lsn);
 }
 
 void SchemaEvents::created(const TableMessage& message, Lsn lsn) {
@@ -111,7 +118,7 @@ void SchemaEvents::changed(MirroredTable& table, const TableMessage& message, Ls
   bool copying = table.record.state == TableState::Copying;
   bool copied_as_it_was =
       copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
-  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, version, change.reason);
+  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, version, version.lsn, change.reason);
   alter(table, version, std::move(change), message.tag);
 }
 
@@ -154,10 +161,10 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   push(table, std::move(task));
 }
 
-void SchemaEvents::recopy(MirroredTable& table, const TableVersion& version, const std::string& reason) {
+void SchemaEvents::recopy(MirroredTable& table, const TableVersion& version, Lsn floor, const std::string& reason) {
   log::info("copying {} again: {}", table.name(), reason);
   forget_copy(table);
-  table.record.floor = version.lsn;
+  table.record.floor = floor;
   table.record.state = TableState::Copying;
   table.record.shadow = true;
   table.record.error.clear();
@@ -208,6 +215,7 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
   forget_copy(table);
   table.record.state = TableState::Dropped;
+  healing_.erase(table.record.oid);
   fallback_types_.erase(table.record.oid);
   table.record.dropped = lsn;
   bool keep = parts_.settings.on_drop == OnDrop::Keep;
@@ -234,9 +242,33 @@ void SchemaEvents::on(const LostMessage& message, Lsn lsn) {
   if (table != nullptr && (!table->followed() || lsn <= table->record.floor)) return;
   if (table != nullptr) table->rewritten = true;
   log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
-  auto task = std::make_unique<DescribeTask>(message.oid);
+  describe(message.oid, kDescribeTag);
+}
+
+void SchemaEvents::describe(Oid oid, std::string_view tag) {
+  auto task = std::make_unique<DescribeTask>(oid, tag);
   task->tickets.push_back(parts_.watermark.open());
   parts_.lanes.push(describe_lane_, std::move(task));
+}
+
+/// Copies the table again because someone asked for it, or because it had stopped. No lock was held when the message
+/// was written, so a transaction that changed the table before it may commit after it: the floor stays where it is.
+void SchemaEvents::resync(MirroredTable& table, const TableVersion& version) {
+  if (table.record.state == TableState::Dropped) return;
+  Lsn floor = table.record.floor;
+  parts_.batcher.seal(table);
+  recopy(table, version, floor, "a new copy was asked for");
+}
+
+/// Tables that stopped are copied again, ever more seldom, in case what stopped them has been put right.
+void SchemaEvents::heal() {
+  auto now = std::chrono::steady_clock::now();
+  for (auto& [oid, healing] : healing_) {
+    if (healing.at > now) continue;
+    healing.at = std::chrono::steady_clock::time_point::max();
+    log::info("trying relation {} again", oid);
+    describe(oid, kResyncTag);
+  }
 }
 
 void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn) {
@@ -246,11 +278,18 @@ void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn) {
   table.record.state = TableState::Error;
   table.record.error = error.message();
   table.record.error_lsn = lsn;
+  schedule_healing(table.record.oid);
   auto task = task_for(table, nullptr, "mirror_failed", error.what());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
   if (ticket) task->tickets.push_back(*ticket);
   push(table, std::move(task));
   ++counters_.failed;
+}
+
+void SchemaEvents::schedule_healing(Oid oid) {
+  Healing& healing = healing_[oid];
+  auto pause = std::min(kHealPauseFirst * (1 << std::min(healing.attempts++, kHealDoublingsMax)), kHealPauseMax);
+  healing.at = std::chrono::steady_clock::now() + pause;
 }
 
 void SchemaEvents::lane_failed(const LaneEvent& event) {
@@ -299,6 +338,7 @@ void SchemaEvents::finish_copies() {
       return;
     parts_.batcher.seal(table);
     bool shadow = std::exchange(table.record.shadow, false);
+    healing_.erase(table.record.oid);
     table.record.state = TableState::Streaming;
     auto task = task_for(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
     if (shadow) {
@@ -319,6 +359,7 @@ void SchemaEvents::resume(Lsn source_position) {
 
 void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
   note_text_fallbacks(table);
+  if (table.record.state == TableState::Error) schedule_healing(table.record.oid);
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
     table.gate = std::make_shared<CopyGate>();
     table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);

@@ -47,6 +47,8 @@ class SchemaEvents {
   void copy_event(const CopyEvent& event);
   /// Tables whose copy is in and whose changes have been read as far as the copy has seen them go over to streaming.
   void finish_copies();
+  /// Tables that stopped and whose time for another try has come are copied again.
+  void heal();
 
   struct Counters {
     std::uint64_t created = 0;
@@ -68,7 +70,10 @@ class SchemaEvents {
   void changed(MirroredTable& table, const TableMessage& message, Lsn lsn);
   void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   void rename(MirroredTable& table, const TableSchema& schema);
-  void recopy(MirroredTable& table, const TableVersion& version, const std::string& reason);
+  void recopy(MirroredTable& table, const TableVersion& version, Lsn floor, const std::string& reason);
+  void resync(MirroredTable& table, const TableVersion& version);
+  void describe(Oid oid, std::string_view tag);
+  void schedule_healing(Oid oid);
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
@@ -84,6 +89,11 @@ class SchemaEvents {
   std::shared_ptr<Lane> describe_lane_ = std::make_shared<Lane>("schema of the source");
   std::uint64_t last_copy_job_ = 0;
   Counters counters_;
+  struct Healing {
+    int attempts = 0;
+    std::chrono::steady_clock::time_point at;
+  };
+  std::map<Oid, Healing> healing_;                          ///< tables that stopped, and when each is tried again
   std::map<Oid, std::vector<std::string>> fallback_types_;  ///< by table, one entry a column
 };
 

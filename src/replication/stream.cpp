@@ -22,6 +22,22 @@ ServerVersion prepare_target(const Settings& settings, std::stop_token stop) {
   return ClickHouseClient(settings.clickhouse, std::move(stop)).server_version();
 }
 
+/// Where the slot's consumer last confirmed. The position we report must never be before it.
+Lsn slot_position(const Settings& settings, const StreamRecord& record, std::stop_token stop) {
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
+  QueryResult slot =
+      source.query("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", {record.slot});
+  if (slot.rows() == 0 || slot.is_null(0, 0)) {
+    throw Error(ErrorCode::SlotLost, "the replication slot is gone", "run `echodb setup`").with("slot", record.slot);
+  }
+  Lsn confirmed = parse_lsn(slot.text(0, 0));
+  if (confirmed < record.applied) {
+    log::warn("the slot stands at {}, before {}, which was applied already", to_string(confirmed),
+              to_string(record.applied));
+  }
+  return confirmed;
+}
+
 LagClock::Time wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
@@ -37,7 +53,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       stop_(stop),
       server_(prepare_target(settings, stop)),
       registry_(catalog.load_tables(record.name), server_, settings.clickhouse.database),
-      watermark_(record.applied),
+      watermark_(slot_position(settings, record, stop)),
       copier_({.workers = settings.snapshot_workers,
                .batch_rows_max = std::min<std::uint64_t>(settings.batch_rows_max, 100'000),
                .source = settings.postgres,
@@ -78,6 +94,7 @@ void Stream::run() {
     bool drained = over_budget() || read_available();
     collect_events();
     schema_events_.finish_copies();
+    schema_events_.heal();
     // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
     if (over_budget()) batcher_.seal_all();
     if (!in_transaction_) batcher_.seal_due(drained);

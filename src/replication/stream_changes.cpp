@@ -42,8 +42,9 @@ void Stream::change(Oid oid, Add add) {
   if (rows_in_transaction_++ == 0) lag_.committed(stamp_.commit, commit_time_);
   try {
     LiveVersion& version = registry_.version_at(*table, change_lsn_);
+    if (!table->published) throw Error(ErrorCode::SchemaMismatch, "a row came before its relation");
     if (version.positions == nullptr) {
-      throw Error(ErrorCode::SchemaMismatch, "a row came before its relation").with("table", table->name());
+      version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(*table->published));
     }
     add(batcher_.open(*table, version), *version.positions);
     batcher_.grew(*table, change_bytes_);
@@ -53,17 +54,14 @@ void Stream::change(Oid oid, Add add) {
   }
 }
 
+/// The message comes once in a session, and again after the source changed the table; a schema that we note for another
+/// reason is read by the last one.
 void Stream::on_relation(const RelationMessage& message) {
   MirroredTable* table = registry_.find(message.oid);
-  if (table == nullptr || !table->followed()) return;
-  try {
-    LiveVersion& version = registry_.version_at(*table, change_lsn_);
-    version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(message));
-  } catch (const Error& error) {
-    if (change_lsn_ <= table->record.floor) return;
-    last_error_ = error.what();
-    schema_events_.fail(*table, error, change_lsn_);
-  }
+  if (table == nullptr) return;
+  table->published.emplace();
+  for (const RelationColumn& column : message.columns) table->published->emplace_back(column.name);
+  for (LiveVersion& version : table->versions) version.positions = nullptr;
 }
 
 void Stream::on_insert(const InsertMessage& message) {

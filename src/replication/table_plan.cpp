@@ -38,15 +38,15 @@ TablePlan::TablePlan(const TableSchema& then, const TableSchema& now, const Serv
   }
 }
 
-std::vector<std::size_t> TablePlan::positions(const RelationMessage& relation) const {
+std::vector<std::size_t> TablePlan::positions(const std::vector<std::string>& published) const {
   std::vector<std::size_t> positions;
   auto column = then_.columns.begin();
-  for (const RelationColumn& published : relation.columns) {
+  for (const std::string& name : published) {
     // A generated column is published from PostgreSQL 18 on, when the publication says so; before that it is skipped.
-    while (column != then_.columns.end() && column->generated && column->name != published.name) ++column;
-    if (column == then_.columns.end() || column->name != published.name) {
+    while (column != then_.columns.end() && column->generated && column->name != name) ++column;
+    if (column == then_.columns.end() || column->name != name) {
       throw Error(ErrorCode::SchemaMismatch,
-                  fmt::format("the stream has a column '{}' where the schema in force has '{}'", published.name,
+                  fmt::format("the stream has a column '{}' where the schema in force has '{}'", name,
                               column == then_.columns.end() ? "none" : column->name))
           .with("table", then_.qualified_name());
     }

@@ -34,10 +34,10 @@ class TablePlan {
   [[nodiscard]] bool is_bag() const { return key_.empty(); }
   [[nodiscard]] const TableSchema& schema() const { return then_; }
 
-  /// For each column of a streamed row, the index into columns(); kNowhere when the target has it no more. Throws
-  /// Error(SchemaMismatch) when the relation is not this plan's schema.
+  /// For each column of a streamed row, as the session's last Relation message named them, the index into columns();
+  /// kNowhere when the target has it no more. Throws Error(SchemaMismatch) when the names are not this plan's schema.
   static constexpr std::size_t kNowhere = static_cast<std::size_t>(-1);
-  [[nodiscard]] std::vector<std::size_t> positions(const RelationMessage& relation) const;
+  [[nodiscard]] std::vector<std::size_t> positions(const std::vector<std::string>& published) const;
 
   /// `INSERT INTO target (columns…) FORMAT Native`
   [[nodiscard]] std::string insert_sql(const TargetTable& target) const;

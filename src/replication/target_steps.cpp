@@ -26,6 +26,12 @@ bool is_ours(ClickHouseClient& clickhouse, const TargetTable& table) {
              quote_literal(table.database), quote_literal(table.name), quote_literal(kVersionColumn))) == "1\n";
 }
 
+Error not_ours(const TargetTable& table) {
+  return Error(ErrorCode::TargetRejected,
+               fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
+               "rename or drop it in ClickHouse; the table is tried again by itself, or at once by `echodb resync`");
+}
+
 std::string comment_of(ClickHouseClient& clickhouse, const TargetTable& table) {
   return clickhouse.query(
       fmt::format("SELECT comment FROM system.tables WHERE database = {} AND name = {} FORMAT TSVRaw",
@@ -58,9 +64,7 @@ void create_target(ClickHouseClient& clickhouse, const TableDefinition& definiti
   const TargetTable& table = definition.table;
   if (exists(clickhouse, table)) {
     if (!is_ours(clickhouse, table)) {
-      throw Error(ErrorCode::TargetRejected,
-                  fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
-                  "rename or drop it in ClickHouse; the table is tried again on the next start");
+      throw not_ours(table);
     }
     if (options.keep_existing) {
       rename_target(clickhouse, table, {table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)});
@@ -78,6 +82,7 @@ void create_shadow(ClickHouseClient& clickhouse, const TableDefinition& shadow, 
 }
 
 void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+  if (exists(clickhouse, tables.target) && !is_ours(clickhouse, tables.target)) throw not_ours(tables.target);
   if (!has_exchange(server)) return exchange_by_renames(clickhouse, tables);
   // The comment tells which of the two is the new table, should an earlier attempt have got this far.
   if (exists(clickhouse, tables.shadow)) {
