@@ -39,7 +39,7 @@ class Script:
 
     @property
     def name(self) -> str:
-        return self.path.stem
+        return f"{self.path.parent.name}/{self.path.stem}"
 
     @property
     def own_environment(self) -> bool:
@@ -61,7 +61,7 @@ class _Reader:
         self.at = 0
 
     def fail(self, message: str) -> ScriptError:
-        return ScriptError(f"{self.path.name}:{self.at + 1}: {message}")
+        return ScriptError(f"{self.path}:{self.at + 1}: {message}")
 
     def block(self, stop_at_result: bool) -> list[str]:
         """The lines up to a blank one, or up to the result mark."""
@@ -103,5 +103,5 @@ def read_script(path: Path) -> Script:
         else:
             raise reader.fail(f"not a step: {line}")
     if not script.title:
-        raise ScriptError(f"{path.name}: the first line must say what the script shows")
+        raise ScriptError(f"{path}: the first line must say what the script shows")
     return script
