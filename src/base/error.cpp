@@ -53,6 +53,13 @@ Error&& Error::with_sqlstate(std::string sqlstate) && {
   return std::move(*this);
 }
 
+std::string_view Error::detail(std::string_view key) const noexcept {
+  for (const auto& [name, value] : context_) {
+    if (name == key) return value;
+  }
+  return {};
+}
+
 void Error::render() {
   text_ = message_;
   if (!context_.empty()) {

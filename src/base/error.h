@@ -51,6 +51,8 @@ class Error : public std::runtime_error {
   [[nodiscard]] int peer_code() const noexcept { return peer_code_; }
   /// PostgreSQL's SQLSTATE, empty when there is none.
   [[nodiscard]] const std::string& sqlstate() const noexcept { return sqlstate_; }
+  /// The context that was added under this key, the first if there are several; empty when there is none.
+  [[nodiscard]] std::string_view detail(std::string_view key) const noexcept;
 
   Error& with(std::string_view key, std::string_view value) &;
   Error&& with(std::string_view key, std::string_view value) &&;

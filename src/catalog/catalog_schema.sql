@@ -31,6 +31,11 @@ CREATE TABLE IF NOT EXISTS _echodb.tables (
   PRIMARY KEY (stream, oid)
 );
 
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS copied_lsn pg_lsn;    -- with copy_snapshot: it sees nothing later
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS renamed_from text;    -- the target's name until it is renamed
+-- Columns that became text, because a value had no counterpart.
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_columns smallint[] NOT NULL DEFAULT '{}';
+
 -- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
 CREATE TABLE IF NOT EXISTS _echodb.table_versions (
   stream text NOT NULL,
@@ -40,6 +45,9 @@ CREATE TABLE IF NOT EXISTS _echodb.table_versions (
   PRIMARY KEY (stream, oid, lsn),
   FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
 );
+
+-- What brings the target to this schema, while it may not be there yet; NULL once it is.
+ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS pending jsonb;
 
 -- What of a table has been copied. Blocks are heap blocks; an open end takes all that follow.
 CREATE TABLE IF NOT EXISTS _echodb.copy_ranges (

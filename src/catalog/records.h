@@ -24,6 +24,18 @@ struct TableVersion {
   Lsn lsn;
   TableSchema schema;
   std::string snapshot;  ///< the JSON it was read from
+  /// Not in the target yet, or only in part: the statements that bring it there, as PendingSteps::text() has them.
+  std::string pending = {};
+};
+
+/// What brings a target from one schema to the next. Stored before the first step: a process that is killed between
+/// two of them leaves a target that is neither the old nor the new one.
+struct PendingSteps {
+  bool recopy = false;                  ///< the steps cannot be repeated: the table has to be copied again
+  std::vector<std::string> statements;  ///< for ClickHouse; each safe to repeat
+
+  [[nodiscard]] std::string text() const;
+  static PendingSteps parse(const std::string& text);
 };
 
 struct TableRecord {
@@ -32,9 +44,12 @@ struct TableRecord {
   TableState state = TableState::Pending;
   Lsn floor;  ///< changes and schema changes before it are done with: their effect is in the target, or was undone
   std::optional<Lsn> dropped;
-  std::string copy_snapshot;  ///< xmin:xmax:xip of a keyless table's copy; empty: none
+  std::string copy_snapshot;  ///< xmin:xmax:xip of a keyless table's copy; empty: none, or no longer needed
+  std::optional<Lsn> copied;  ///< with copy_snapshot: everything that it sees was committed before
+  std::string renamed_from;   ///< the target may still have this name; empty: it has `target_name`
   bool shadow = false;        ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;
+  std::vector<std::int16_t> text_columns;  ///< attnums of columns that became text: see Column::as_text
   std::string error;
   std::optional<Lsn> error_lsn;
   std::vector<TableVersion> versions;  ///< by rising lsn

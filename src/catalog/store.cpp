@@ -1,5 +1,8 @@
 #include "catalog/store.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <nlohmann/json.hpp>
 
 #include "catalog/catalog_schema.sql.h"
@@ -16,25 +19,32 @@ std::optional<Lsn> read_optional_lsn(const QueryResult& result, std::size_t row,
   return parse_lsn(result.text(row, column));
 }
 
+QueryParameter optional_text(const std::string& text) {
+  return text.empty() ? QueryParameter(std::nullopt) : QueryParameter(text);
+}
+
 void insert_version(PostgresConnection& connection, const std::string& stream, Oid oid, const TableVersion& version) {
   connection.query(
-      "INSERT INTO _echodb.table_versions (stream, oid, lsn, snapshot) VALUES ($1, $2, $3, $4) "
-      "ON CONFLICT (stream, oid, lsn) DO UPDATE SET snapshot = excluded.snapshot",
-      {stream, std::to_string(oid), to_string(version.lsn), version.snapshot});
+      "INSERT INTO _echodb.table_versions (stream, oid, lsn, snapshot, pending) VALUES ($1, $2, $3, $4, $5) "
+      "ON CONFLICT (stream, oid, lsn) DO UPDATE SET snapshot = excluded.snapshot, pending = excluded.pending",
+      {stream, std::to_string(oid), to_string(version.lsn), version.snapshot, optional_text(version.pending)});
 }
 
 void upsert_table(PostgresConnection& connection, const std::string& stream, const TableRecord& table) {
   connection.query(
       "INSERT INTO _echodb.tables (stream, oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, "
-      "rows_copied, error, error_lsn) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+      "rows_copied, error, error_lsn, text_columns, copied_lsn, renamed_from) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
       "ON CONFLICT (stream, oid) DO UPDATE SET target_name = excluded.target_name, state = excluded.state, "
       "floor_lsn = excluded.floor_lsn, dropped_lsn = excluded.dropped_lsn, copy_snapshot = excluded.copy_snapshot, "
       "shadow = excluded.shadow, rows_copied = excluded.rows_copied, error = excluded.error, "
-      "error_lsn = excluded.error_lsn, updated_at = now()",
+      "error_lsn = excluded.error_lsn, text_columns = excluded.text_columns, "
+      "copied_lsn = excluded.copied_lsn, renamed_from = excluded.renamed_from, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
-       optional_lsn(table.dropped), table.copy_snapshot.empty() ? QueryParameter(std::nullopt) : table.copy_snapshot,
-       table.shadow ? "true" : "false", std::to_string(table.rows_copied),
-       table.error.empty() ? QueryParameter(std::nullopt) : table.error, optional_lsn(table.error_lsn)});
+       optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
+       std::to_string(table.rows_copied), optional_text(table.error), optional_lsn(table.error_lsn),
+       fmt::format("{{{}}}", fmt::join(table.text_columns, ",")), optional_lsn(table.copied),
+       optional_text(table.renamed_from)});
 }
 
 TableRecord read_table(const QueryResult& result, std::size_t row) {
@@ -49,6 +59,9 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
   table.rows_copied = result.number(row, 7);
   table.error = result.text(row, 8);
   table.error_lsn = read_optional_lsn(result, row, 9);
+  table.text_columns = nlohmann::json::parse(result.text(row, 10)).get<std::vector<std::int16_t>>();
+  table.copied = read_optional_lsn(result, row, 11);
+  table.renamed_from = result.text(row, 12);
   return table;
 }
 
@@ -142,17 +155,19 @@ std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
   return with_connection([&](PostgresConnection& connection) {
     std::vector<TableRecord> tables;
     QueryResult found = connection.query(
-        "SELECT oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, rows_copied, error, error_lsn "
+        "SELECT oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, rows_copied, error, error_lsn, "
+        "array_to_json(text_columns), copied_lsn, renamed_from "
         "FROM _echodb.tables WHERE stream = $1 ORDER BY oid",
         {stream});
     for (std::size_t row = 0; row < found.rows(); ++row) tables.push_back(read_table(found, row));
     QueryResult versions = connection.query(
-        "SELECT oid, lsn, snapshot FROM _echodb.table_versions WHERE stream = $1 ORDER BY oid, lsn", {stream});
+        "SELECT oid, lsn, snapshot, pending FROM _echodb.table_versions WHERE stream = $1 ORDER BY oid, lsn", {stream});
     auto table = tables.begin();
     for (std::size_t row = 0; row < versions.rows(); ++row) {
       while (table->oid != versions.number(row, 0)) ++table;
       std::string snapshot(versions.text(row, 2));
-      table->versions.push_back({parse_lsn(versions.text(row, 1)), parse_table_schema(snapshot), snapshot});
+      table->versions.push_back({parse_lsn(versions.text(row, 1)), parse_table_schema(snapshot), snapshot,
+                                 std::string(versions.text(row, 3))});
     }
     return tables;
   });
@@ -165,11 +180,8 @@ void CatalogStore::save_table(const std::string& stream, const TableRecord& tabl
   });
 }
 
-void CatalogStore::save_copied_rows(const std::string& stream, Oid table, std::uint64_t rows) {
-  with_connection([&](PostgresConnection& connection) {
-    connection.query("UPDATE _echodb.tables SET rows_copied = $3 WHERE stream = $1 AND oid = $2",
-                     {stream, std::to_string(table), std::to_string(rows)});
-  });
+void CatalogStore::announce_version(const std::string& stream, Oid table, const TableVersion& version) {
+  with_connection([&](PostgresConnection& connection) { insert_version(connection, stream, table, version); });
 }
 
 void CatalogStore::prune(const std::string& stream, Lsn confirmed) {
@@ -177,6 +189,9 @@ void CatalogStore::prune(const std::string& stream, Lsn confirmed) {
     connection.query(
         "DELETE FROM _echodb.table_versions v WHERE v.stream = $1 AND EXISTS (SELECT FROM _echodb.table_versions n "
         "WHERE n.stream = v.stream AND n.oid = v.oid AND n.lsn > v.lsn AND n.lsn <= $2)",
+        {stream, to_string(confirmed)});
+    connection.query(
+        "UPDATE _echodb.tables SET copy_snapshot = NULL, copied_lsn = NULL WHERE stream = $1 AND copied_lsn <= $2",
         {stream, to_string(confirmed)});
     connection.query("DELETE FROM _echodb.tables WHERE stream = $1 AND dropped_lsn <= $2",
                      {stream, to_string(confirmed)});

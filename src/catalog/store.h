@@ -28,8 +28,9 @@ class CatalogStore {
   std::vector<TableRecord> load_tables(const std::string& stream);
   /// Inserts or updates the table's row; a version, when given, is stored with it.
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version = nullptr);
-  void save_copied_rows(const std::string& stream, Oid table, std::uint64_t rows);
-  /// Forgets what no replay can need any more: versions that newer ones replace, dropped tables.
+  /// Stores a version that is still pending.
+  void announce_version(const std::string& stream, Oid table, const TableVersion& version);
+  /// Forgets what no replay can need any more: versions that newer ones replace, snapshots of copies, dropped tables.
   void prune(const std::string& stream, Lsn confirmed);
 
   std::vector<CopyRange> load_ranges(const std::string& stream, Oid table);

@@ -36,6 +36,7 @@ void add_setting_flags(CLI::App& app, Variables& flags) {
 Settings settings_from(const Variables& flags) {
   Settings settings = load_settings({read_env_file(".env"), environment_variables(), flags});
   log::configure({.level = settings.log_level, .file = settings.log_file});
+  switch_on_failpoints(settings.failpoints);
   return settings;
 }
 

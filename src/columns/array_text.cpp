@@ -4,7 +4,7 @@
 
 namespace echodb {
 
-ArrayTextReader::ArrayTextReader(std::string_view text) : rest_(text) {
+ArrayTextReader::ArrayTextReader(std::string_view text, char delimiter) : rest_(text), delimiter_(delimiter) {
   if (is_irregular_array(rest_)) {
     unsupported_value("array of several dimensions, or whose index does not begin at 1,", "Array");
   }
@@ -19,7 +19,7 @@ bool ArrayTextReader::next() {
     return false;
   }
   if (!at_first_) {
-    if (rest_.front() != ',') malformed_value("array");
+    if (rest_.front() != delimiter_) malformed_value("array");
     rest_.remove_prefix(1);
   }
   at_first_ = false;
@@ -46,7 +46,8 @@ void ArrayTextReader::read_quoted() {
 }
 
 void ArrayTextReader::read_unquoted() {
-  const std::size_t end = rest_.find_first_of(",}");
+  const char stops[] = {delimiter_, '}'};
+  const std::size_t end = rest_.find_first_of(std::string_view(stops, sizeof(stops)));
   if (end == std::string_view::npos || end == 0) malformed_value("array");
   element_ = rest_.substr(0, end);
   rest_.remove_prefix(end);
@@ -57,7 +58,7 @@ void ArrayTextReader::read_unquoted() {
 bool is_irregular_array(std::string_view text) { return text.starts_with('[') || text.starts_with("{{"); }
 
 void ArrayTextWriter::separate() {
-  if (!at_first_) out_ += ',';
+  if (!at_first_) out_ += delimiter_;
   at_first_ = false;
 }
 

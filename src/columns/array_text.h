@@ -6,13 +6,13 @@
 namespace echodb {
 
 /// Reads the text of a one-dimensional array, as PostgreSQL prints it, element by element:
-///   array   := '{' [element {',' element}] '}'
+///   array   := '{' [element {delimiter element}] '}', the delimiter a comma for every type but box, which has ';'
 ///   element := 'NULL' | unquoted | '"' {character | '\' character} '"'
 /// Throws Error(UnsupportedValue) for a nested array and for bounds ("[0:1]={…}"), Error(ProtocolViolation) for what
 /// is no array. Borrows the text.
 class ArrayTextReader {
  public:
-  explicit ArrayTextReader(std::string_view text);
+  explicit ArrayTextReader(std::string_view text, char delimiter = ',');
 
   /// Moves to the next element; false behind the last one.
   bool next();
@@ -25,6 +25,7 @@ class ArrayTextReader {
   void read_unquoted();
 
   std::string_view rest_;
+  char delimiter_;
   std::string unescaped_;
   std::string_view element_;
   bool is_null_ = false;
@@ -38,7 +39,7 @@ bool is_irregular_array(std::string_view text);
 class ArrayTextWriter {
  public:
   /// Adds to `out`, which must stay until `finish`.
-  explicit ArrayTextWriter(std::string& out) : out_(out) { out_ += '{'; }
+  explicit ArrayTextWriter(std::string& out, char delimiter = ',') : out_(out), delimiter_(delimiter) { out_ += '{'; }
 
   void add_null();
   void add(std::string_view element);
@@ -48,6 +49,7 @@ class ArrayTextWriter {
   void separate();
 
   std::string& out_;
+  char delimiter_;
   bool at_first_ = true;
 };
 

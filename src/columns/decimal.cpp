@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <type_traits>
 
-#include "columns/fixed_column.h"
 #include "columns/numeric_binary.h"
 #include "columns/value_errors.h"
+#include "columns/via_text.h"
 #include "columns/wide_integer.h"
 
 namespace echodb {
@@ -153,9 +153,8 @@ struct DecimalCodec {
 
 template <typename StoredValue, typename Magnitude>
 std::unique_ptr<ColumnBuilder> decimal(const TargetType& type) {
-  using Codec = DecimalCodec<StoredValue, Magnitude>;
-  return std::make_unique<FixedColumn<Codec>>(type.native_type, type.nullable,
-                                              Codec{.precision = type.precision, .scale = type.scale});
+  return make_fixed_column(type,
+                           DecimalCodec<StoredValue, Magnitude>{.precision = type.precision, .scale = type.scale});
 }
 
 }  // namespace

@@ -13,9 +13,9 @@ namespace {
 
 TargetType element_type(const TargetType& array) {
   TargetType element = array;
-  element.array = false;
-  element.nullable = true;
-  element.native_type = "Nullable(" + array.value_type + ")";
+  element.array = ArrayForm::None;
+  element.nullable = array.array == ArrayForm::Postgres;
+  element.native_type = element.nullable ? "Nullable(" + array.value_type + ")" : array.value_type;
   element.column_type = element.native_type;
   return element;
 }
@@ -32,6 +32,8 @@ TargetType text_type(const TargetType& array) {
 
 ArrayColumn::ArrayColumn(const TargetType& type)
     : type_name_(type.native_type),
+      form_(type.array),
+      delimiter_(type.delimiter),
       elements_(make_column(element_type(type))),
       texts_(type.nullable ? std::make_unique<SourceTextColumn>(text_type(type)) : nullptr) {}
 
@@ -65,6 +67,27 @@ bool ArrayColumn::read_elements(Bytes value) {
   return true;
 }
 
+// dimensions:int16 unused:int16 float4{dimensions}
+void ArrayColumn::read_vector(Bytes value) {
+  ByteReader reader(value);
+  const auto dimensions = reader.read<std::int16_t>();
+  reader.read<std::int16_t>();
+  for (int index = 0; index < dimensions; ++index) elements_->append_binary(reader.read_bytes(sizeof(float)));
+  reader.expect_end();
+}
+
+/// "[1,2.5]"
+void ArrayColumn::read_vector_text(std::string_view value) {
+  if (!value.starts_with('[') || !value.ends_with(']')) malformed_value("vector");
+  for (value = value.substr(1, value.size() - 2); !value.empty();) {
+    const std::size_t comma = value.find(',');
+    elements_->append_text(value.substr(0, comma));
+    if (comma == std::string_view::npos) return;
+    value.remove_prefix(comma + 1);
+    if (value.empty()) malformed_value("vector");
+  }
+}
+
 ColumnBuilder& ArrayColumn::irregular() {
   if (!nullable()) {
     unsupported_value("array of several dimensions, or whose index does not begin at 1,", type_name_);
@@ -74,6 +97,10 @@ ColumnBuilder& ArrayColumn::irregular() {
 
 void ArrayColumn::append_binary(Bytes value) {
   drop_open_row();
+  if (form_ == ArrayForm::Vector) {
+    read_vector(value);
+    return end_row(Kind::Array);
+  }
   if (read_elements(value)) return end_row(Kind::Array);
   irregular().append_binary(value);
   end_row(Kind::Text);
@@ -81,11 +108,15 @@ void ArrayColumn::append_binary(Bytes value) {
 
 void ArrayColumn::append_text(std::string_view value) {
   drop_open_row();
+  if (form_ == ArrayForm::Vector) {
+    read_vector_text(value);
+    return end_row(Kind::Array);
+  }
   if (is_irregular_array(value)) {
     irregular().append_text(value);
     return end_row(Kind::Text);
   }
-  ArrayTextReader reader(value);
+  ArrayTextReader reader(value, delimiter_);
   while (reader.next()) {
     if (reader.is_null()) {
       elements_->append_null();
@@ -151,7 +182,8 @@ void ArrayColumn::put_row_binary(std::size_t row, ByteBuffer& out) const {
 void ArrayColumn::put_text(std::size_t row, std::string& out) const {
   ECHO_ASSERT(row < rows() && !is_null(row));
   if (kind(row) == Kind::Text) return texts_->put_text(text_index(row), out);
-  ArrayTextWriter writer(out);
+  if (form_ == ArrayForm::Vector) return put_vector_text(row, out);
+  ArrayTextWriter writer(out, delimiter_);
   std::string text;
   for (std::uint64_t element = start(row); element < ends_[row]; ++element) {
     if (elements_->is_null(element)) {
@@ -163,6 +195,15 @@ void ArrayColumn::put_text(std::size_t row, std::string& out) const {
     writer.add(text);
   }
   writer.finish();
+}
+
+void ArrayColumn::put_vector_text(std::size_t row, std::string& out) const {
+  out += '[';
+  for (std::uint64_t element = start(row); element < ends_[row]; ++element) {
+    if (element != start(row)) out += ',';
+    elements_->put_text(element, out);
+  }
+  out += ']';
 }
 
 std::size_t ArrayColumn::text_index(std::size_t row) const {

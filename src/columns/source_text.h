@@ -9,9 +9,9 @@
 
 namespace echodb {
 
-/// A String column for types whose binary form only the source can turn into text: inet, interval, ranges,
-/// composites, extension types, arrays of those. Values that arrive as text are done; those that arrive as bytes are
-/// *pending* until someone has asked the source for their text:
+/// A String column for types whose binary form only the source can turn into text: money, the reg types, composites,
+/// ranges of types of one's own, extension types, arrays of those. Values that arrive as text are done; those that
+/// arrive as bytes are *pending* until someone has asked the source for their text:
 ///
 ///   1. `pending()` > 0 before a batch is written,
 ///   2. `VALUES ($1), ($2), …` with every parameter in binary format, of type `source_oid()`, from `pending_values()`,

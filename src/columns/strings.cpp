@@ -9,6 +9,8 @@ namespace echodb {
 
 StringColumn::StringColumn(const TargetType& type)
     : type_name_(type.native_type),
+      is_json_(type.form == ValueForm::JsonObject || type.form == ValueForm::JsonbObject),
+      default_(is_json_ ? "{}" : ""),
       decoders_(string_decoders(type.form)),
       is_bytea_(type.form == ValueForm::Bytea),
       nulls_(type.nullable) {}
@@ -19,12 +21,12 @@ std::size_t StringColumn::bytes() const {
 
 void StringColumn::append_null() {
   nulls_.append_null();
-  store({});
+  store(default_);
 }
 
 void StringColumn::append_default() {
   if (nulls_.active()) return append_null();
-  append({});
+  append(default_);
 }
 
 void StringColumn::append_row_binary(RowBinaryReader& reader) {
@@ -79,6 +81,8 @@ void StringColumn::clear() {
 }
 
 void StringColumn::write(NativeBlock& block) const {
+  constexpr std::uint64_t kJsonAsStrings = 1;
+  if (is_json_) block.append_copy(std::as_bytes(std::span(&kJsonAsStrings, 1)));
   nulls_.write(block);
   block.append_borrowed(values_.bytes());
 }

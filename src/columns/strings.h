@@ -10,6 +10,9 @@ namespace echodb {
 
 /// A String column: each value is its length as a varuint and its bytes, any bytes. Where a row begins is kept beside
 /// them, so that rows can be taken away or copied without a walk from the start.
+///
+/// A JSON column too: Native has a form of it that is the number 1 and Strings of the documents. Were it declared as
+/// String, ClickHouse would cast it without regard to the settings that keep texts from becoming dates.
 class StringColumn final : public ColumnBuilder {
  public:
   explicit StringColumn(const TargetType& type);
@@ -51,6 +54,8 @@ class StringColumn final : public ColumnBuilder {
   }
 
   std::string type_name_;
+  bool is_json_;
+  std::string_view default_;
   StringDecoders decoders_;
   bool is_bytea_;
   NullMap nulls_;

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdlib>
 #include <iterator>
 #include <limits>
 
 #include "columns/calendar.h"
-#include "columns/fixed_column.h"
 #include "columns/value_errors.h"
+#include "columns/via_text.h"
 
 namespace echodb {
 namespace {
@@ -150,14 +151,79 @@ struct TimestampCodec {
   }
 };
 
+/// ClickHouse's Date: unsigned days.
+struct ShortDateCodec {
+  using Value = std::uint16_t;
+
+  Value from_text(std::string_view value) const {
+    const std::int32_t days = DateCodec().from_text(value);
+    if (days < 0 || days > std::numeric_limits<Value>::max()) {
+      unsupported_value("date outside 1970-01-01 … 2149-06-06", "Date");
+    }
+    return static_cast<Value>(days);
+  }
+  void to_text(Value days, std::string& out) const { print_days(days, out); }
+};
+
+/// ClickHouse's DateTime: unsigned seconds.
+struct SecondsCodec {
+  using Value = std::uint32_t;
+
+  Value from_text(std::string_view value) const {
+    const std::int64_t micros = TimestampCodec().from_text(value);
+    if (micros % kMicrosPerSecond != 0) unsupported_value("timestamp with a fraction of a second", "DateTime");
+    const std::int64_t seconds = micros / kMicrosPerSecond;
+    if (seconds < 0 || seconds > std::numeric_limits<Value>::max()) {
+      unsupported_value("timestamp outside 1970-01-01 … 2106-02-07 06:28:15", "DateTime");
+    }
+    return static_cast<Value>(seconds);
+  }
+  void to_text(Value seconds, std::string& out) const { TimestampCodec().to_text(seconds * kMicrosPerSecond, out); }
+};
+
+/// DateTime64 of other than microseconds.
+struct TicksCodec {
+  using Value = std::int64_t;
+  int scale = 0;
+
+  Value from_text(std::string_view value) const {
+    const std::int64_t micros = TimestampCodec().from_text(value);
+    if (scale < kMicrosScale) {
+      if (micros % power() != 0) unsupported_value("timestamp with more digits after the second's point", target());
+      return micros / power();
+    }
+    std::int64_t ticks = 0;
+    if (__builtin_mul_overflow(micros, power(), &ticks)) {
+      unsupported_value("timestamp after 2262-04-11 23:47:16", target());
+    }
+    return ticks;
+  }
+  void to_text(Value ticks, std::string& out) const {
+    TimestampCodec().to_text(scale < kMicrosScale ? ticks * power() : ticks / power(), out);
+  }
+
+ private:
+  static constexpr int kMicrosScale = 6;
+  /// Of ten, between these ticks and microseconds.
+  [[nodiscard]] std::int64_t power() const {
+    std::int64_t power = 1;
+    for (int digit = std::abs(scale - kMicrosScale); digit > 0; --digit) power *= 10;
+    return power;
+  }
+  [[nodiscard]] std::string target() const { return fmt::format("DateTime64({})", scale); }
+};
+
 }  // namespace
 
 std::unique_ptr<ColumnBuilder> make_temporal_column(const TargetType& type) {
-  if (type.form == ValueForm::Date) {
-    return std::make_unique<FixedColumn<DateCodec>>(type.native_type, type.nullable);
+  switch (type.form) {
+    case ValueForm::Date: return make_fixed_column<DateCodec>(type);
+    case ValueForm::Timestamp: return make_fixed_column<TimestampCodec>(type);
+    case ValueForm::ShortDate: return make_read_column<ShortDateCodec>(type);
+    case ValueForm::Seconds: return make_read_column<SecondsCodec>(type);
+    case ValueForm::Ticks: return make_read_column<TicksCodec>(type, {.scale = type.scale});
+    default: assertion_failed("a form of dates and times", __FILE__, __LINE__);
   }
-  ECHO_ASSERT(type.form == ValueForm::Timestamp);
-  return std::make_unique<FixedColumn<TimestampCodec>>(type.native_type, type.nullable);
 }
 
 }  // namespace echodb

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 
 namespace echodb {
@@ -11,14 +12,15 @@ __extension__ typedef unsigned __int128 UInt128;
 struct UInt256 {
   std::array<std::uint64_t, 4> limbs{};
 
-  /// this = this * factor + addend, modulo 2^256.
-  void multiply_add(std::uint32_t factor, std::uint32_t addend) {
+  /// this = this * factor + addend, modulo 2^256; returns what is lost above that, 0 for nothing.
+  std::uint64_t multiply_add(std::uint32_t factor, std::uint32_t addend) {
     UInt128 carry = addend;
     for (std::uint64_t& limb : limbs) {
       carry += static_cast<UInt128>(limb) * factor;
       limb = static_cast<std::uint64_t>(carry);
       carry >>= 64;
     }
+    return static_cast<std::uint64_t>(carry);
   }
 
   /// this = this / divisor; returns the remainder.
@@ -35,6 +37,15 @@ struct UInt256 {
   [[nodiscard]] bool is_zero() const { return limbs == std::array<std::uint64_t, 4>{}; }
   /// Its highest bit, the sign in two's complement.
   [[nodiscard]] bool is_negative() const { return limbs[3] >> 63 != 0; }
+
+  /// How many bits it takes; 0 for zero.
+  [[nodiscard]] int bit_width() const {
+    for (int limb = 3; limb >= 0; --limb) {
+      const std::uint64_t value = limbs[static_cast<std::size_t>(limb)];
+      if (value != 0) return limb * 64 + static_cast<int>(std::bit_width(value));
+    }
+    return 0;
+  }
 
   /// Two's complement.
   void negate() {

@@ -89,4 +89,46 @@ std::size_t parse_choice(const std::string& text, const std::vector<std::string>
   return static_cast<std::size_t>(found - words.begin());
 }
 
+std::vector<ColumnTypeRule> parse_column_types(const std::string& text) {
+  const std::string form = "schema.table.column=Type, …";
+  std::vector<ColumnTypeRule> rules;
+  int depth = 0;
+  std::string entry;
+  auto finish = [&] {
+    auto equals = entry.find('=');
+    if (equals == std::string::npos) refuse(entry, form);
+    ColumnTypeRule rule{.pattern = trimmed(entry.substr(0, equals)), .type = trimmed(entry.substr(equals + 1))};
+    if (rule.type.empty() || std::ranges::count(rule.pattern, '.') < 2) refuse(entry, form);
+    rules.push_back(std::move(rule));
+    entry.clear();
+  };
+  if (trimmed(text).empty()) return rules;
+  for (char c : text) {
+    if (c == '(') ++depth;
+    if (c == ')') --depth;
+    if (c == ',' && depth == 0) {
+      finish();
+    } else {
+      entry += c;
+    }
+  }
+  finish();
+  return rules;
+}
+
+std::vector<FailpointRule> parse_failpoints(const std::string& text) {
+  constexpr NumberRange kPassages{.least = 1, .most = 1'000'000'000};
+  std::vector<FailpointRule> rules;
+  for (const std::string& entry : parse_names(text)) {
+    auto equals = std::min(entry.find('='), entry.size());
+    FailpointRule rule{.name = trimmed(entry.substr(0, equals))};
+    if (std::ranges::find(kFailpoints, rule.name) == kFailpoints.end()) {
+      refuse(rule.name, fmt::format("one of {}", fmt::join(kFailpoints, ", ")));
+    }
+    if (equals < entry.size()) rule.passage = parse_number(trimmed(entry.substr(equals + 1)), kPassages);
+    rules.push_back(std::move(rule));
+  }
+  return rules;
+}
+
 }  // namespace echodb

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/failpoint.h"
+#include "config/settings.h"
+
 namespace echodb {
 
 /// The forms a variable's text can have. Each throws Error(InvalidConfiguration) saying what was expected.
@@ -25,5 +28,11 @@ std::vector<std::string> parse_names(const std::string& text);
 
 /// One of the words, case-insensitive; returns its index.
 std::size_t parse_choice(const std::string& text, const std::vector<std::string>& words);
+
+/// `schema.table.column=Type,…`; a comma inside a type's parentheses belongs to the type.
+std::vector<ColumnTypeRule> parse_column_types(const std::string& text);
+
+/// `point=passage,…`; a point alone means its first passage.
+std::vector<FailpointRule> parse_failpoints(const std::string& text);
 
 }  // namespace echodb

@@ -120,6 +120,18 @@ std::vector<SettingDescription> describe() {
        choice(&S::on_drop, {"drop", "keep"})},
       {"ECHODB_NO_PK_POLICY", "full", "tables without a key: full, insert_only or skip",
        choice(&S::no_pk_policy, {"full", "insert_only", "skip"})},
+      {"ECHODB_UNBOUNDED_NUMERIC", "decimal",
+       "numeric without precision: decimal (76 digits, 38 of them fractional) or string",
+       choice(&S::unbounded_numeric, {"decimal", "string"})},
+      {"ECHODB_JSON", "string", "json and jsonb: string (to the character) or json (ClickHouse's JSON; objects only)",
+       choice(&S::json, {"string", "json"})},
+      {"ECHODB_COLUMN_TYPES", "", "ClickHouse types for single columns: `schema.table.column=Type,…`, with globs",
+       [](S& settings, const std::string& value) { settings.column_types = parse_column_types(value); }},
+      {"ECHODB_UNSUPPORTED_VALUES", "text",
+       "a value its column's type cannot hold: text (the column becomes a String) or stop (the table stops)",
+       choice(&S::unsupported_values, {"text", "stop"})},
+      {"ECHODB_FAILPOINTS", "", "for tests: the process kills itself at these points, `copy.range_written=3,…`",
+       [](S& settings, const std::string& value) { settings.failpoints = parse_failpoints(value); }},
   };
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "base/failpoint.h"
+
 namespace echodb {
 
 /// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) apply as everywhere.
@@ -29,6 +31,20 @@ struct ClickHouseSettings {
 
 enum class OnDrop { Drop, Keep };
 enum class NoPrimaryKeyPolicy { Full, InsertOnly, Skip };
+/// What numeric without a precision becomes.
+enum class UnboundedNumericSetting { Decimal, String };
+/// What json and jsonb become.
+enum class JsonSetting { String, Json };
+/// What becomes of a column whose type cannot hold a value that came.
+enum class UnsupportedValues { Text, Stop };
+
+/// The operator's wish for some columns.
+struct ColumnTypeRule {
+  std::string pattern;  ///< a glob for schema.table.column
+  std::string type;     ///< as ClickHouse spells it
+
+  bool operator==(const ColumnTypeRule&) const = default;
+};
 
 /// Everything the program can be told, with the defaults of the documentation. A flag beats the environment beats
 /// `.env` beats the default. Built once at start, never changed.
@@ -59,6 +75,11 @@ struct Settings {
   std::uint32_t writers = 2;
   OnDrop on_drop = OnDrop::Drop;
   NoPrimaryKeyPolicy no_pk_policy = NoPrimaryKeyPolicy::Full;
+  UnboundedNumericSetting unbounded_numeric = UnboundedNumericSetting::Decimal;
+  JsonSetting json = JsonSetting::String;
+  UnsupportedValues unsupported_values = UnsupportedValues::Text;
+  std::vector<ColumnTypeRule> column_types;  ///< the first that matches counts
+  std::vector<FailpointRule> failpoints;
 };
 
 /// One variable of `.env`, the environment or the command line.

@@ -5,11 +5,18 @@
 #include <algorithm>
 #include <cctype>
 
+#include "base/failpoint.h"
 #include "base/log.h"
+#include "catalog/catalog_schema.sql.h"
 #include "clickhouse/client.h"
 #include "control/exclusions.h"
+#include "postgres/ddl_dependents.sql.h"
+#include "postgres/ddl_snapshot.sql.h"
 #include "postgres/ddl_trigger.sql.h"
 #include "postgres/preflight.h"
+#include "postgres/server_version.h"
+#include "replication/ddl_message.h"
+#include "replication/table_registry.h"
 
 namespace echodb {
 namespace {
@@ -29,10 +36,27 @@ std::string policy_word(NoPrimaryKeyPolicy policy) {
   return "full";
 }
 
+bool publication_exists(PostgresConnection& source, const std::string& name) {
+  return source.query("SELECT 1 FROM pg_publication WHERE pubname = $1", {name}).rows() > 0;
+}
+
 void create_publication(PostgresConnection& source, const std::string& name, const std::string& operations) {
-  if (source.query("SELECT 1 FROM pg_publication WHERE pubname = $1", {name}).rows() > 0) return;
-  source.execute(fmt::format("CREATE PUBLICATION {} WITH (publish = '{}', publish_via_partition_root = true)",
-                             quote_sql_identifier(name), operations));
+  std::string quoted = quote_sql_identifier(name);
+  if (!publication_exists(source, name)) {
+    source.execute(fmt::format("CREATE PUBLICATION {} WITH (publish = '{}', publish_via_partition_root = true)", quoted,
+                               operations));
+  }
+  if (publishes_generated_columns(source.server_version())) {
+    source.execute(fmt::format("ALTER PUBLICATION {} SET (publish_generated_columns = stored)", quoted));
+  }
+}
+
+/// Where the stream has no messages, they are rows of a table, which is published like any other.
+void publish_messages(PostgresConnection& source, const std::string& publication) {
+  std::string name = publication + std::string(kMessagePublicationSuffix);
+  if (streams_bytes_and_messages(source.server_version()) || publication_exists(source, name)) return;
+  source.execute(fmt::format("CREATE PUBLICATION {} FOR TABLE {}.{} WITH (publish = 'insert')",
+                             quote_sql_identifier(name), kMessageSchema, kMessageTable));
 }
 
 void write_watch_list(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
@@ -47,14 +71,43 @@ void write_watch_list(PostgresConnection& source, const Settings& settings, cons
        policy_word(settings.no_pk_policy)});
 }
 
+/// What is installed is told by the schema's comment: a digest of what this program would install.
+constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
+
+std::string everything_installed() {
+  return std::string(sql::ddl_snapshot) + std::string(sql::ddl_trigger) + std::string(sql::ddl_dependents) +
+         std::string(sql::catalog_schema);
+}
+
+bool is_installed(PostgresConnection& source) {
+  QueryResult same = source.query(
+      fmt::format("SELECT coalesce(obj_description(to_regnamespace('_echodb'), 'pg_namespace') = {}, false)",
+                  kInstalledText),
+      {everything_installed()});
+  return same.boolean(0, 0);
+}
+
+void note_installed(PostgresConnection& source) {
+  QueryResult comment = source.query(
+      fmt::format("SELECT format('COMMENT ON SCHEMA _echodb IS %L', {})", kInstalledText), {everything_installed()});
+  source.execute(std::string(comment.text(0, 0)));
+}
+
 /// Everything in the source but the slot, in one transaction.
 void install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
   source.execute("BEGIN");
   source.query("SELECT pg_advisory_xact_lock($1)", {std::to_string(kSetupLock)});
+  // The triggers of an earlier setup must not answer the statements that replace them.
+  source.execute("SET LOCAL _echodb.own_ddl = 'on'");
+  source.execute(std::string(sql::ddl_snapshot));
   source.execute(std::string(sql::ddl_trigger));
+  source.execute(std::string(sql::ddl_dependents));
+  note_installed(source);
   write_watch_list(source, settings, names);
   create_publication(source, names.publication, "insert, update, delete, truncate");
   create_publication(source, names.publication + "_insert_only", "insert, truncate");
+  publish_messages(source, names.publication);
+  failpoint("setup.triggers_installed");
   source.execute("COMMIT");
 }
 
@@ -63,7 +116,7 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
 void publish_table(PostgresConnection& source, const std::string& oid) {
   for (int attempt = 1;; ++attempt) {
     try {
-      source.query("SELECT _echodb.on_table_change($1::oid, 'SETUP')", {oid});
+      source.query("SELECT _echodb.describe($1::oid, 'SETUP')", {oid});
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
@@ -108,8 +161,9 @@ std::vector<TableRecord> read_tables(PostgresConnection& replication, Lsn consis
   std::vector<std::string> taken;
   for (TableRecord& table : tables) {
     const TableSchema& schema = table.versions.front().schema;
-    table.target_name = schema.name;
-    if (std::ranges::find(taken, schema.name) != taken.end()) table.target_name = schema.schema + "_" + schema.name;
+    table.target_name = choose_target_name(schema.schema, schema.name, [&](const std::string& candidate) {
+      return std::ranges::find(taken, candidate) != taken.end();
+    });
     taken.push_back(table.target_name);
   }
   return tables;
@@ -123,6 +177,7 @@ StreamRecord create_slot(const Settings& settings, const StreamNames& names, Cat
   QueryResult slot = replication.execute(
       fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput USE_SNAPSHOT", quote_sql_identifier(names.slot)));
   Lsn consistent = parse_lsn(slot.text(0, 1));
+  failpoint("setup.slot_created");
   StreamRecord stream{.name = names.stream,
                       .slot = names.slot,
                       .publication = names.publication,
@@ -136,6 +191,7 @@ StreamRecord create_slot(const Settings& settings, const StreamNames& names, Cat
     replication.execute(fmt::format("DROP_REPLICATION_SLOT {}", quote_sql_identifier(names.slot)));
     throw;
   }
+  failpoint("setup.recorded");
   replication.execute("COMMIT");
   return stream;
 }
@@ -164,9 +220,10 @@ StreamNames stream_names(const Settings& settings) {
 
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
   std::optional<StreamRecord> stream = catalog.find_stream(stream_names(settings).stream);
+  // An earlier version's triggers and tables are brought up to date.
   if (!stream) return std::nullopt;
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
-  return slot_exists(source, stream->slot) ? stream : std::nullopt;
+  return slot_exists(source, stream->slot) && is_installed(source) ? stream : std::nullopt;
 }
 
 StreamRecord setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
@@ -178,13 +235,18 @@ StreamRecord setup(const Settings& settings, CatalogStore& catalog, std::stop_to
   prepare_clickhouse(settings, stop);
   catalog.install();
   install_in_source(source, settings, names);
+  failpoint("setup.source_installed");
   publish_tables(source);
+  failpoint("setup.tables_published");
   std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
   bool has_slot = slot_exists(source, names.slot);
   if (stream && has_slot) return *stream;
   if (has_slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
   if (stream) log::warn("the slot {} is gone: it is made again and every table is copied again", names.slot);
-  return create_slot(settings, names, catalog, stop);
+  StreamRecord created = create_slot(settings, names, catalog, stop);
+  // A table that was created by a transaction older than the triggers: the slot has waited for it.
+  publish_tables(source);
+  return created;
 }
 
 }  // namespace echodb

@@ -19,19 +19,23 @@ using namespace std::chrono_literals;
 /// A wait looks at its stop token this often.
 constexpr auto kStopCheckInterval = 50ms;
 
-std::string session_options() {
+/// How values look as text, also in the stream: where pgoutput has no bytes of a value, it is the walsender that
+/// prints.
+constexpr std::string_view kTextForms =
+    "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3";
+
+std::string session_options(ConnectionKind kind) {
+  if (kind == ConnectionKind::Replication) return std::string(kTextForms);
   auto milliseconds = [](auto duration) { return std::chrono::milliseconds(duration).count(); };
-  return fmt::format(
-      "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3 "
-      "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
-      milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
-      milliseconds(limits::kStatementTimeout));
+  return fmt::format("{} -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={}",
+                     kTextForms, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
+                     milliseconds(limits::kStatementTimeout));
 }
 
 PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
   std::string port = std::to_string(settings.port);
   std::string timeout = std::to_string(std::chrono::seconds(limits::kConnectTimeout).count());
-  std::string options = session_options();
+  std::string options = session_options(kind);
   std::vector<std::pair<const char*, const char*>> parameters{
       {"host", settings.host.c_str()},
       {"port", port.c_str()},
@@ -44,9 +48,9 @@ PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
       {"keepalives_idle", "10"},
       {"keepalives_interval", "5"},
       {"keepalives_count", "3"},
+      {"options", options.c_str()},
   };
   if (kind == ConnectionKind::Replication) parameters.emplace_back("replication", "database");
-  if (kind == ConnectionKind::Ordinary) parameters.emplace_back("options", options.c_str());
   std::vector<const char*> keys;
   std::vector<const char*> values;
   for (const auto& [key, value] : parameters) {

@@ -61,8 +61,8 @@ enum class ConnectionKind {
 };
 
 /// One connection to PostgreSQL; libpq wrapped once. A world of its own: one owner, one thread at a time. Every wait
-/// ends with Error(Stopped) soon after the stop token is raised. Sessions speak UTF-8, ISO dates, UTC and have the
-/// timeouts of config/limits.h.
+/// ends with Error(Stopped) soon after the stop token is raised. Sessions speak UTF-8, ISO dates and UTC; ordinary ones
+/// have the timeouts of config/limits.h.
 ///
 /// Errors: SourceUnreachable (the connection is of no more use), SourceAuthentication, SourcePrivilege, SlotBusy,
 /// SourceBusy and SourceRejected with its SQLSTATE (the connection can go on).

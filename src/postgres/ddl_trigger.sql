@@ -1,6 +1,6 @@
--- What EchoDB installs in the source: which tables it watches, how a table's catalog entry is written down, and the
--- event triggers that publish new tables and put every schema change into the log, in commit order among the rows.
--- Safe to run again.
+-- What EchoDB installs in the source: which tables it watches, and the event triggers that publish new tables and put
+-- every schema change into the log, in commit order among the rows. How a table is described stands in
+-- ddl_snapshot.sql, changes that reach a table through something else in ddl_dependents.sql. Safe to run again.
 
 CREATE SCHEMA IF NOT EXISTS _echodb;
 
@@ -19,66 +19,6 @@ CREATE TABLE IF NOT EXISTS _echodb.identity_set (
   identity_before "char" NOT NULL
 );
 
--- Resolves domains down to the type whose format the values have.
-CREATE OR REPLACE FUNCTION _echodb.base_type(declared oid, declared_typmod integer,
-  OUT type_oid oid, OUT typmod integer, OUT kind "char")
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
-BEGIN
-  type_oid := declared;
-  typmod := declared_typmod;
-  LOOP
-    SELECT t.typtype INTO kind FROM pg_type t WHERE t.oid = type_oid;
-    EXIT WHEN kind <> 'd';
-    SELECT t.typbasetype, CASE WHEN typmod = -1 THEN t.typtypmod ELSE typmod END INTO type_oid, typmod
-      FROM pg_type t WHERE t.oid = type_oid;
-  END LOOP;
-END $$;
-
-CREATE OR REPLACE FUNCTION _echodb.type_snapshot(declared oid, declared_typmod integer) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
-DECLARE
-  base record;
-  element_oid oid;
-  element record;
-BEGIN
-  SELECT * INTO base FROM _echodb.base_type(declared, declared_typmod);
-  SELECT e.oid INTO element_oid FROM pg_type e WHERE e.typarray = base.type_oid;
-  IF element_oid IS NULL THEN
-    RETURN jsonb_build_object('oid', base.type_oid::bigint, 'typmod', base.typmod, 'kind', base.kind,
-      'declared', format_type(declared, declared_typmod));
-  END IF;
-  SELECT * INTO element FROM _echodb.base_type(element_oid, -1);
-  IF element.typmod = -1 THEN element.typmod := base.typmod; END IF;
-  RETURN jsonb_build_object('oid', base.type_oid::bigint, 'typmod', element.typmod, 'kind', 'a',
-    'declared', format_type(declared, declared_typmod),
-    'element_oid', element.type_oid::bigint, 'element_kind', element.kind);
-END $$;
-
--- A table's catalog entry. One JSON shape for the first look and for every change after it. A deferrable key is none:
--- within a transaction two rows may share it, and PostgreSQL does not take it for a replica identity either.
-CREATE OR REPLACE FUNCTION _echodb.table_snapshot(relation oid) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
-  SELECT jsonb_build_object(
-    'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'relkind', c.relkind,
-    'replica_identity', c.relreplident, 'relfilenode', c.relfilenode::bigint,
-    'partition_root', CASE WHEN c.relispartition THEN coalesce(pg_partition_root(c.oid)::oid::bigint, 0) ELSE 0 END,
-    'columns', (
-      SELECT coalesce(jsonb_agg(jsonb_build_object(
-          'attnum', a.attnum, 'name', a.attname, 'type', _echodb.type_snapshot(a.atttypid, a.atttypmod),
-          'not_null', a.attnotnull, 'generated', a.attgenerated <> '',
-          'missing_value', CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END) ORDER BY a.attnum), '[]')
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-    'primary_key', (
-      SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
-      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
-      WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate AND k.place <= i.indnkeyatts),
-    'identity_index', (
-      SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
-      FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
-      WHERE i.indrelid = c.oid AND i.indisreplident AND c.relreplident = 'i' AND k.place <= i.indnkeyatts))
-  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
-$$;
-
 CREATE OR REPLACE FUNCTION _echodb.is_watched(schema_name text, table_name text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
   SELECT EXISTS (
@@ -95,6 +35,27 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
     AND _echodb.is_watched(n.nspname, c.relname) ORDER BY c.oid
 $$;
 
+-- PostgreSQL 18 has generated columns that are not stored, and refuses to update a published table whose rows are
+-- identified by all their columns when one of those is among them.
+CREATE OR REPLACE FUNCTION _echodb.has_virtual_column(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+  SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                 AND a.attgenerated = 'v')
+$$;
+
+-- Why a watched table cannot be followed; NULL when it can.
+CREATE OR REPLACE FUNCTION _echodb.refusal(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+  SELECT CASE
+    WHEN c.relpersistence = 'u' THEN 'it is UNLOGGED: its rows are not in the log'
+    WHEN _echodb.has_virtual_column(c.oid) AND (w.no_pk_policy = 'full' OR c.relreplident = 'f')
+        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
+                        AND (i.indisreplident OR i.indexrelid = _echodb.key_index(c.oid)))
+      THEN 'it has a VIRTUAL generated column and no primary key: PostgreSQL would refuse its updates'
+  END
+  FROM pg_class c, _echodb.watch w WHERE c.oid = relation
+$$;
+
 -- Makes sure that an UPDATE or DELETE of a published table cannot fail for want of a replica identity, and takes our
 -- change back once the table has a key of its own.
 CREATE OR REPLACE FUNCTION _echodb.ensure_identity(relation oid) RETURNS void
@@ -103,14 +64,17 @@ DECLARE
   entry record;
   has_key boolean;
 BEGIN
-  SELECT c.relreplident AS identity, c.relkind AS kind, format('%I.%I', n.nspname, c.relname) AS qualified
+  -- USING INDEX of an index that was dropped is NOTHING.
+  SELECT CASE WHEN c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
+                AND i.indisreplident) THEN 'n' ELSE c.relreplident END AS identity,
+         format('%I.%I', n.nspname, c.relname) AS qualified
     INTO entry FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
-  SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate
-                 AND i.indisvalid) INTO has_key;
+  has_key := _echodb.key_index(relation) IS NOT NULL;
   IF has_key AND entry.identity = 'f' AND EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = ensure_identity.relation) THEN
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY DEFAULT', entry.qualified);
     DELETE FROM _echodb.identity_set s WHERE s.relation = ensure_identity.relation;
-  ELSIF (NOT has_key AND entry.identity IN ('d', 'n')) OR (has_key AND entry.identity = 'n') THEN
+  ELSIF (NOT has_key AND entry.identity IN ('d', 'n')) OR (has_key AND entry.identity = 'n')
+      OR (has_key AND entry.identity = 'f' AND _echodb.has_virtual_column(relation)) THEN
     INSERT INTO _echodb.identity_set VALUES (relation, entry.identity) ON CONFLICT DO NOTHING;
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY %s', entry.qualified,
                    CASE WHEN has_key THEN 'DEFAULT' ELSE 'FULL' END);
@@ -123,22 +87,19 @@ LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   settings _echodb.watch%ROWTYPE;
   target name;
-  part oid;
   has_key boolean;
   qualified text;
 BEGIN
   SELECT * INTO settings FROM _echodb.watch;
-  SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate)
-      OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident IN ('f', 'i')) INTO has_key;
+  SELECT _echodb.key_index(relation) IS NOT NULL
+      OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisreplident)
+      OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident = 'f') INTO has_key;
   IF NOT has_key AND settings.no_pk_policy = 'skip' THEN RETURN false; END IF;
   target := settings.publication;
   IF NOT has_key AND settings.no_pk_policy = 'insert_only' THEN
     target := settings.publication || '_insert_only';
   ELSE
     PERFORM _echodb.ensure_identity(relation);
-    FOR part IN SELECT t.relid::oid FROM pg_partition_tree(relation) t WHERE t.relid <> relation LOOP
-      PERFORM _echodb.ensure_identity(part);
-    END LOOP;
   END IF;
   IF EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
              WHERE r.prrelid = relation AND p.pubname = target) THEN
@@ -153,9 +114,26 @@ END $$;
 -- Decoding orders the changes of a transaction and its subtransactions by position, and gives a message the position
 -- where its record ends, which is where the next change's record starts. The padding behind it makes the two differ:
 -- a row that follows the schema change never comes before it.
+--
+-- Before PostgreSQL 14 the stream has no messages: there they are rows of a published table. A row is deleted as soon
+-- as it is in the log, by its place, so that no two transactions ever meet in that table.
+DO $$
+BEGIN
+  IF current_setting('server_version_num')::integer < 140000 THEN
+    CREATE TABLE IF NOT EXISTS _echodb.messages (content text NOT NULL);
+  END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION _echodb.emit(message jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+  place tid;
 BEGIN
+  IF current_setting('server_version_num')::integer < 140000 THEN
+    INSERT INTO _echodb.messages VALUES (message::text) RETURNING ctid INTO place;
+    DELETE FROM _echodb.messages WHERE ctid = place;
+    RETURN;
+  END IF;
   PERFORM pg_logical_emit_message(true, 'echodb', message::text);
   PERFORM pg_logical_emit_message(true, 'echodb_padding', '');
 END $$;
@@ -165,48 +143,51 @@ CREATE OR REPLACE FUNCTION _echodb.on_table_change(relation oid, tag text) RETUR
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   entry record;
+  reason text;
   published boolean;
 BEGIN
   SELECT c.relispartition AS is_partition, c.relpersistence AS persistence, c.relkind AS kind,
          n.nspname AS schema_name, c.relname AS table_name
     INTO entry FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
-  IF NOT FOUND OR entry.kind NOT IN ('r', 'p') OR entry.persistence <> 'p' OR entry.schema_name = '_echodb' THEN
+  IF NOT FOUND OR entry.kind NOT IN ('r', 'p') OR entry.persistence = 't' OR entry.schema_name = '_echodb' THEN
     RETURN;
   END IF;
   IF entry.is_partition THEN
-    PERFORM _echodb.on_partition_change(relation, tag);
+    PERFORM _echodb.on_partition_change(relation);
     RETURN;
   END IF;
   IF NOT _echodb.is_watched(entry.schema_name, entry.table_name) THEN
     PERFORM _echodb.on_unwatched(relation);
     RETURN;
   END IF;
-  published := _echodb.publish(relation);
-  IF NOT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
-                 WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')) THEN
+  reason := _echodb.refusal(relation);
+  IF reason IS NOT NULL THEN
+    PERFORM _echodb.on_unwatched(relation);
+    PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', relation::bigint,
+      'table', entry.schema_name || '.' || entry.table_name, 'reason', reason));
     RETURN;
   END IF;
+  published := _echodb.publish(relation);
+  IF NOT _echodb.is_published(relation) THEN RETURN; END IF;
   PERFORM _echodb.emit(jsonb_build_object('op', 'table', 'tag', tag, 'published', published,
     'table', _echodb.table_snapshot(relation)));
-  IF published THEN
-    PERFORM pg_notify('peerdb_create_mirror',
-      jsonb_build_object('schema', entry.schema_name, 'table', entry.table_name)::text);
-  END IF;
+  IF entry.kind = 'p' THEN PERFORM _echodb.on_partition_tree(relation, published); END IF;
 END $$;
 
--- A partition's rows travel under its root; an attached one brings rows that were never published there.
-CREATE OR REPLACE FUNCTION _echodb.on_partition_change(relation oid, tag text) RETURNS void
+-- A partition's rows travel under its root.
+CREATE OR REPLACE FUNCTION _echodb.on_partition_change(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   root oid := pg_partition_root(relation);
 BEGIN
-  IF EXISTS (SELECT FROM pg_publication_rel r WHERE r.prrelid = root) THEN
-    PERFORM _echodb.ensure_identity(relation);
+  IF _echodb.is_published(root) THEN
+    PERFORM _echodb.on_partition_tree(root, false);
+    PERFORM _echodb.refuse_unlogged_partition(relation);
   END IF;
 END $$;
 
--- A published table was renamed or moved out of what is watched.
-CREATE OR REPLACE FUNCTION _echodb.on_unwatched(moved oid) RETURNS void
+-- Takes a table out of the publications and says so in the log, by a message of this kind, when it was in one.
+CREATE OR REPLACE FUNCTION _echodb.unpublish(relation oid, op text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   membership record;
@@ -215,20 +196,35 @@ BEGIN
     SELECT p.pubname, format('%I.%I', n.nspname, c.relname) AS qualified
     FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid JOIN pg_class c ON c.oid = r.prrelid
       JOIN pg_namespace n ON n.oid = c.relnamespace, _echodb.watch w
-    WHERE r.prrelid = moved AND p.pubname IN (w.publication, w.publication || '_insert_only')
+    WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
   LOOP
     EXECUTE format('ALTER PUBLICATION %I DROP TABLE ONLY %s', membership.pubname, membership.qualified);
-    PERFORM _echodb.emit(jsonb_build_object('op', 'unwatch', 'oid', moved::bigint));
+    -- 'plain' is a rewrite's: what the rows become, nobody knows.
+    PERFORM _echodb.emit(jsonb_build_object('op', op, 'oid', relation::bigint, 'plain', false));
   END LOOP;
 END $$;
 
+-- A published table was renamed or moved out of what is watched.
+CREATE OR REPLACE FUNCTION _echodb.on_unwatched(moved oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog AS $$
+  SELECT _echodb.unpublish(moved, 'unwatch')
+$$;
+
 -- Publishes a table if need be and puts its present schema into the log. By the tag the worker knows what is wanted:
--- DESCRIBE for a change that could not be recorded when it was made, RESYNC for a copy made again.
-CREATE OR REPLACE FUNCTION _echodb.describe(relation oid, tag text) RETURNS void
+-- SETUP for the first time, DESCRIBE for a change that could not be recorded when it was made, RESYNC for a copy made
+-- again. The lock makes sure that what is read here is in force where the message will stand.
+CREATE OR REPLACE FUNCTION _echodb.describe(object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   PERFORM set_config('_echodb.own_ddl', 'on', true);
-  PERFORM _echodb.on_table_change(relation, tag);
+  -- Who waits for a lock makes others wait; only setup, which somebody looks at, insists.
+  IF tag <> 'SETUP' THEN PERFORM set_config('lock_timeout', '100ms', true); END IF;
+  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = object AND c.relkind IN ('r', 'p')) THEN
+    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', object::regclass);
+    PERFORM _echodb.on_table_change(object, tag);
+  ELSIF EXISTS (SELECT FROM pg_type t WHERE t.oid = object) THEN
+    PERFORM _echodb.on_type_change(object, 'ALTER TYPE');
+  END IF;
   PERFORM set_config('_echodb.own_ddl', 'off', true);
 END $$;
 
@@ -244,17 +240,21 @@ DECLARE
 BEGIN
   IF current_setting('_echodb.own_ddl', true) = 'on' THEN RETURN; END IF;
   FOR command IN
-    SELECT DISTINCT ON (c.objid) c.objid, c.command_tag FROM pg_event_trigger_ddl_commands() c
-    WHERE c.classid = 'pg_class'::regclass AND c.object_type IN ('table', 'table column') ORDER BY c.objid
+    SELECT DISTINCT ON (c.objid) c.classid, c.objid, c.command_tag, c.object_identity
+    FROM pg_event_trigger_ddl_commands() c
+    WHERE c.object_type IN ('table', 'table column', 'type', 'composite type', 'schema') ORDER BY c.objid
   LOOP
     BEGIN
       PERFORM set_config('_echodb.own_ddl', 'on', true);
       PERFORM set_config('lock_timeout', '100ms', true);
-      PERFORM _echodb.on_table_change(command.objid, command.command_tag);
+      PERFORM _echodb.on_object_change(command.classid, command.objid, command.command_tag);
+      IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        PERFORM _echodb.lose(command.objid, 'the transaction sees the catalog as it was when it began');
+      END IF;
       PERFORM set_config('lock_timeout', lock_timeout, true);
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'echodb could not record % of %: %', command.command_tag, command.objid::regclass, SQLERRM;
-      PERFORM _echodb.emit(jsonb_build_object('op', 'lost', 'oid', command.objid::bigint, 'reason', SQLERRM));
+      RAISE WARNING 'echodb could not record % of %: %', command.command_tag, command.object_identity, SQLERRM;
+      PERFORM _echodb.lose(command.objid, SQLERRM);
     END;
     PERFORM set_config('_echodb.own_ddl', 'off', true);
   END LOOP;
@@ -264,28 +264,67 @@ CREATE OR REPLACE FUNCTION _echodb.on_sql_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
   dropped record;
+  lock_timeout text := current_setting('lock_timeout');
 BEGIN
+  IF current_setting('_echodb.own_ddl', true) = 'on' THEN RETURN; END IF;
   FOR dropped IN
-    SELECT d.objid, d.schema_name, d.object_name FROM pg_event_trigger_dropped_objects() d
-    WHERE d.object_type = 'table' AND NOT d.is_temporary AND d.schema_name <> '_echodb'
+    SELECT DISTINCT d.objid, d.object_type, d.schema_name, d.object_name FROM pg_event_trigger_dropped_objects() d
+    WHERE d.object_type IN ('table', 'table column') AND NOT d.is_temporary
+      AND d.schema_name NOT IN ('_echodb', 'pg_temp')
   LOOP
     BEGIN
-      DELETE FROM _echodb.identity_set s WHERE s.relation = dropped.objid;
-      PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', dropped.objid::bigint,
-        'schema', dropped.schema_name, 'name', dropped.object_name));
-      PERFORM pg_notify('peerdb_drop_mirror',
-        jsonb_build_object('schema', dropped.schema_name, 'table', dropped.object_name)::text);
+      PERFORM set_config('_echodb.own_ddl', 'on', true);
+      PERFORM set_config('lock_timeout', '100ms', true);
+      IF dropped.object_type = 'table column' THEN
+        -- DROP TYPE … CASCADE and the like take columns along; ALTER TABLE says so itself, a moment later.
+        PERFORM _echodb.on_family_change(dropped.objid, 'DROP COLUMN');
+      ELSE
+        PERFORM _echodb.on_dropped(dropped.objid, dropped.schema_name, dropped.object_name);
+      END IF;
+      PERFORM set_config('lock_timeout', lock_timeout, true);
     EXCEPTION WHEN OTHERS THEN
       RAISE WARNING 'echodb could not record the drop of %.%: %', dropped.schema_name, dropped.object_name, SQLERRM;
+      PERFORM _echodb.lose(dropped.objid, SQLERRM);
     END;
+    PERFORM set_config('_echodb.own_ddl', 'off', true);
   END LOOP;
+  BEGIN
+    PERFORM set_config('_echodb.own_ddl', 'on', true);
+    PERFORM set_config('lock_timeout', '100ms', true);
+    PERFORM _echodb.after_drops();
+    PERFORM set_config('lock_timeout', lock_timeout, true);
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'echodb could not see to what a drop left behind: %', SQLERRM;
+  END;
+  PERFORM set_config('_echodb.own_ddl', 'off', true);
+END $$;
+
+CREATE OR REPLACE FUNCTION _echodb.on_dropped(relation oid, schema_name text, table_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+BEGIN
+  DELETE FROM _echodb.identity_set s WHERE s.relation = on_dropped.relation;
+  PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint,
+    'schema', schema_name, 'name', table_name));
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_table_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+  -- A partition's rows are its root's.
+  relation oid := coalesce(pg_partition_root(pg_event_trigger_table_rewrite_oid())::oid,
+                           pg_event_trigger_table_rewrite_oid());
+  callers text;
 BEGIN
-  PERFORM _echodb.emit(jsonb_build_object('op', 'rewrite', 'oid', pg_event_trigger_table_rewrite_oid()::bigint,
-    'reason', pg_event_trigger_table_rewrite_reason()));
+  -- SET LOGGED or UNLOGGED of one partition: no message of its root follows.
+  IF pg_event_trigger_table_rewrite_reason() & 1 = 1 AND relation <> pg_event_trigger_table_rewrite_oid() THEN
+    PERFORM _echodb.recopy(relation, 'a partition became LOGGED or UNLOGGED');
+    RETURN;
+  END IF;
+  GET DIAGNOSTICS callers = PG_CONTEXT;
+  -- A command without USING gives each value the cast of the old one. Inside a function its text cannot be seen; one
+  -- line of context is this function alone.
+  PERFORM _echodb.emit(jsonb_build_object('op', 'rewrite', 'oid', relation::bigint,
+    'plain', current_query() !~* '\musing\M' AND callers !~ '\n.'));
 EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'echodb could not record a table rewrite: %', SQLERRM;
 END $$;

@@ -8,13 +8,10 @@
 
 #include "postgres/preflight_server.sql.h"
 #include "postgres/preflight_tables.sql.h"
+#include "postgres/server_version.h"
 
 namespace echodb {
 namespace {
-
-constexpr int kServerVersionMin = 130000;
-/// From here on pgoutput sends binary values and logical messages.
-constexpr int kMessagesSince = 140000;
 
 /// The row of preflight_server.sql.
 struct ServerFacts {
@@ -69,15 +66,14 @@ class Findings {
   std::vector<Finding> all_;
 };
 
-void check_version(int version, Findings& findings) {
-  if (version >= kMessagesSince) return;
-  std::string server = fmt::format("the source (POSTGRES_HOST) is PostgreSQL {}", version / 10000);
-  std::string remedy = "upgrade the server to 14 or newer, or let POSTGRES_HOST name a newer one";
-  if (version < kServerVersionMin) {
-    findings.fatal(ErrorCode::SourceRejected, server + ", and EchoDB needs 13 at the least", remedy);
-  } else {
-    findings.warning(ErrorCode::SourceRejected, server + ", whose stream cannot carry schema changes", remedy);
-  }
+/// Of a server that is too old nothing else is asked: it might not know what the questions mean.
+void require_version(int version) {
+  constexpr int kMajor = 10'000;
+  if (version >= kServerVersionMin) return;
+  throw Error(ErrorCode::InvalidConfiguration,
+              fmt::format("the source (POSTGRES_HOST) is PostgreSQL {}, and EchoDB needs {} at the least",
+                          version / kMajor, kServerVersionMin / kMajor),
+              "upgrade the server, or let POSTGRES_HOST name a newer one");
 }
 
 void check_server(const ServerFacts& facts, Findings& findings) {
@@ -167,8 +163,8 @@ void check_tables(PostgresConnection& source, const Settings& settings, const Se
 }  // namespace
 
 std::vector<Finding> preflight(PostgresConnection& source, const Settings& settings) {
+  require_version(source.server_version());
   Findings findings;
-  check_version(source.server_version(), findings);
   ServerFacts facts = read_server_facts(source);
   check_server(facts, findings);
   check_role(facts, findings);

@@ -7,22 +7,23 @@
 #include <cerrno>
 #include <cstring>
 
+#include "postgres/server_version.h"
+
 namespace echodb {
 namespace {
 
-/// Versions before 14 know neither binary values nor logical messages in pgoutput.
-constexpr int kBinaryAndMessagesSince = 140000;
-
 std::string start_command(const ReplicationOptions& options, int server_version) {
+  bool has_messages = streams_bytes_and_messages(server_version);
   std::string publications;
   for (const std::string& publication : options.publications) {
     if (!publications.empty()) publications += ',';
     publications += quote_sql_identifier(publication);
   }
+  if (!has_messages) publications += ',' + quote_sql_identifier(options.message_publication);
   std::string sql =
       fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {}",
                   quote_sql_identifier(options.slot), to_string(options.start), quote_sql_literal(publications));
-  if (server_version >= kBinaryAndMessagesSince) sql += ", binary 'true', messages 'true'";
+  if (has_messages) sql += ", binary 'true', messages 'true'";
   return sql + ")";
 }
 

@@ -29,7 +29,8 @@ struct WalFrame {
 struct ReplicationOptions {
   std::string slot;
   std::vector<std::string> publications;
-  Lsn start;  ///< 0: where the slot's consumer last confirmed
+  std::string message_publication;  ///< asked for only where pgoutput has no messages; see server_version.h
+  Lsn start;  ///< nothing that was committed before; where the slot's consumer last confirmed, if that is later
 };
 
 class ReplicationStream {

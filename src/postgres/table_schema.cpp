@@ -25,6 +25,8 @@ ColumnType parse_type(const json& from) {
     type.element_oid = from.at("element_oid").get<Oid>();
     type.element_kind = static_cast<TypeKind>(letter(from.at("element_kind")));
   }
+  // Entries from before there was such a field lack it.
+  type.extension_type = from.value("extension_type", std::string());
   return type;
 }
 
@@ -35,6 +37,8 @@ Column parse_column(const json& from) {
   column.type = parse_type(from.at("type"));
   column.not_null = from.at("not_null").get<bool>();
   column.generated = from.at("generated").get<bool>();
+  // As above.
+  column.virtual_expression = from.value("virtual_expression", std::string());
   if (const json& missing = from.at("missing_value"); !missing.is_null())
     column.missing_value = missing.get<std::string>();
   return column;

@@ -30,6 +30,9 @@ struct ColumnType {
   std::string declared;  ///< as declared, for people: "numeric(10,2)", "my_domain", "text[]"
   Oid element_oid = 0;   ///< arrays: the element's type, domains resolved; otherwise 0
   TypeKind element_kind = TypeKind::Base;
+  /// The name of a type, or of an array's element, that one of the extensions we know brings, since its oid is another
+  /// one in every database: "citext", "hstore", "vector", "geometry"…; empty for all others.
+  std::string extension_type = {};
 
   bool operator==(const ColumnType&) const = default;
 };
@@ -40,8 +43,12 @@ struct Column {
   std::string name;
   ColumnType type;
   bool not_null = false;
-  bool generated = false;                    ///< GENERATED ALWAYS AS … STORED: not in the stream before PostgreSQL 18
+  bool generated = false;  ///< GENERATED ALWAYS AS …; in the stream only when STORED and since PostgreSQL 18
+  /// Stands for the expression of a generated column that is not stored: it may change without a rewrite of the table.
+  std::string virtual_expression = {};
   std::optional<std::string> missing_value;  ///< attmissingval as text: what rows older than the column hold
+  /// Not the source's: a value came that the type's counterpart cannot hold, so the column arrives as text.
+  bool as_text = false;
 
   bool operator==(const Column&) const = default;
 };

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "config/limits.h"
 #include "postgres/copy_binary.h"
+#include "replication/copy_start.h"
 #include "replication/insert_completion.h"
 #include "replication/lane_tasks.h"
 
@@ -15,6 +17,9 @@ namespace {
 
 constexpr int kPlaceBitsOfPart = 48;
 constexpr std::chrono::milliseconds kRetryPause{500};
+/// How often a copy is planned anew because the table is not what the stream says. What the stream has not read yet
+/// by then is not what is wrong.
+constexpr int kPlansMax = 40;
 
 /// Gathers copied rows and sends them whenever there are enough.
 class RowSink final : public CopyRowHandler {
@@ -23,17 +28,24 @@ class RowSink final : public CopyRowHandler {
     std::uint64_t rows;
     std::uint64_t bytes;
   };
-  RowSink(std::shared_ptr<const TablePlan> plan, Limits limits, std::uint64_t place_base,
-          std::function<void(TableBatch&)> send)
-      : plan_(std::move(plan)), limits_(limits), place_base_(place_base), send_(std::move(send)) {
+  struct Form {
+    CopiedTexts texts;
+    std::uint64_t place_base;
+  };
+  RowSink(std::shared_ptr<const TablePlan> plan, Limits limits, Form form, std::function<void(TableBatch&)> send)
+      : plan_(std::move(plan)),
+        limits_(limits),
+        texts_(form.texts),
+        place_base_(form.place_base),
+        send_(std::move(send)) {
     fresh();
   }
 
   void on_row(std::span<const TupleValue> row) override {
     if (plan_->is_bag()) {
-      batch_->add_copied_row(row.first(row.size() - 1), {.place = place_base_ + place(row.back()), .rendered = false});
+      batch_->add_copied_row(row.first(row.size() - 1), {.place = place_base_ + place(row.back()), .texts = texts_});
     } else {
-      batch_->add_copied_row(row, {.place = 0, .rendered = true});
+      batch_->add_copied_row(row, {.place = 0, .texts = texts_});
     }
     for (const TupleValue& value : row) bytes_ += value.value.size() + 1;
     if (batch_->rows() >= limits_.rows || bytes_ >= limits_.bytes) flush();
@@ -62,6 +74,7 @@ class RowSink final : public CopyRowHandler {
 
   std::shared_ptr<const TablePlan> plan_;
   Limits limits_;
+  CopiedTexts texts_;
   std::uint64_t place_base_;
   std::function<void(TableBatch&)> send_;
   std::unique_ptr<TableBatch> batch_;
@@ -79,6 +92,7 @@ struct Copier::Running {
   bool planned = false;
   std::atomic<bool> cancelled{false};
   bool failed = false;
+  int plans = 0;  ///< thrown away because the table was another one
   std::chrono::steady_clock::time_point not_before;
   std::atomic<std::uint64_t> rows{0};
 };
@@ -121,7 +135,7 @@ Copier::~Copier() {
 
 void Copier::start(CopyJob job) {
   auto running = std::make_shared<Running>();
-  running->plan = std::make_shared<TablePlan>(job.schema, job.schema, options_.server);
+  running->plan = std::make_shared<TablePlan>(job.schema, job.schema, options_.choices);
   running->job = std::move(job);
   std::lock_guard lock(mutex_);
   jobs_.push_back(std::move(running));
@@ -162,6 +176,10 @@ void Copier::work(std::stop_token stop) {
       tools.connection.reset();
       tools.rendering.reset();
       if (error.code() != ErrorCode::Stopped) failed(*job, range, error);
+    } catch (const std::exception& fault) {
+      tools.connection.reset();
+      tools.rendering.reset();
+      failed(*job, range, Error(ErrorCode::ProtocolViolation, fault.what()));
     }
     std::lock_guard lock(mutex_);
     --job->at_work;
@@ -208,6 +226,8 @@ void Copier::copy_one(Tools& tools, Running& job, std::size_t range) {
 }
 
 void Copier::prepare(Tools& tools, Running& job) {
+  if (job.job.await_writers) wait_for_writers(tools.source(), job.job.table, tools.stop);
+  wait_until_visible(tools.source(), job.job.must_see, tools.stop);
   plan_ranges(tools, job);
   if (job.plan->is_bag()) copy_whole(tools, job);
   std::lock_guard lock(mutex_);
@@ -218,7 +238,7 @@ void Copier::prepare(Tools& tools, Running& job) {
 void Copier::plan_ranges(Tools& tools, Running& job) {
   PostgresConnection& source = tools.source();
   QueryResult leaves = source.query(
-      "SELECT c.oid, c.relfilenode, pg_relation_size(c.oid) / current_setting('block_size')::int, "
+      "SELECT c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int, "
       "greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN "
       "(SELECT relid FROM pg_partition_tree($1::oid::regclass))) ORDER BY c.oid",
       {std::to_string(job.job.table)});
@@ -243,6 +263,7 @@ void Copier::plan_ranges(Tools& tools, Running& job) {
     catalog_.replace_ranges(job.job.stream, job.job.table, known);
   }
   job.ranges = std::move(known);
+  job.next = 0;
   for (const CopyRange& range : job.ranges) job.rows += range.done ? range.rows : 0;
   rows_copied_ += job.rows;
   rows_to_copy_ += std::max<std::uint64_t>(estimate, job.rows);
@@ -256,7 +277,9 @@ void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
   read_range(tools, job, range, 0);
   source.execute("COMMIT");
   if (job.cancelled) return;
+  failpoint("copy.range_written");
   catalog_.finish_range(job.job.stream, job.job.table, range);
+  failpoint("copy.range_recorded");
   std::lock_guard lock(mutex_);
   range.done = true;
 }
@@ -264,17 +287,13 @@ void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
 void Copier::copy_whole(Tools& tools, Running& job) {
   PostgresConnection& source = tools.source();
   CopyEvent taken{.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::SnapshotTaken};
-  {
-    std::lock_guard gate(job.job.gate->mutex);
-    source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    taken.snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
-    job.job.gate->visibility = CopyVisibility::parse(taken.snapshot);
-  }
+  taken.snapshot = begin_whole_copy(source, *job.job.gate, tools.stop);
   emit(std::move(taken));
   std::map<Oid, std::uint64_t> parts;
   for (CopyRange& range : job.ranges) {
     std::uint64_t part = parts.try_emplace(range.relation, parts.size()).first->second;
     read_range(tools, job, range, part << kPlaceBitsOfPart);
+    failpoint("copy.range_written");
     range.done = true;
   }
   source.execute("COMMIT");
@@ -296,7 +315,7 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, std::uint6
     throw Error(ErrorCode::SchemaMismatch, "the table was rewritten during its copy");
   }
   std::uint64_t rows = 0;
-  InsertTask::Target target{.table = job.job.target, .server = options_.server};
+  InsertTask::Target target{.table = job.job.target, .server = options_.choices.server};
   auto send = [&](TableBatch& batch) {
     if (job.cancelled) throw Error(ErrorCode::Stopped, "the copy was cancelled");
     complete_batch(batch, target, tools.writer);
@@ -305,9 +324,10 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, std::uint6
     rows_copied_ += batch.rows();
     job.rows += batch.rows();
   };
-  RowSink sink(job.plan, {options_.batch_rows_max, options_.batch_bytes_max}, place_base, send);
+  CopiedTexts texts = copied_texts(*job.plan, source.server_version());
+  RowSink sink(job.plan, {options_.batch_rows_max, options_.batch_bytes_max}, {texts, place_base}, send);
   CopyBinaryParser parser({.columns = job.plan->columns().size() + (job.plan->is_bag() ? 1 : 0)});
-  source.copy_out(copy_sql(*job.plan, name, range), [&](Bytes chunk) {
+  source.copy_out(copy_sql(*job.plan, name, range, texts), [&](Bytes chunk) {
     if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
     parser.consume(chunk, sink);
   });
@@ -324,6 +344,7 @@ void Copier::finished(Tools& tools, Running& job) {
     if (job.cancelled) return;
     std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
   }
+  failpoint("copy.finished");
   emit(std::move(event));
 }
 
@@ -332,7 +353,7 @@ void Copier::finished(Tools& tools, Running& job) {
 void Copier::failed(Running& job, std::size_t range, const Error& error) {
   log::warn("copy of {}: {}", job.job.schema.qualified_name(), error.what());
   bool ahead = error.code() == ErrorCode::SchemaMismatch || error.code() == ErrorCode::SourceRejected;
-  bool again = ahead || options_.transient(error);
+  bool again = (ahead && ++job.plans < kPlansMax) || options_.transient(error);
   {
     std::lock_guard lock(mutex_);
     if (job.cancelled || job.failed) return;

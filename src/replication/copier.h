@@ -31,7 +31,7 @@ class Copier {
     std::uint64_t batch_bytes_max = 8ULL << 20;
     PostgresSettings source;
     ClickHouseSettings clickhouse;
-    ServerVersion server;
+    TypeChoices choices;
     std::function<bool(const Error&)> transient;  ///< the same range may succeed later (control/error_policy)
     std::function<void()> on_event;               ///< called on a copier's thread
   };

@@ -4,18 +4,16 @@
 
 #include "config/limits.h"
 #include "postgres/connection.h"
+#include "postgres/server_version.h"
 
 namespace echodb {
 namespace {
 
-constexpr int kTidRangeScanSince = 140000;
-
 /// What stands for a column in the SELECT list. Values that only the source can render come as their text; format()
-/// is the type's output function, and num_nulls() tells NULL from a row of NULLs. A keyless table's values come as
-/// they are in the stream, so that their hashes agree.
-std::string expression(const PlannedColumn& column, bool is_bag) {
+/// is the type's output function, and num_nulls() tells NULL from a row of NULLs.
+std::string expression(const PlannedColumn& column, CopiedTexts texts) {
   std::string name = quote_sql_identifier(column.source_name);
-  if (column.type.form != ValueForm::SourceText || is_bag) return name;
+  if (!comes_as_text(column, texts)) return name;
   return fmt::format("CASE WHEN num_nulls({0}) = 0 THEN format('%s', {0}) END", name);
 }
 
@@ -26,7 +24,7 @@ std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server
   std::vector<CopyRange> ranges;
   for (const HeapSize& heap : heaps) {
     for (std::uint64_t first = 0;; first += kPages) {
-      bool last = first + kPages >= heap.pages || server_version < kTidRangeScanSince;
+      bool last = first + kPages >= heap.pages || !scans_by_ctid(server_version);
       CopyRange range{.number = static_cast<int>(ranges.size()),
                       .relation = heap.relation,
                       .relfilenode = heap.relfilenode,
@@ -39,11 +37,17 @@ std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server
   return ranges;
 }
 
-std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range) {
+CopiedTexts copied_texts(const TablePlan& plan, int server_version) {
+  if (!plan.is_bag()) return CopiedTexts::SourceText;
+  return streams_bytes_and_messages(server_version) ? CopiedTexts::None : CopiedTexts::All;
+}
+
+std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
+                     CopiedTexts texts) {
   std::string list;
   for (const PlannedColumn& column : plan.columns()) {
     if (!list.empty()) list += ", ";
-    list += expression(column, plan.is_bag());
+    list += expression(column, texts);
   }
   if (plan.is_bag()) list += list.empty() ? "ctid" : ", ctid";
   std::string where;

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "catalog/records.h"
 #include "replication/copy_visibility.h"
-#include "replication/table_plan.h"
+#include "replication/table_batch.h"
 
 namespace echodb {
 
@@ -19,6 +19,8 @@ struct CopyJob {
   Oid table = 0;
   TableSchema schema;
   TargetTable target;
+  bool await_writers = false;      ///< the table was not published before: see wait_for_writers
+  std::vector<Xid> must_see;       ///< transactions that the stream has read: the copy begins once they are visible
   std::shared_ptr<CopyGate> gate;  ///< keyless tables: set when the snapshot has been taken; null otherwise
   bool resume = false;             ///< ranges of an earlier run that are done stay done
 };
@@ -44,7 +46,12 @@ struct HeapSize {
 };
 std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server_version);
 
+/// Which columns are copied as text. A keyless table's values come as they do in the stream of a server of this
+/// version, so that the hashes of copied and streamed rows agree.
+CopiedTexts copied_texts(const TablePlan& plan, int server_version);
+
 /// COPY (SELECT …) TO STDOUT (FORMAT binary) of one range. `relation_name` is quoted.
-std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range);
+std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
+                     CopiedTexts texts);
 
 }  // namespace echodb

@@ -35,6 +35,7 @@ class CopyVisibility {
 struct CopyGate {
   std::mutex mutex;
   std::optional<CopyVisibility> visibility;  ///< guarded by mutex; nullopt: not taken yet, everything is seen
+  std::set<Xid> left_out;  ///< guarded by mutex; transactions of changes that the snapshot must therefore see
 };
 
 }  // namespace echodb

@@ -19,9 +19,15 @@ DdlMessage parse(const nlohmann::json& message) {
   }
   Oid oid = message.at("oid").get<Oid>();
   if (op == "drop") return DropMessage{oid};
-  if (op == "rewrite") return RewriteMessage{oid};
+  if (op == "rewrite") return RewriteMessage{oid, message.at("plain").get<bool>()};
   if (op == "unwatch") return UnwatchMessage{oid};
-  if (op == "lost") return LostMessage{oid, message.at("reason").get<std::string>()};
+  if (op == "lost") {
+    return LostMessage{oid, message.at("reason").get<std::string>(), message.at("exclusive").get<bool>()};
+  }
+  if (op == "recopy") return RecopyMessage{oid, message.at("reason").get<std::string>()};
+  if (op == "refused") {
+    return RefusedMessage{oid, message.at("table").get<std::string>(), message.at("reason").get<std::string>()};
+  }
   throw Error(ErrorCode::ProtocolViolation, "schema message of unknown kind '" + op + "'");
 }
 

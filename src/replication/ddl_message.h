@@ -10,6 +10,11 @@ namespace echodb {
 
 /// The prefix of our messages in the log; `_echodb.emit` in ddl_trigger.sql writes them.
 inline constexpr std::string_view kDdlMessagePrefix = "echodb";
+/// Where the stream has no messages, the source inserts them into this table, and its publication's name ends like
+/// this.
+inline constexpr std::string_view kMessageSchema = "_echodb";
+inline constexpr std::string_view kMessageTable = "messages";
+inline constexpr std::string_view kMessagePublicationSuffix = "_messages";
 
 /// Tags of table messages that no command of an application caused: a change that could not be recorded when it was
 /// made, and the wish for a new copy.
@@ -31,6 +36,7 @@ struct DropMessage {
 /// ALTER TABLE is about to rewrite the rows; the table's own message follows.
 struct RewriteMessage {
   Oid oid = 0;
+  bool plain = false;  ///< the command has no USING: a new type's values are the casts of the old ones
 };
 /// No longer watched: renamed or moved out of the watched names.
 struct UnwatchMessage {
@@ -40,9 +46,23 @@ struct UnwatchMessage {
 struct LostMessage {
   Oid oid = 0;
   std::string reason;
+  bool exclusive = false;  ///< nobody else was writing to the table
 };
 
-using DdlMessage = std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage>;
+/// What the table's rows are now, no row events tell: a partition was attached, an enum's label renamed.
+struct RecopyMessage {
+  Oid oid = 0;
+  std::string reason;
+};
+/// A table of a watched schema that cannot be followed.
+struct RefusedMessage {
+  Oid oid = 0;
+  std::string table;  ///< schema.name
+  std::string reason;
+};
+
+using DdlMessage =
+    std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage, RecopyMessage, RefusedMessage>;
 
 /// Throws Error(ProtocolViolation) for anything else.
 DdlMessage parse_ddl_message(std::string_view json);

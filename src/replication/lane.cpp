@@ -33,12 +33,34 @@ LaneScheduler::~LaneScheduler() {
 void LaneScheduler::push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task) {
   std::lock_guard lock(mutex_);
   lane->tasks_.push_back(std::move(task));
+  ++lane->pushed_;
   ready(lane);
+}
+
+void LaneScheduler::run_after(LaneTask& task, const std::shared_ptr<Lane>& other) {
+  std::lock_guard lock(mutex_);
+  if (other->finished_ < other->pushed_) task.after_.push_back({other, other->pushed_});
+}
+
+/// Whether the lane's next task waits for another lane; if so, that one will wake it. REQUIRES: the mutex.
+bool LaneScheduler::must_wait(const std::shared_ptr<Lane>& lane) {
+  for (const LaneTask::After& after : lane->tasks_.front()->after_) {
+    if (after.lane->finished_ >= after.steps) continue;
+    after.lane->waiting_.push_back(lane);
+    return true;
+  }
+  return false;
+}
+
+/// Steps of the lane are over with: others may have waited for them. REQUIRES: the mutex.
+void LaneScheduler::advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps) {
+  lane->finished_ += steps;
+  for (const std::shared_ptr<Lane>& waiting : std::exchange(lane->waiting_, {})) ready(waiting);
 }
 
 /// Puts the lane in line for a writer when it has work and may run. REQUIRES: the mutex.
 void LaneScheduler::ready(const std::shared_ptr<Lane>& lane) {
-  if (lane->tasks_.empty() || lane->running_ || lane->held_ || lane->failed_) return;
+  if (lane->tasks_.empty() || lane->running_ || lane->held_ || lane->failed_ || must_wait(lane)) return;
   if (std::ranges::find(ready_, lane) == ready_.end()) ready_.push_back(lane);
   changed_.notify_one();
 }
@@ -76,6 +98,7 @@ LaneEvent LaneScheduler::reset(const std::shared_ptr<Lane>& lane) {
     event.tickets.insert(event.tickets.end(), task->tickets.begin(), task->tickets.end());
     event.bytes += task->bytes();
   }
+  advance(lane, lane->tasks_.size());
   lane->tasks_.clear();
   lane->failed_ = false;
   lane->failures_ = 0;
@@ -113,6 +136,9 @@ void LaneScheduler::work(std::stop_token stop) {
     } catch (const Error& error) {
       failure = error;
       if (error.code() == ErrorCode::SourceUnreachable) source.reset();
+    } catch (const std::exception& fault) {
+      // A fault of ours with one table is not to end the others.
+      failure = Error(ErrorCode::ProtocolViolation, fault.what());
     }
     lock.lock();
     --running_;
@@ -149,6 +175,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     lane->failures_ = 0;
     event.tickets = task->tickets;
     event.bytes = task->bytes();
+    advance(lane, 1);
   } else if (options_.transient(*failure)) {
     std::chrono::duration<double, std::milli> delay =
         kRetryDelayFirst * std::pow(options_.retry_backoff, std::min(lane->failures_++, kBackoffStepsMax));

@@ -24,6 +24,8 @@ struct WriterTools {
   std::function<PostgresConnection&()> source;
 };
 
+class Lane;
+
 /// One step of a table's way into ClickHouse: rows to insert, or a schema change. Safe to run again after a failure.
 class LaneTask {
  public:
@@ -33,6 +35,14 @@ class LaneTask {
   [[nodiscard]] virtual std::size_t bytes() const { return 0; }
   /// Tickets to close once it has run.
   std::vector<Watermark::Ticket> tickets;
+
+ private:
+  friend class LaneScheduler;
+  struct After {
+    std::shared_ptr<Lane> lane;
+    std::uint64_t steps;
+  };
+  std::vector<After> after_;  ///< what other lanes must have done before
 };
 
 /// The steps of one target table, first in, first out, one at a time. Everything that touches a target goes through
@@ -47,6 +57,9 @@ class Lane {
   std::string name_;
   // Everything below is guarded by the scheduler's mutex.
   std::deque<std::unique_ptr<LaneTask>> tasks_;
+  std::uint64_t pushed_ = 0;
+  std::uint64_t finished_ = 0;                  ///< run, or dropped by reset()
+  std::vector<std::shared_ptr<Lane>> waiting_;  ///< lanes whose next task waits for one of ours
   bool running_ = false;
   bool held_ = false;
   std::uint64_t releases_ = 0;
@@ -81,6 +94,9 @@ class LaneScheduler {
   ~LaneScheduler();
 
   void push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task);
+  /// The task, which is not pushed yet, waits until the other lane has done all that it was given so far: two tables
+  /// that hand a name over must not meet.
+  void run_after(LaneTask& task, const std::shared_ptr<Lane>& other);
   /// Steps queued or running.
   [[nodiscard]] std::size_t depth(const Lane& lane) const;
   /// A held lane keeps its tasks until it is let go. A lane that has been let go since `releases` was read is not
@@ -100,6 +116,8 @@ class LaneScheduler {
   std::shared_ptr<Lane> next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop);
   void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, std::optional<Error> failure);
   void ready(const std::shared_ptr<Lane>& lane);
+  bool must_wait(const std::shared_ptr<Lane>& lane);
+  void advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps);
 
   Options options_;
   mutable std::mutex mutex_;

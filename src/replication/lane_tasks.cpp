@@ -1,7 +1,11 @@
 #include "replication/lane_tasks.h"
 
+#include <nlohmann/json.hpp>
+
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "replication/insert_completion.h"
+#include "replication/last_rows.h"
 
 namespace echodb {
 
@@ -20,7 +24,10 @@ void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const Tar
 
 void InsertTask::run(WriterTools& tools) {
   complete_batch(*batch_, target_, tools);
+  keep_last_rows(*batch_);
+  failpoint("insert.completed");
   send_batch(tools.clickhouse, *batch_, target_.table, target_.server);
+  failpoint("insert.acknowledged");
 }
 
 void DescribeTask::run(WriterTools& tools) {
@@ -37,12 +44,38 @@ SchemaTask& SchemaTask::then(std::vector<std::string> statements) {
   return *this;
 }
 
+SchemaTask& SchemaTask::then_notify(std::string channel, const TableSchema& table) {
+  std::string payload = nlohmann::json{{"schema", table.schema}, {"table", table.name}}.dump();
+  return then([channel = std::move(channel), payload = std::move(payload)](WriterTools& tools) {
+    tools.source().query("SELECT pg_notify($1, $2)", {channel, payload});
+  });
+}
+
+void SchemaTask::announce() {
+  if (!renamed_from_.empty()) {
+    TableRecord table = record_.table;
+    table.renamed_from = renamed_from_;
+    catalog_.save_table(record_.stream, table);
+  }
+  if (!pending_.empty()) {
+    TableVersion version = *record_.version;
+    version.pending = pending_;
+    catalog_.announce_version(record_.stream, record_.table.oid, version);
+  }
+}
+
 void SchemaTask::run(WriterTools& tools) {
-  for (const Step& step : steps_) step(tools);
+  announce();
+  for (const Step& step : steps_) {
+    step(tools);
+    failpoint("schema.step_done");
+  }
   catalog_.save_table(record_.stream, record_.table, record_.version ? &*record_.version : nullptr);
+  failpoint("schema.saved");
   if (!record_.event.empty()) {
     catalog_.journal({.table = record_.table.oid, .event = record_.event, .detail = record_.detail});
   }
+  for (const Step& step : tidy_) step(tools);
   if (after_) after_();
 }
 

@@ -46,8 +46,9 @@ class DescribeTask final : public LaneTask {
   std::string tag_;  ///< kDescribeTag or kResyncTag of ddl_message.h
 };
 
-/// A table's step that is not rows: schema changes, truncation, exchange, drop. Runs the steps, then stores the
-/// table's new state, then calls `after`. Every step is safe to repeat.
+/// A table's step that is not rows: schema changes, truncation, exchange, drop. Stores what is about to happen when it
+/// must not be cut short, runs the steps, stores the table's new state, then calls `after`. Every step is safe to
+/// repeat.
 class SchemaTask final : public LaneTask {
  public:
   using Step = std::function<void(WriterTools&)>;
@@ -61,11 +62,28 @@ class SchemaTask final : public LaneTask {
   };
   SchemaTask(CatalogStore& catalog, Record record) : catalog_(catalog), record_(std::move(record)) {}
 
+  /// The version, and these steps to it, are stored before the first one.
+  SchemaTask& announce(const PendingSteps& steps) {
+    pending_ = steps.text();
+    return *this;
+  }
+  /// The table's row is stored before the first step already, with the name its target still has.
+  SchemaTask& announce_rename(std::string from) {
+    renamed_from_ = std::move(from);
+    return *this;
+  }
   SchemaTask& then(Step step) {
     steps_.push_back(std::move(step));
     return *this;
   }
   SchemaTask& then(std::vector<std::string> statements);
+  /// Tells whoever listens to this channel of the source, with {"schema": …, "table": …}.
+  SchemaTask& then_notify(std::string channel, const TableSchema& table);
+  /// A step for when everything is stored; if it is not reached, nothing is wrong.
+  SchemaTask& then_tidy(Step step) {
+    tidy_.push_back(std::move(step));
+    return *this;
+  }
   /// Runs once everything is stored.
   SchemaTask& finally(std::function<void()> after) {
     after_ = std::move(after);
@@ -75,9 +93,14 @@ class SchemaTask final : public LaneTask {
   void run(WriterTools& tools) override;
 
  private:
+  void announce();
+
   CatalogStore& catalog_;
   Record record_;
+  std::string pending_;
+  std::string renamed_from_;
   std::vector<Step> steps_;
+  std::vector<Step> tidy_;
   std::function<void()> after_;
 };
 

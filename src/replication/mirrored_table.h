@@ -8,6 +8,7 @@
 #include "catalog/records.h"
 #include "replication/copy_visibility.h"
 #include "replication/lane.h"
+#include "replication/schema_change.h"
 #include "replication/table_batch.h"
 
 namespace echodb {
@@ -17,6 +18,12 @@ struct LiveVersion {
   TableVersion version;
   std::shared_ptr<const TablePlan> plan;                      ///< made when the first row needs it
   std::shared_ptr<const std::vector<std::size_t>> positions;  ///< made with the plan, from `published`
+};
+
+/// A command changed the table, and the log does not say how.
+struct LostSchema {
+  Lsn since;
+  bool exclusive;  ///< the command kept other writers out: whatever was changed before it was committed before it
 };
 
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.
@@ -35,7 +42,10 @@ struct MirroredTable {
   std::shared_ptr<CopyGate> gate;  ///< a keyless table whose copy the stream has to tell apart; else null
   std::uint64_t copy_job = 0;      ///< the copy whose events count
   std::optional<Lsn> copied_to;    ///< the copy is in and has seen everything up to here
-  bool rewritten = false;          ///< the next schema message follows a rewrite
+  /// Held by the step that ends the copy: until it is closed, readers may not see the copied rows.
+  std::optional<Watermark::Ticket> settling;
+  std::optional<LostSchema> lost;   ///< what its schema is since then is being asked for
+  Rewrite rewrite = Rewrite::None;  ///< the next schema message follows it
 
   std::uint64_t rows_applied = 0;
 

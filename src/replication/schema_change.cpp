@@ -27,8 +27,8 @@ bool widens(const ColumnType& before, const ColumnType& after) {
 
 class Comparison {
  public:
-  Comparison(const SchemaPair& pair, const TargetTable& target, const ServerVersion& server)
-      : before_(pair.before), after_(pair.after), rewritten_(pair.rewritten), target_(target), server_(server) {}
+  Comparison(const SchemaPair& pair, const TargetTable& target, const TypeChoices& choices)
+      : before_(pair.before), after_(pair.after), rewrite_(pair.rewrite), target_(target), choices_(choices) {}
 
   SchemaChange run() {
     if (before_.key().empty() != after_.key().empty() || before_.key() != after_.key()) compare_keys();
@@ -42,7 +42,7 @@ class Comparison {
     for (std::size_t place = 0; place < after_.columns.size(); ++place) {
       if (before_.find_column(after_.columns[place].attnum) == nullptr) added(place);
     }
-    if (rewritten_ && !explained_rewrite_) raise(Effort::Recopy, "PostgreSQL rewrote the table");
+    if (rewrite_ != Rewrite::None && !widened_only_) raise(Effort::Recopy, "PostgreSQL rewrote the table");
     return std::move(change_);
   }
 
@@ -74,14 +74,19 @@ class Comparison {
       renamed({.from = from, .to = to}, before_key_contains(before.attnum));
     }
     if (before.type != after.type) compare_types(before, after);
-    TargetType type_before = column_target_type(before, server_);
-    TargetType type_after = column_target_type(after, server_);
+    if (before.virtual_expression != after.virtual_expression) {
+      raise(Effort::Recopy, "a virtual generated column has another expression");
+    }
+    TargetType type_before = column_target_type(before_, before, choices_);
+    TargetType type_after = column_target_type(after_, after, choices_);
     // SET NOT NULL leaves the target able to hold NULL: harmless, and the next DROP NOT NULL costs nothing.
     bool only_stricter = before.type == after.type && !before.not_null && after.not_null;
-    if (type_before.column_type != type_after.column_type && !only_stricter) {
-      alter(modify_column_sql(target_, {.name = to, .type = type_after.column_type, .default_expression = {}}));
-      if (key_contains(after.attnum)) raise(Effort::Rebuild, "the type of a key column has changed");
+    if (type_before.column_type == type_after.column_type || only_stricter) return;
+    // ClickHouse cannot change a key column in place; the rebuild's INSERT casts.
+    if (key_contains(after.attnum) || before_key_contains(before.attnum)) {
+      return raise(Effort::Rebuild, "the type of a key column has changed");
     }
+    alter(modify_column_sql(target_, {.name = to, .type = type_after.column_type, .default_expression = {}}));
   }
 
   void renamed(ColumnRename rename, bool in_key) {
@@ -92,13 +97,14 @@ class Comparison {
 
   void compare_types(const Column& before, const Column& after) {
     if (before_.key().empty()) return raise(Effort::Recopy, "a column of a table without a key has changed its type");
-    if (rewritten_ && widens(before.type, after.type)) {
-      explained_rewrite_ = true;
+    if (rewrite_ == Rewrite::Plain && widens(before.type, after.type)) {
+      widened_only_ = true;
       return;
     }
-    TargetType type_before = column_target_type(before, server_);
-    TargetType type_after = column_target_type(after, server_);
-    if (type_before.array != type_after.array || type_before.form != type_after.form) {
+    if (rewrite_ != Rewrite::None) return raise(Effort::Recopy, "a column has changed its type");
+    TargetType type_before = column_target_type(before_, before, choices_);
+    TargetType type_after = column_target_type(after_, after, choices_);
+    if (type_before.is_array() != type_after.is_array() || type_before.form != type_after.form) {
       raise(Effort::Recopy, "a column has changed its type");
     }
   }
@@ -106,10 +112,14 @@ class Comparison {
   void added(std::size_t place) {
     const Column& column = after_.columns[place];
     TargetColumn target{.name = target_column_name(column.name),
-                        .type = column_target_type(column, server_).column_type,
+                        .type = column_target_type(after_, column, choices_).column_type,
                         .default_expression = {}};
+    // Of a stored one the rewrite says as much.
+    if (column.generated) raise(Effort::Recopy, "a generated column was added");
+    // A rewrite has put the new column's values into the rows.
+    if (rewrite_ != Rewrite::None) raise(Effort::Recopy, "a column was added with values of its own");
     if (column.missing_value) {
-      target.default_expression = default_expression(column_target_type(column, server_), *column.missing_value);
+      target.default_expression = missing_value(column);
       if (before_.key().empty()) raise(Effort::Recopy, "a column with a default was added to a table without a key");
     }
     alter(add_column_sql(target_, target,
@@ -122,6 +132,16 @@ class Comparison {
     alter(drop_column_sql(target_, target_column_name(column.name)));
   }
 
+  /// What the rows that are older than the column hold.
+  [[nodiscard]] std::string missing_value(const Column& column) const {
+    TargetType type = column_target_type(after_, column, choices_);
+    try {
+      return default_expression(type, *column.missing_value);
+    } catch (Error& error) {
+      throw std::move(error.with("column", column.name).with("type", type.column_type));
+    }
+  }
+
   [[nodiscard]] bool key_contains(std::int16_t attnum) const {
     return std::ranges::find(after_.key(), attnum) != after_.key().end();
   }
@@ -130,21 +150,21 @@ class Comparison {
     return std::ranges::find(before_.key(), attnum) != before_.key().end();
   }
 
-  [[nodiscard]] bool has_rename_column() const { return server_.at_least(20, 4); }
+  [[nodiscard]] bool has_rename_column() const { return choices_.server.at_least(20, 4); }
 
   const TableSchema& before_;
   const TableSchema& after_;
-  bool rewritten_;
+  Rewrite rewrite_;
   const TargetTable& target_;
-  const ServerVersion& server_;
-  bool explained_rewrite_ = false;
+  const TypeChoices& choices_;
+  bool widened_only_ = false;  ///< the rewrite did nothing that ClickHouse's own cast would not do
   SchemaChange change_;
 };
 
 }  // namespace
 
-SchemaChange compare_schemas(const SchemaPair& pair, const TargetTable& target, const ServerVersion& server) {
-  return Comparison(pair, target, server).run();
+SchemaChange compare_schemas(const SchemaPair& pair, const TargetTable& target, const TypeChoices& choices) {
+  return Comparison(pair, target, choices).run();
 }
 
 }  // namespace echodb

@@ -5,6 +5,7 @@
 
 #include "clickhouse/table_ddl.h"
 #include "postgres/table_schema.h"
+#include "replication/type_choices.h"
 
 namespace echodb {
 
@@ -22,12 +23,19 @@ struct SchemaChange {
   std::string reason;                     ///< for Rebuild and Recopy, for the log
 };
 
-/// Compares two schemas of one table by attnum. `rewritten`: PostgreSQL rewrote the rows in between.
+/// Whether PostgreSQL rewrote the rows between two schemas.
+enum class Rewrite {
+  None,
+  Plain,    ///< each value of a column with a new type is the cast of the old one
+  Unknown,  ///< the rows may be anything
+};
+
+/// Compares two schemas of one table by attnum.
 struct SchemaPair {
   const TableSchema& before;
   const TableSchema& after;
-  bool rewritten;
+  Rewrite rewrite = Rewrite::None;
 };
-SchemaChange compare_schemas(const SchemaPair& pair, const TargetTable& target, const ServerVersion& server);
+SchemaChange compare_schemas(const SchemaPair& pair, const TargetTable& target, const TypeChoices& choices);
 
 }  // namespace echodb

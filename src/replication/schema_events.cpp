@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "replication/target_steps.h"
 
@@ -10,11 +11,6 @@ namespace {
 
 /// `CREATE TABLE` fires its trigger before the table's first row; the rows of CREATE TABLE AS come before.
 bool born_empty(const TableMessage& message) { return message.tag == "CREATE TABLE" && message.published; }
-
-// A table that stopped is tried again after a minute, then after two, four, … up to an hour.
-constexpr std::chrono::minutes kHealPauseFirst{1};
-constexpr std::chrono::minutes kHealPauseMax{60};
-constexpr int kHealDoublingsMax = 6;
 
 bool same_but_for_storage(TableSchema left, const TableSchema& right) {
   left.relfilenode = right.relfilenode;
@@ -42,53 +38,79 @@ void SchemaEvents::apply(const DdlMessage& message, Lsn lsn) {
   std::visit([&](const auto& of_kind) { on(of_kind, lsn); }, message);
 }
 
+/// A schema that cannot be carried over stops its table, or makes a column of it text, and nothing else.
+void SchemaEvents::follow(MirroredTable& table, const TableVersion& version, const std::function<void()>& step) {
+  try {
+    step();
+  } catch (const Error& error) {
+    log::warn("{} at {}: {}", table.name(), to_string(version.lsn), error.what());
+    parts_.batcher.seal(table);
+    parts_.registry.add_version(table, version);
+    fail(table, error, version.lsn);
+  }
+}
+
 void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.schema.oid);
   bool watched_again = table != nullptr && table->record.state == TableState::Dropped && message.published &&
                        lsn > *table->record.dropped;
-  if (table == nullptr || watched_again) return created(message, lsn);
+  TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
+  if (table == nullptr || watched_again) return created(message, version);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed) return;
-  if (message.tag == kResyncTag)
-    return resync(*table, {.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot});
-  if (table->followed()) changed(*table, message, lsn);
+  // The answer to LostMessage is in force since then.
+  std::optional<LostSchema> lost = std::exchange(table->lost, std::nullopt);
+  const bool described = message.tag == kDescribeTag;
+  if (lost && described) version.lsn = lost->since;
+  // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
+  const bool writers_beside = lost ? !(described && lost->exclusive) : described;
+  if (message.tag == kResyncTag) {
+    follow(*table, version, [&] { resync(*table, version); });
+  } else if (table->followed()) {
+    Lsn floor = writers_beside ? table->record.floor : version.lsn;
+    follow(*table, version, [&] { changed(*table, version, {.tag = message.tag, .floor = floor}); });
+  }
 }
 
-void SchemaEvents::created(const TableMessage& message, Lsn lsn) {
-  TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
+void SchemaEvents::created(const TableMessage& message, const TableVersion& version) {
   bool empty = born_empty(message);
   MirroredTable& table = parts_.registry.add(
-      {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = lsn}, version);
-  auto definition = table_definition(table.schema(), parts_.registry.target(table), parts_.registry.server());
+      {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = version.lsn},
+      version);
+  ++counters_.created;
+  log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
+  follow(table, version, [&] { create(table, version, empty); });
+}
+
+void SchemaEvents::create(MirroredTable& table, const TableVersion& version, bool empty) {
+  auto definition = table_definition(table.schema(), parts_.registry.target(table), parts_.registry.choices());
   auto task =
       task_for(table, &version, "mirror_created", fmt::format("{} as {}", table.name(), table.record.target_name));
-  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = lsn};
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
   task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
     create_target(tools.clickhouse, definition, server, options);
   });
-  if (!empty) start_copy(table, *task, /*resume=*/false);
+  task->then_notify("peerdb_create_mirror", table.schema());
+  if (!empty) start_copy(table, *task, CopyStart::NewlyPublished);
   push(table, std::move(task));
-  ++counters_.created;
   note_text_fallbacks(table);
-  log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
 }
 
-void SchemaEvents::changed(MirroredTable& table, const TableMessage& message, Lsn lsn) {
-  bool rewritten = std::exchange(table.rewritten, false);
-  if (!rewritten && same_but_for_storage(table.schema(), message.schema)) return;
-  TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
+void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Command& command) {
+  Rewrite rewrite = std::exchange(table.rewrite, Rewrite::None);
+  TableRegistry::mark_text(table.record, version.schema);
+  if (rewrite == Rewrite::None && same_but_for_storage(table.schema(), version.schema)) return;
   parts_.batcher.seal(table);
   TableSchema before = table.schema();
-  bool renamed = before.name != message.schema.name || before.schema != message.schema.schema;
-  if (renamed) rename(table, message.schema);
-  SchemaChange change = compare_schemas({.before = before, .after = message.schema, .rewritten = rewritten},
-                                        parts_.registry.write_target(table), parts_.registry.server());
+  if (before.qualified_name() != version.schema.qualified_name()) rename(table, version.schema);
+  SchemaChange change = compare_schemas({.before = before, .after = version.schema, .rewrite = rewrite},
+                                        parts_.registry.write_target(table), parts_.registry.choices());
   using Effort = SchemaChange::Effort;
   bool copying = table.record.state == TableState::Copying;
   bool copied_as_it_was =
       copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
-  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, version, version.lsn, change.reason);
-  alter(table, version, std::move(change), message.tag);
+  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, version, command.floor, change.reason);
+  alter(table, version, std::move(change), command.tag);
 }
 
 void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, SchemaChange change,
@@ -99,35 +121,48 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   auto task = task_for(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
   bool copying = table.record.state == TableState::Copying && change.effort != Effort::Nothing;
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  if (change.effort != Effort::Nothing) {
+    task->announce({.recopy = change.effort == Effort::Rebuild, .statements = change.statements});
+  }
   task->then(change.statements);
   if (change.effort == Effort::Rebuild) {
-    Rebuild rebuild{.tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
-                    .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.server()),
-                    .renames = std::move(change.key_renames)};
+    Rebuild rebuild{
+        .tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
+        .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices()),
+        .renames = std::move(change.key_renames)};
     task->then([rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) {
       rebuild_target(tools.clickhouse, rebuild, server);
     });
   }
   // The copy goes on with the new names, at the next range.
-  if (copying) start_copy(table, *task, /*resume=*/true);
+  if (copying) start_copy(table, *task, CopyStart::Resume);
   push(table, std::move(task));
   note_text_fallbacks(table);
   log::info("schema changed: {} by {}", table.name(), tag);
 }
 
 void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
-  TablePair before{parts_.registry.target(table), parts_.registry.shadow(table)};
-  parts_.registry.rename_target(table, parts_.registry.free_target_name(schema.schema, schema.name));
-  TablePair after{parts_.registry.target(table), parts_.registry.shadow(table)};
+  TargetTable before = parts_.registry.target(table);
+  std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
+  if (name == before.name) return;
+  std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
+  parts_.registry.rename_target(table, name);
+  TargetTable after = parts_.registry.target(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
-  task->then([before, after, copying, oid = table.record.oid, &copier = parts_.copier](WriterTools& tools) {
+  task->announce_rename(before.name);
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
+  task->then([before, after, options, copying, oid = table.record.oid, &copier = parts_.copier](WriterTools& tools) {
     if (copying) copier.cancel(oid);
-    rename_target(tools.clickhouse, before.target, after.target);
-    rename_target(tools.clickhouse, before.shadow, after.shadow);
+    rename_target(tools.clickhouse, before, after, options);
   });
-  if (copying) start_copy(table, *task, /*resume=*/table.gate == nullptr);
+  // Whoever had the name gives it up first.
+  if (earlier != nullptr && earlier != table.lane) parts_.lanes.run_after(*task, earlier);
+  bool one_transaction = copying && table.gate != nullptr;
+  if (one_transaction) forget_copy(table);
+  if (copying && !one_transaction) start_copy(table, *task, CopyStart::Resume);
   push(table, std::move(task));
+  if (one_transaction) copy_from_start(table, "copy_begun_again", "renamed");
 }
 
 void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {
@@ -136,6 +171,7 @@ void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {
   if (table.record.state == TableState::Copying) return copy_from_start(table, "truncated", "");
   auto task = task_for(table, nullptr, "truncated");
   task->then({truncate_table_sql(parts_.registry.write_target(table))});
+  task->then([](WriterTools&) { failpoint("truncate.applied"); });
   push(table, std::move(task));
 }
 
@@ -158,6 +194,7 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   std::vector<std::string> statements{drop_table_sql(parts_.registry.shadow(table))};
   if (!keep) statements.push_back(drop_table_sql(parts_.registry.target(table)));
   task->then(statements);
+  task->then_notify("peerdb_drop_mirror", table.schema());
   push(table, std::move(task));
   ++counters_.dropped;
   log::info("mirror dropped: {}{}", table.name(), keep ? ", its target table is kept" : "");
@@ -165,16 +202,25 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
 
 void SchemaEvents::on(const RewriteMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.oid);
-  if (table != nullptr && table->followed() && lsn > table->versions.back().version.lsn) table->rewritten = true;
+  if (table != nullptr && table->followed() && lsn > table->versions.back().version.lsn) {
+    bool plain = message.plain && table->rewrite != Rewrite::Unknown;
+    table->rewrite = plain ? Rewrite::Plain : Rewrite::Unknown;
+  }
 }
 
 void SchemaEvents::on(const UnwatchMessage& message, Lsn lsn) { on(DropMessage{message.oid}, lsn); }
 
-/// The source is asked to describe the table again; what happened in between is unknown, so its rows are copied again.
+/// The source is asked to describe the table again. Until then its rows have columns that nobody knows of; they are
+/// left to the copy that follows.
 void SchemaEvents::on(const LostMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.oid);
-  if (table != nullptr && (!table->followed() || lsn <= table->record.floor)) return;
-  if (table != nullptr) table->rewritten = true;
+  if (table != nullptr) {
+    bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
+    if (!table->followed() || replayed) return;
+    table->rewrite = Rewrite::Unknown;
+    if (!table->lost) table->lost = LostSchema{.since = lsn, .exclusive = message.exclusive};
+    table->lost->exclusive = table->lost->exclusive && message.exclusive;
+  }
   log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
   describe(message.oid, kDescribeTag);
 }
@@ -182,77 +228,9 @@ void SchemaEvents::on(const LostMessage& message, Lsn lsn) {
 void SchemaEvents::describe(Oid oid, std::string_view tag) {
   auto task = std::make_unique<DescribeTask>(oid, tag);
   task->tickets.push_back(parts_.watermark.open());
-  parts_.lanes.push(describe_lane_, std::move(task));
-}
-
-/// Tables that stopped are copied again, ever more seldom, in case what stopped them has been put right.
-void SchemaEvents::heal() {
-  auto now = std::chrono::steady_clock::now();
-  for (auto& [oid, healing] : healing_) {
-    if (healing.at > now) continue;
-    healing.at = std::chrono::steady_clock::time_point::max();
-    log::info("trying relation {} again", oid);
-    describe(oid, kResyncTag);
-  }
-}
-
-void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn) {
-  log::error("{} stops at {}: {}", table.name(), to_string(lsn), error.what());
-  std::optional<Watermark::Ticket> ticket = parts_.batcher.discard(table);
-  forget_copy(table);
-  table.record.state = TableState::Error;
-  table.record.error = error.message();
-  table.record.error_lsn = lsn;
-  schedule_healing(table.record.oid);
-  auto task = task_for(table, nullptr, "mirror_failed", error.what());
-  task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  if (ticket) task->tickets.push_back(*ticket);
-  push(table, std::move(task));
-  ++counters_.failed;
-}
-
-void SchemaEvents::schedule_healing(Oid oid) {
-  Healing& healing = healing_[oid];
-  auto pause = std::min(kHealPauseFirst * (1 << std::min(healing.attempts++, kHealDoublingsMax)), kHealPauseMax);
-  healing.at = std::chrono::steady_clock::now() + pause;
-}
-
-void SchemaEvents::lane_failed(const LaneEvent& event) {
-  LaneEvent dropped = parts_.lanes.reset(event.lane);
-  parts_.batcher.written(dropped.bytes);
-  bool handed_on = false;
-  parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.lane != event.lane || table.record.state == TableState::Dropped) return;
-    fail(table, *event.failure, parts_.watermark.ended());
-    // The dropped steps' tickets stay open until the failure is on record.
-    auto keeper = task_for(table, nullptr, "");
-    if (!handed_on) keeper->tickets = dropped.tickets;
-    handed_on = true;
-    push(table, std::move(keeper));
-  });
-  if (!handed_on) {
-    for (Watermark::Ticket ticket : dropped.tickets) parts_.watermark.close(ticket);
-  }
-}
-
-void SchemaEvents::note_text_fallbacks(const MirroredTable& table) {
-  std::vector<std::string> types;
-  for (const Column& column : table.schema().columns) {
-    if (!column_target_type(column, parts_.registry.server()).fell_back_to_text) continue;
-    types.push_back(column.type.declared);
-    log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
-  }
-  fallback_types_[table.record.oid] = std::move(types);
-}
-
-std::vector<TextFallback> SchemaEvents::text_fallbacks() const {
-  std::map<std::string, std::uint64_t> columns;
-  for (const auto& [table, types] : fallback_types_) {
-    for (const std::string& type : types) ++columns[type];
-  }
-  std::vector<TextFallback> fallbacks;
-  for (const auto& [type, count] : columns) fallbacks.push_back({.type = type, .columns = count});
-  return fallbacks;
+  std::shared_ptr<Lane>& lane = describe_lanes_[oid];
+  if (lane == nullptr) lane = std::make_shared<Lane>(fmt::format("the source's description of relation {}", oid));
+  parts_.lanes.push(lane, std::move(task));
 }
 
 }  // namespace echodb

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <string>
 
@@ -39,14 +40,20 @@ class SchemaEvents {
   /// A schema message at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
   void truncate(MirroredTable& table, Lsn lsn);
+  void transaction_began(Xid xid);
+  /// Copies that the transaction asked for can see all of it now.
+  void transaction_ended();
 
   /// A change of this table cannot be decoded or accepted: the table stops here, everything else goes on.
-  void fail(MirroredTable& table, const Error& error, Lsn lsn);
+  /// `tickets`, if any, are closed once that is on record.
+  void fail(MirroredTable& table, const Error& error, Lsn lsn, std::vector<Watermark::Ticket> tickets = {});
   void lane_failed(const LaneEvent& event);
 
   void copy_event(const CopyEvent& event);
   /// Tables whose copy is in and whose changes have been read as far as the copy has seen them go over to streaming.
   void finish_copies();
+  /// Snapshots of copies that no replay needs any more.
+  void forget_snapshots(Lsn confirmed);
   /// Tables that stopped and whose time for another try has come are copied again.
   void heal();
 
@@ -54,6 +61,7 @@ class SchemaEvents {
     std::uint64_t created = 0;
     std::uint64_t dropped = 0;
     std::uint64_t failed = 0;
+    std::uint64_t widened = 0;  ///< columns that became text
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   /// Types without a counterpart in the target, with the number of columns that have them now.
@@ -65,20 +73,36 @@ class SchemaEvents {
   void on(const RewriteMessage& message, Lsn lsn);
   void on(const UnwatchMessage& message, Lsn lsn);
   void on(const LostMessage& message, Lsn lsn);
+  void on(const RecopyMessage& message, Lsn lsn);
+  void on(const RefusedMessage& message, Lsn lsn);
 
-  void created(const TableMessage& message, Lsn lsn);
-  void changed(MirroredTable& table, const TableMessage& message, Lsn lsn);
+  void follow(MirroredTable& table, const TableVersion& version, const std::function<void()>& step);
+  void created(const TableMessage& message, const TableVersion& version);
+  void create(MirroredTable& table, const TableVersion& version, bool empty);
+  struct Command {
+    std::string tag;
+    Lsn floor;  ///< if it takes a new copy: changes up to here are in what the copy sees, or undone
+  };
+  void changed(MirroredTable& table, TableVersion version, const Command& command);
   void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   void rename(MirroredTable& table, const TableSchema& schema);
-  void recopy(MirroredTable& table, const TableVersion& version, Lsn floor, const std::string& reason);
+  void recopy(MirroredTable& table, const std::optional<TableVersion>& version, Lsn floor, const std::string& reason,
+              std::vector<Watermark::Ticket> tickets = {});
+  [[nodiscard]] const Column* column_to_widen(const MirroredTable& table, const Error& error) const;
+  void widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn,
+             std::vector<Watermark::Ticket> tickets);
   void resync(MirroredTable& table, const TableVersion& version);
   void describe(Oid oid, std::string_view tag);
-  void schedule_healing(Oid oid);
+  void schedule_healing(Oid oid, ErrorCode reason);
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
-  void start_copy(MirroredTable& table, SchemaTask& task, bool resume);
+  enum class CopyStart { FromStart, Resume, NewlyPublished };
+  void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
   void resume_table(MirroredTable& table, Lsn source_position);
+  void finish_steps(MirroredTable& table);
+  bool finish_exchange(MirroredTable& table);
+  void copied(MirroredTable& table);
   void note_text_fallbacks(const MirroredTable& table);
 
   [[nodiscard]] std::unique_ptr<SchemaTask> task_for(const MirroredTable& table, const TableVersion* version,
@@ -86,14 +110,16 @@ class SchemaEvents {
   void push(MirroredTable& table, std::unique_ptr<SchemaTask> task);
 
   Parts parts_;
-  std::shared_ptr<Lane> describe_lane_ = std::make_shared<Lane>("schema of the source");
+  std::map<Oid, std::shared_ptr<Lane>> describe_lanes_;  ///< a table that is locked holds no other one up
   std::uint64_t last_copy_job_ = 0;
   Counters counters_;
   struct Healing {
     int attempts = 0;
     std::chrono::steady_clock::time_point at;
   };
-  std::map<Oid, Healing> healing_;                          ///< tables that stopped, and when each is tried again
+  std::map<Oid, std::string> recopies_;  ///< asked for by the transaction being read, with the reason
+  std::deque<Xid> recent_transactions_;  ///< a copy must see them
+  std::map<Oid, Healing> healing_;       ///< tables that stopped, and when each is tried again
   std::map<Oid, std::vector<std::string>> fallback_types_;  ///< by table, one entry a column
 };
 

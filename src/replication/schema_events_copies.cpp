@@ -7,6 +7,13 @@
 #include "replication/target_steps.h"
 
 namespace echodb {
+namespace {
+
+/// Read from the log, a transaction may not be visible yet: the source tells its walsender of a commit a moment before
+/// everybody else. This many of the last ones are made sure of.
+constexpr std::size_t kRecentTransactions = 256;
+
+}  // namespace
 
 /// Before a table's copy begins anew: what is known of an earlier one no longer counts, and a lane that waits for it
 /// goes on.
@@ -15,13 +22,14 @@ void SchemaEvents::forget_copy(MirroredTable& table) {
   parts_.lanes.let_go(table.lane);
   table.record.rows_copied = 0;
   table.record.copy_snapshot.clear();
+  table.record.copied.reset();
   table.copied_to.reset();
   table.copy_job = 0;
   table.gate = nullptr;
 }
 
 /// The copy starts when the step is done. A keyless table's lane then waits for it: later deletes need its rows.
-void SchemaEvents::start_copy(MirroredTable& table, SchemaTask& task, bool resume) {
+void SchemaEvents::start_copy(MirroredTable& table, SchemaTask& task, CopyStart how) {
   bool is_bag = table.schema().key().empty();
   table.gate = is_bag ? std::make_shared<CopyGate>() : nullptr;
   table.copy_job = ++last_copy_job_;
@@ -30,8 +38,10 @@ void SchemaEvents::start_copy(MirroredTable& table, SchemaTask& task, bool resum
               .table = table.record.oid,
               .schema = table.schema(),
               .target = parts_.registry.write_target(table),
+              .await_writers = how == CopyStart::NewlyPublished,
+              .must_see = {recent_transactions_.begin(), recent_transactions_.end()},
               .gate = table.gate,
-              .resume = resume};
+              .resume = how == CopyStart::Resume};
   task.finally([&copier = parts_.copier, &lanes = parts_.lanes, lane = table.lane, is_bag, job,
                 releases = parts_.lanes.releases(*table.lane)] {
     if (is_bag && !lanes.hold(lane, releases)) return;
@@ -39,7 +49,27 @@ void SchemaEvents::start_copy(MirroredTable& table, SchemaTask& task, bool resum
   });
 }
 
-void SchemaEvents::recopy(MirroredTable& table, const TableVersion& version, Lsn floor, const std::string& reason) {
+void SchemaEvents::transaction_began(Xid xid) {
+  recent_transactions_.push_back(xid);
+  if (recent_transactions_.size() > kRecentTransactions) recent_transactions_.pop_front();
+}
+
+/// What the rows are is known when the transaction is over; several such messages in it are one. Other transactions
+/// may have changed the table before this message and commit after it, so the floor stays where it is, and a message
+/// that is read again has the table copied again.
+void SchemaEvents::on(const RecopyMessage& message, Lsn) { recopies_[message.oid] = message.reason; }
+
+void SchemaEvents::transaction_ended() {
+  for (const auto& [oid, reason] : std::exchange(recopies_, {})) {
+    MirroredTable* table = parts_.registry.find(oid);
+    if (table == nullptr || !table->followed()) continue;
+    parts_.batcher.seal(*table);
+    recopy(*table, std::nullopt, table->record.floor, reason);
+  }
+}
+
+void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion>& version, Lsn floor,
+                          const std::string& reason, std::vector<Watermark::Ticket> tickets) {
   log::info("copying {} again: {}", table.name(), reason);
   forget_copy(table);
   table.record.floor = floor;
@@ -47,16 +77,18 @@ void SchemaEvents::recopy(MirroredTable& table, const TableVersion& version, Lsn
   table.record.shadow = true;
   table.record.error.clear();
   table.record.error_lsn.reset();
-  parts_.registry.add_version(table, version);
-  auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.server());
-  auto task = task_for(table, &version, "copy_again", reason);
-  task->then([definition, server = parts_.registry.server(), oid = table.record.oid, &copier = parts_.copier,
-              &catalog = parts_.catalog, stream = parts_.stream](WriterTools& tools) {
+  if (version) parts_.registry.add_version(table, *version);
+  auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices());
+  auto task = task_for(table, version ? &*version : nullptr, "copy_again", reason);
+  task->tickets = std::move(tickets);
+  task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),
+              oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
+              stream = parts_.stream](WriterTools& tools) {
     copier.cancel(oid);
-    create_shadow(tools.clickhouse, definition, server);
+    create_shadow(tools.clickhouse, target, definition, server);
     catalog.replace_ranges(stream, oid, {});
   });
-  start_copy(table, *task, /*resume=*/false);
+  start_copy(table, *task, CopyStart::FromStart);
   push(table, std::move(task));
 }
 
@@ -70,7 +102,7 @@ void SchemaEvents::copy_from_start(MirroredTable& table, std::string event, std:
     catalog.replace_ranges(stream, oid, {});
   });
   task->then({truncate_table_sql(parts_.registry.write_target(table))});
-  start_copy(table, *task, /*resume=*/false);
+  start_copy(table, *task, CopyStart::FromStart);
   push(table, std::move(task));
 }
 
@@ -80,6 +112,9 @@ void SchemaEvents::resync(MirroredTable& table, const TableVersion& version) {
   if (table.record.state == TableState::Dropped) return;
   Lsn floor = table.record.floor;
   parts_.batcher.seal(table);
+  if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
+  // Another chance for columns that became text: what they could not hold may be gone.
+  table.record.text_columns.clear();
   recopy(table, version, floor, "a new copy was asked for");
 }
 
@@ -107,58 +142,47 @@ void SchemaEvents::copy_event(const CopyEvent& event) {
 
 void SchemaEvents::finish_copies() {
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.record.state != TableState::Copying || !table.copied_to || parts_.watermark.ended() < *table.copied_to)
-      return;
-    parts_.batcher.seal(table);
-    bool shadow = std::exchange(table.record.shadow, false);
-    healing_.erase(table.record.oid);
-    table.record.state = TableState::Streaming;
-    auto task = task_for(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
-    if (shadow) {
-      TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
-      task->then([pair, server = parts_.registry.server()](WriterTools& tools) {
-        exchange_shadow(tools.clickhouse, pair, server);
-      });
+    if (!table.copied_to || parts_.watermark.ended() < *table.copied_to) return;
+    if (table.record.state == TableState::Copying) {
+      if (table.gate != nullptr) table.record.copied = table.copied_to;
+      copied(table);
     }
-    push(table, std::move(task));
-    parts_.lanes.let_go(table.lane);
-    log::info("copied: {}, {} rows", table.name(), table.record.rows_copied);
+    // Whatever the copy's snapshot sees has been read by now.
+    table.gate = nullptr;
+    table.copied_to.reset();
   });
 }
 
-void SchemaEvents::resume(Lsn source_position) {
-  parts_.registry.for_each([&](MirroredTable& table) { resume_table(table, source_position); });
-}
-
-void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
-  note_text_fallbacks(table);
-  if (table.record.state == TableState::Error) schedule_healing(table.record.oid);
-  if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
-    table.gate = std::make_shared<CopyGate>();
-    table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
-    table.copied_to = source_position;
+/// The copy is in: the shadow takes the target's place.
+void SchemaEvents::copied(MirroredTable& table) {
+  parts_.batcher.seal(table);
+  bool shadow = std::exchange(table.record.shadow, false);
+  healing_.erase(table.record.oid);
+  table.record.state = TableState::Streaming;
+  auto task = task_for(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
+  if (shadow) {
+    TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
+    task->then([pair, server = parts_.registry.server()](WriterTools& tools) {
+      exchange_shadow(tools.clickhouse, pair, server);
+    });
+    task->then_tidy([target = pair.target, server = parts_.registry.server()](WriterTools& tools) {
+      remove_shadow_mark(tools.clickhouse, target, server);
+    });
   }
-  if (table.record.state != TableState::Pending && table.record.state != TableState::Copying) return;
-  bool is_bag = table.schema().key().empty();
-  bool resume = table.record.state == TableState::Copying && !is_bag;
-  bool first = table.record.state == TableState::Pending;
-  table.record.state = TableState::Copying;
-  auto definition = table_definition(table.schema(), parts_.registry.write_target(table), parts_.registry.server());
-  auto task = task_for(table, nullptr, first ? "mirror_created" : "", table.name());
-  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = source_position};
-  task->then([definition, resume, shadow = table.record.shadow, options,
-              server = parts_.registry.server()](WriterTools& tools) {
-    if (resume) {
-      tools.clickhouse.query(create_table_sql(definition, server));
-    } else if (shadow) {
-      create_shadow(tools.clickhouse, definition, server);
-    } else {
-      create_target(tools.clickhouse, definition, server, options);
-    }
-  });
-  start_copy(table, *task, resume);
+  // Until this step is done, readers see what was there before the copy.
+  table.settling = parts_.watermark.open();
+  task->tickets.push_back(*table.settling);
   push(table, std::move(task));
-  if (first) ++counters_.created;
+  parts_.lanes.let_go(table.lane);
+  log::info("copied: {}, {} rows", table.name(), table.record.rows_copied);
+}
+
+void SchemaEvents::forget_snapshots(Lsn confirmed) {
+  parts_.registry.for_each([&](MirroredTable& table) {
+    if (!table.record.copied || confirmed < *table.record.copied) return;
+    table.record.copied.reset();
+    table.record.copy_snapshot.clear();
+  });
 }
 
 }  // namespace echodb

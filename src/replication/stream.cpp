@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "config/limits.h"
 
@@ -22,20 +23,17 @@ ServerVersion prepare_target(const Settings& settings, std::stop_token stop) {
   return ClickHouseClient(settings.clickhouse, std::move(stop)).server_version();
 }
 
-/// Where the slot's consumer last confirmed. The position we report must never be before it.
-Lsn slot_position(const Settings& settings, const StreamRecord& record, std::stop_token stop) {
+/// Where to start: where the slot's consumer last confirmed, or later, where our own catalog knows that everything is
+/// in ClickHouse. A slot goes back when PostgreSQL crashes, because its position is stored at checkpoints only; the
+/// catalog has forgotten by then what rows before its own position would need.
+Lsn start_position(const Settings& settings, const StreamRecord& record, std::stop_token stop) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
   QueryResult slot =
       source.query("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", {record.slot});
   if (slot.rows() == 0 || slot.is_null(0, 0)) {
     throw Error(ErrorCode::SlotLost, "the replication slot is gone", "run `echodb setup`").with("slot", record.slot);
   }
-  Lsn confirmed = parse_lsn(slot.text(0, 0));
-  if (confirmed < record.applied) {
-    log::warn("the slot stands at {}, before {}, which was applied already", to_string(confirmed),
-              to_string(record.applied));
-  }
-  return confirmed;
+  return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
 
 LagClock::Time wall_clock() {
@@ -52,13 +50,13 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       board_(board),
       stop_(stop),
       server_(prepare_target(settings, stop)),
-      registry_(catalog.load_tables(record.name), server_, settings.clickhouse.database),
-      watermark_(slot_position(settings, record, stop)),
+      registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
+      watermark_(start_position(settings, record, stop)),
       copier_({.workers = settings.snapshot_workers,
                .batch_rows_max = std::min<std::uint64_t>(settings.batch_rows_max, 100'000),
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
-               .server = server_,
+               .choices = registry_.choices(),
                .transient = transient,
                .on_event = [this] { wakeup_.notify(); }},
               catalog),
@@ -82,7 +80,11 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                       .batcher = batcher_,
                       .copier = copier_}),
       source_(settings.postgres,
-              {.slot = record.slot, .publications = {record.publication, record.publication + "_insert_only"}}, stop),
+              {.slot = record.slot,
+               .publications = {record.publication, record.publication + "_insert_only"},
+               .message_publication = record.publication + std::string(kMessagePublicationSuffix),
+               .start = watermark_.position()},
+              stop),
       position_(settings.postgres) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
@@ -157,6 +159,7 @@ void Stream::confirm(bool at_once) {
   bool overdue = now - confirmed_at_ >= limits::kStatusInterval;
   if (!moved && !overdue && !reply_wanted_ && !at_once) return;
   source_.send_status(position);
+  failpoint("status.sent");
   confirmed_ = position;
   confirmed_at_ = now;
   reply_wanted_ = false;
@@ -171,7 +174,9 @@ void Stream::save_progress() {
   if (transactions_ == 0 || saved_ == confirmed_) return;
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
+  failpoint("progress.saved");
   catalog_.prune(record_.name, confirmed_);
+  schema_events_.forget_snapshots(confirmed_);
 }
 
 std::chrono::milliseconds Stream::time_to_wait() const {
@@ -224,11 +229,14 @@ void Stream::publish_status() {
   status.text_fallbacks = schema_events_.text_fallbacks();
   registry_.for_each([&](MirroredTable& table) {
     if (table.record.state == TableState::Dropped) return;
-    if (table.record.state == TableState::Copying) status.state = "copying";
+    bool settling =
+        table.record.state == TableState::Streaming && table.settling && watermark_.is_open(*table.settling);
+    TableState state = settling ? TableState::Copying : table.record.state;
+    if (state == TableState::Copying) status.state = "copying";
     status.rows_applied += table.rows_applied;
     status.tables.push_back({.source = table.name(),
                              .target = table.record.target_name,
-                             .state = std::string(to_string(table.record.state)),
+                             .state = std::string(to_string(state)),
                              .rows_copied = table.record.rows_copied,
                              .rows_applied = table.rows_applied,
                              .error = table.record.error,

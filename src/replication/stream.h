@@ -56,6 +56,7 @@ class Stream final : private PgoutputHandler {
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
   [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
 
+  void apply_message(Bytes content, Lsn lsn);
   MirroredTable* table_for_change(Oid oid);
   template <typename Add>
   void change(Oid oid, Add add);
@@ -78,6 +79,7 @@ class Stream final : private PgoutputHandler {
   SourcePosition position_;
   PgoutputDecoder decoder_;
   LagClock lag_;
+  Oid message_table_ = 0;  ///< 0 where messages are messages
 
   // The transaction being read.
   bool in_transaction_ = false;

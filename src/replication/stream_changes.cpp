@@ -13,10 +13,12 @@ void Stream::on_begin(const BeginMessage& message) {
   stamp_ = {.commit = message.final_lsn, .ordinal = 0};
   commit_time_ = kPostgresEpoch + message.commit_time;
   rows_in_transaction_ = 0;
+  schema_events_.transaction_began(xid_);
 }
 
 void Stream::on_commit(const CommitMessage& message) {
   in_transaction_ = false;
+  schema_events_.transaction_ended();
   watermark_.transaction_ended(message.end_lsn);
   ++transactions_;
 }
@@ -24,9 +26,10 @@ void Stream::on_commit(const CommitMessage& message) {
 /// The table whose change this is, when the change is to be applied.
 MirroredTable* Stream::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
-  if (table == nullptr || !table->followed() || change_lsn_ <= table->record.floor) return nullptr;
+  if (table == nullptr || !table->followed() || table->lost || change_lsn_ <= table->record.floor) return nullptr;
   if (table->gate != nullptr) {
     std::lock_guard lock(table->gate->mutex);
+    if (!table->gate->visibility) table->gate->left_out.insert(xid_);
     if (!table->gate->visibility || table->gate->visibility->sees(xid_)) return nullptr;
   }
   return table;
@@ -57,6 +60,7 @@ void Stream::change(Oid oid, Add add) {
 /// The message comes once in a session, and again after the source changed the table; a schema that we note for another
 /// reason is read by the last one.
 void Stream::on_relation(const RelationMessage& message) {
+  if (message.schema == kMessageSchema && message.name == kMessageTable) message_table_ = message.oid;
   MirroredTable* table = registry_.find(message.oid);
   if (table == nullptr) return;
   table->published.emplace();
@@ -65,8 +69,9 @@ void Stream::on_relation(const RelationMessage& message) {
 }
 
 void Stream::on_insert(const InsertMessage& message) {
+  if (message.relation == message_table_) return apply_message(message.row.front().value, change_lsn_);
   change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
-    batch.add_row(message.row, {}, positions, stamp_);
+    batch.add_inserted_row(message.row, positions, stamp_);
   });
 }
 
@@ -77,7 +82,7 @@ void Stream::on_update(const UpdateMessage& message) {
     } else if (message.old_kind != OldRow::None && batch.key_differs(message.old, message.row, positions)) {
       batch.add_tombstone(message.old, positions, stamp_);
     }
-    batch.add_row(message.row, message.old, positions, stamp_);
+    batch.add_updated_row(message.row, message.old, positions, stamp_);
   });
 }
 
@@ -101,7 +106,9 @@ void Stream::on_truncate(const TruncateMessage& message) {
 
 void Stream::on_logical_message(const LogicalMessage& message) {
   if (message.prefix != kDdlMessagePrefix) return;
-  schema_events_.apply(parse_ddl_message(as_text(message.content)), message.lsn);
+  apply_message(message.content, message.lsn);
 }
+
+void Stream::apply_message(Bytes content, Lsn lsn) { schema_events_.apply(parse_ddl_message(as_text(content)), lsn); }
 
 }  // namespace echodb

@@ -27,6 +27,10 @@ bool same(const TupleValue& left, const TupleValue& right) {
 
 }  // namespace
 
+bool comes_as_text(const PlannedColumn& column, CopiedTexts texts) {
+  return texts == CopiedTexts::All || (texts == CopiedTexts::SourceText && column.type.form == ValueForm::SourceText);
+}
+
 TableBatch::TableBatch(std::shared_ptr<const TablePlan> plan) : plan_(std::move(plan)) {
   for (const PlannedColumn& column : plan_->columns()) columns_.push_back(make_column(column.type));
 }
@@ -68,6 +72,11 @@ void TableBatch::finish_row(ChangeStamp stamp, Deleted deleted) {
   changes_.push_back(stamp.ordinal);
 }
 
+void TableBatch::add_updated_row(Row row, Row old, Positions positions, ChangeStamp stamp) {
+  may_repeat_keys_ = true;
+  add_row(row, old, positions, stamp);
+}
+
 void TableBatch::add_row(Row row, Row old, Positions positions, ChangeStamp stamp) {
   ECHO_ASSERT(row.size() == positions.size());
   guarded([&] {
@@ -86,6 +95,7 @@ void TableBatch::add_row(Row row, Row old, Positions positions, ChangeStamp stam
 }
 
 void TableBatch::add_tombstone(Row old, Positions positions, ChangeStamp stamp) {
+  may_repeat_keys_ = true;
   ECHO_ASSERT(old.size() == positions.size());
   guarded([&] {
     for (std::size_t key : plan_->key()) {
@@ -101,6 +111,7 @@ void TableBatch::add_tombstone(Row old, Positions positions, ChangeStamp stamp) 
 }
 
 void TableBatch::add_bag_delete(Row old, Positions positions, ChangeStamp stamp) {
+  may_repeat_keys_ = true;
   RowHash of = hash(old, {}, positions);
   for (auto& column : columns_) column->append_default();
   bag_deletes_.push_back({.row = rows(), .hash = of});
@@ -113,9 +124,7 @@ void TableBatch::add_copied_row(Row row, CopyPlace place) {
   guarded([&] {
     for (std::size_t index = 0; index < row.size(); ++index) {
       TupleValue value = row[index];
-      bool is_text =
-          place.rendered && value.kind == Kind::Binary && plan_->columns()[index].type.form == ValueForm::SourceText;
-      if (is_text) value.kind = Kind::Text;
+      if (value.kind == Kind::Binary && comes_as_text(plan_->columns()[index], place.texts)) value.kind = Kind::Text;
       append(index, value);
     }
   });
@@ -132,7 +141,8 @@ void TableBatch::add_copied_row(Row row, CopyPlace place) {
 RowHash TableBatch::hash(Row row, Row old, Positions positions) const {
   RowHasher hasher;
   for (std::size_t position = 0; position < row.size(); ++position) {
-    if (positions[position] == TablePlan::kNowhere) continue;
+    // The hash must be the same whether the server streams generated columns or not, and whether the row was copied.
+    if (positions[position] == TablePlan::kNowhere || plan_->columns()[positions[position]].generated) continue;
     hasher.add(plan_->columns()[positions[position]].attnum, value_of(row, old, position));
   }
   return hasher.hash();

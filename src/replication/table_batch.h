@@ -28,6 +28,11 @@ struct BagIdentity {
   auto operator<=>(const BagIdentity&) const = default;
 };
 
+/// The columns whose copied values are text rather than bytes.
+enum class CopiedTexts : std::uint8_t { None, SourceText, All };  ///< SourceText: those of that form
+
+bool comes_as_text(const PlannedColumn& column, CopiedTexts texts);
+
 /// Rows on their way into one target table, column by column, in the layout they are sent in. Filled by the stream
 /// or the copier, completed and sent by a writer; one owner at a time.
 class TableBatch {
@@ -38,21 +43,22 @@ class TableBatch {
   /// The streamed row's columns, as TablePlan::positions() maps them.
   using Positions = std::span<const std::size_t>;
 
-  /// An inserted row, or an updated one's new state: `old` (or nothing) has values that the update did not send, all of
-  /// them or only the key's.
-  void add_row(Row row, Row old, Positions positions, ChangeStamp stamp);
+  void add_inserted_row(Row row, Positions positions, ChangeStamp stamp) { add_row(row, {}, positions, stamp); }
+  /// A row's new state: `old` (or nothing) has values that the update did not send, all of them or only the key's.
+  void add_updated_row(Row row, Row old, Positions positions, ChangeStamp stamp);
   /// The key in `old` is no more.
   void add_tombstone(Row old, Positions positions, ChangeStamp stamp);
   /// One row with exactly the content of `old` is no more (tables without a key).
   void add_bag_delete(Row old, Positions positions, ChangeStamp stamp);
-  /// A copied row: values in the order of the plan's columns. `place` tells equal rows of a keyless table apart. A
-  /// column of form SourceText holds text when `rendered`, its binary form otherwise.
+  /// A copied row: values in the order of the plan's columns. `place` tells equal rows of a keyless table apart.
   struct CopyPlace {
     std::uint64_t place;
-    bool rendered;
+    CopiedTexts texts;
   };
   void add_copied_row(Row row, CopyPlace place);
 
+  /// Whether two rows may have the same key: not when all of them were inserted or copied.
+  [[nodiscard]] bool may_repeat_keys() const { return may_repeat_keys_; }
   [[nodiscard]] bool key_differs(Row old, Row row, Positions positions) const;
 
   [[nodiscard]] std::size_t rows() const { return versions_.size(); }
@@ -96,6 +102,7 @@ class TableBatch {
   void guarded(Append append);
   void append(std::size_t column, const TupleValue& value);
   void finish_row(ChangeStamp stamp, Deleted deleted);
+  void add_row(Row row, Row old, Positions positions, ChangeStamp stamp);
   [[nodiscard]] RowHash hash(Row row, Row old, Positions positions) const;
   void write_bag_columns(NativeBlock& block) const;
 
@@ -107,6 +114,7 @@ class TableBatch {
   std::vector<BagIdentity> identities_;  ///< keyless tables only
   std::vector<MissingValue> missing_;
   std::vector<BagDelete> bag_deletes_;
+  bool may_repeat_keys_ = false;
 };
 
 }  // namespace echodb

@@ -18,18 +18,14 @@ std::vector<std::string> target_key(const TableSchema& schema) {
 
 }  // namespace
 
-TargetType column_target_type(const Column& column, const ServerVersion& server) {
-  return target_type(column.type, {.server = server, .nullable = !column.not_null});
-}
-
-TablePlan::TablePlan(const TableSchema& then, const TableSchema& now, const ServerVersion& server) : then_(then) {
+TablePlan::TablePlan(const TableSchema& then, const TableSchema& now, const TypeChoices& choices) : then_(then) {
   for (const Column& column : then.columns) {
     const Column* today = now.find_column(column.attnum);
     if (today == nullptr) continue;
     columns_.push_back({.attnum = column.attnum,
                         .source_name = today->name,
                         .target_name = target_column_name(today->name),
-                        .type = column_target_type(column, server),
+                        .type = column_target_type(then, column, choices),
                         .generated = column.generated});
   }
   for (std::int16_t attnum : then.key()) {
@@ -69,14 +65,23 @@ std::string TablePlan::insert_sql(const TargetTable& target) const {
   }
   add(kIsDeletedColumn);
   add(kVersionColumn);
-  return fmt::format("INSERT INTO {} ({}) FORMAT Native", qualified(target), names);
+  // Texts inside a JSON stay texts.
+  std::string_view settings =
+      has_json() ? " SETTINGS input_format_try_infer_dates = 0, input_format_try_infer_datetimes = 0" : "";
+  return fmt::format("INSERT INTO {} ({}){} FORMAT Native", qualified(target), names, settings);
 }
 
-TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const ServerVersion& server) {
+bool TablePlan::has_json() const {
+  return std::ranges::any_of(columns_, [](const PlannedColumn& column) {
+    return column.type.form == ValueForm::JsonObject || column.type.form == ValueForm::JsonbObject;
+  });
+}
+
+TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const TypeChoices& choices) {
   TableDefinition definition{.table = target};
   for (const Column& column : schema.columns) {
     definition.columns.push_back({.name = target_column_name(column.name),
-                                  .type = column_target_type(column, server).column_type,
+                                  .type = column_target_type(schema, column, choices).column_type,
                                   .default_expression = {}});
   }
   definition.key = target_key(schema);

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "clickhouse/table_ddl.h"
-#include "columns/type_map.h"
 #include "postgres/pgoutput.h"
 #include "postgres/table_schema.h"
+#include "replication/type_choices.h"
 
 namespace echodb {
 
@@ -26,12 +26,13 @@ struct PlannedColumn {
 /// longer there is left out.
 class TablePlan {
  public:
-  TablePlan(const TableSchema& then, const TableSchema& now, const ServerVersion& server);
+  TablePlan(const TableSchema& then, const TableSchema& now, const TypeChoices& choices);
 
   [[nodiscard]] const std::vector<PlannedColumn>& columns() const { return columns_; }
   /// Indexes into columns(), in key order; empty for a table without a key.
   [[nodiscard]] const std::vector<std::size_t>& key() const { return key_; }
   [[nodiscard]] bool is_bag() const { return key_.empty(); }
+  [[nodiscard]] bool has_json() const;  ///< of ClickHouse's type
   [[nodiscard]] const TableSchema& schema() const { return then_; }
 
   /// For each column of a streamed row, as the session's last Relation message named them, the index into columns();
@@ -49,8 +50,6 @@ class TablePlan {
 };
 
 /// What CREATE TABLE makes of a source table.
-TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const ServerVersion& server);
-
-TargetType column_target_type(const Column& column, const ServerVersion& server);
+TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const TypeChoices& choices);
 
 }  // namespace echodb

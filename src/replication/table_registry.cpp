@@ -9,15 +9,28 @@
 namespace echodb {
 namespace {
 
-constexpr std::string_view kShadowSuffix = "__echodb_shadow";
+constexpr std::string_view kOwnPrefix = "_echodb_";
+constexpr std::string_view kShadowPrefix = "_echodb_shadow_";
 
 }  // namespace
 
-TableRegistry::TableRegistry(std::vector<TableRecord> records, ServerVersion server, std::string database)
-    : server_(std::move(server)), database_(std::move(database)) {
+std::string choose_target_name(const std::string& schema, const std::string& name,
+                               const std::function<bool(const std::string&)>& taken) {
+  auto free = [&](const std::string& candidate) { return !candidate.starts_with(kOwnPrefix) && !taken(candidate); };
+  if (free(name)) return name;
+  std::string candidate = fmt::format("{}_{}", schema, name);
+  for (int number = 2; !free(candidate); ++number) candidate = fmt::format("{}_{}_{}", schema, name, number);
+  return candidate;
+}
+
+TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choices, std::string database)
+    : choices_(std::move(choices)), database_(std::move(database)) {
   for (TableRecord& record : records) {
     auto table = std::make_unique<MirroredTable>();
-    for (TableVersion& version : record.versions) table->versions.push_back({.version = std::move(version)});
+    for (TableVersion& version : record.versions) {
+      mark_text(record, version.schema);
+      table->versions.push_back({.version = std::move(version)});
+    }
     record.versions.clear();
     table->lane = lane_for(record.target_name);
     Oid oid = record.oid;
@@ -47,17 +60,20 @@ MirroredTable& TableRegistry::add(TableRecord record, TableVersion version) {
   return *tables_.insert_or_assign(oid, std::move(table)).first->second;
 }
 
-std::string TableRegistry::free_target_name(const std::string& schema, const std::string& name) const {
+std::string TableRegistry::free_target_name(const std::string& schema, const std::string& name,
+                                            const MirroredTable* but_for) const {
   auto taken = [&](const std::string& candidate) {
     return std::ranges::any_of(tables_, [&](const auto& entry) {
       const TableRecord& record = entry.second->record;
-      return record.state != TableState::Dropped && record.target_name == candidate;
+      return entry.second.get() != but_for && record.state != TableState::Dropped && record.target_name == candidate;
     });
   };
-  if (!taken(name)) return name;
-  std::string candidate = fmt::format("{}_{}", schema, name);
-  for (int number = 2; taken(candidate); ++number) candidate = fmt::format("{}_{}_{}", schema, name, number);
-  return candidate;
+  return choose_target_name(schema, name, taken);
+}
+
+std::shared_ptr<Lane> TableRegistry::lane_of(const std::string& target_name) const {
+  auto found = lanes_.find(target_name);
+  return found == lanes_.end() ? nullptr : found->second;
 }
 
 LiveVersion& TableRegistry::version_at(MirroredTable& table, Lsn change) {
@@ -67,22 +83,41 @@ LiveVersion& TableRegistry::version_at(MirroredTable& table, Lsn change) {
     if (version.version.lsn <= change) chosen = &version;
   }
   if (chosen->plan == nullptr) {
-    chosen->plan = std::make_shared<TablePlan>(chosen->version.schema, table.schema(), server_);
+    chosen->plan = std::make_shared<TablePlan>(chosen->version.schema, table.schema(), choices_);
   }
   return *chosen;
 }
 
 void TableRegistry::add_version(MirroredTable& table, TableVersion version) {
   ECHO_ASSERT(table.open == nullptr);
-  for (LiveVersion& older : table.versions) {
-    older.plan = nullptr;
-    older.positions = nullptr;
-  }
+  forget_plans(table);
+  mark_text(table.record, version.schema);
+  if (table.versions.back().version.lsn == version.lsn) table.versions.pop_back();
   table.versions.push_back({.version = std::move(version)});
 }
 
+void TableRegistry::mark_text(const TableRecord& record, TableSchema& schema) {
+  for (Column& column : schema.columns) {
+    column.as_text = std::ranges::find(record.text_columns, column.attnum) != record.text_columns.end();
+  }
+}
+
+void TableRegistry::make_text(MirroredTable& table, std::int16_t attnum) {
+  ECHO_ASSERT(table.open == nullptr);
+  table.record.text_columns.push_back(attnum);
+  forget_plans(table);
+}
+
+void TableRegistry::forget_plans(MirroredTable& table) {
+  for (LiveVersion& version : table.versions) {
+    mark_text(table.record, version.version.schema);
+    version.plan = nullptr;
+    version.positions = nullptr;
+  }
+}
+
 TargetTable TableRegistry::shadow(const MirroredTable& table) const {
-  return {database_, table.record.target_name + std::string(kShadowSuffix)};
+  return {database_, fmt::format("{}{}", kShadowPrefix, table.record.oid)};
 }
 
 TargetTable TableRegistry::write_target(const MirroredTable& table) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -8,10 +9,15 @@
 
 namespace echodb {
 
+/// The target name for a source table: its own, or schema_name, or that with a number, whichever is free. Names that
+/// EchoDB gives to tables of its own are never free.
+std::string choose_target_name(const std::string& schema, const std::string& name,
+                               const std::function<bool(const std::string&)>& taken);
+
 /// The tables of one stream: by oid, with their target names and lanes. Owned by the stream's thread.
 class TableRegistry {
  public:
-  TableRegistry(std::vector<TableRecord> records, ServerVersion server, std::string database);
+  TableRegistry(std::vector<TableRecord> records, TypeChoices choices, std::string database);
 
   /// nullptr when the table is not ours.
   MirroredTable* find(Oid oid);
@@ -21,18 +27,26 @@ class TableRegistry {
 
   /// The schema in force for a change at this position, its plan made.
   LiveVersion& version_at(MirroredTable& table, Lsn change);
-  /// Adds a schema and forgets the plans, which depend on the newest one.
+  /// Adds a schema, or replaces the newest when it is of the same position, and forgets the plans, which depend on it.
   void add_version(MirroredTable& table, TableVersion version);
+  /// From now on the column arrives as text, under every schema the table has had.
+  void make_text(MirroredTable& table, std::int16_t attnum);
+  /// Marks the columns that arrive as text.
+  static void mark_text(const TableRecord& record, TableSchema& schema);
 
   /// The table to write to now: the target, or its shadow.
   [[nodiscard]] TargetTable write_target(const MirroredTable& table) const;
   [[nodiscard]] TargetTable target(const MirroredTable& table) const { return {database_, table.record.target_name}; }
   [[nodiscard]] TargetTable shadow(const MirroredTable& table) const;
-  [[nodiscard]] const ServerVersion& server() const { return server_; }
+  [[nodiscard]] const ServerVersion& server() const { return choices_.server; }
+  [[nodiscard]] const TypeChoices& choices() const { return choices_; }
 
+  /// The lane of what has, or last had, this target name; null when nothing had it.
+  [[nodiscard]] std::shared_ptr<Lane> lane_of(const std::string& target_name) const;
   /// Follows a renamed source table; the lane stays, under both names.
   void rename_target(MirroredTable& table, const std::string& name);
-  [[nodiscard]] std::string free_target_name(const std::string& schema, const std::string& name) const;
+  [[nodiscard]] std::string free_target_name(const std::string& schema, const std::string& name,
+                                             const MirroredTable* but_for = nullptr) const;
 
   template <typename Visit>
   void for_each(Visit visit) {
@@ -41,9 +55,10 @@ class TableRegistry {
   [[nodiscard]] std::size_t size() const { return tables_.size(); }
 
  private:
+  static void forget_plans(MirroredTable& table);
   std::shared_ptr<Lane> lane_for(const std::string& target_name);
 
-  ServerVersion server_;
+  TypeChoices choices_;
   std::string database_;
   std::unordered_map<Oid, std::unique_ptr<MirroredTable>> tables_;
   std::unordered_map<std::string, std::shared_ptr<Lane>> lanes_;

@@ -120,8 +120,9 @@ FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& tar
                             std::span<const std::string> keys, std::span<const std::size_t> columns) {
   const std::string sql = look_up_sql(plan, target.table, keys, columns);
   // Another replica must not answer from before our last insert. The keys make the statement long.
-  const ClickHouseClient::Parameters parameters{{"select_sequential_consistency", "1"},
-                                                {"max_query_size", std::to_string(sql.size() + kMaxQuerySizeDefault)}};
+  ClickHouseClient::Parameters parameters{{"select_sequential_consistency", "1"},
+                                          {"max_query_size", std::to_string(sql.size() + kMaxQuerySizeDefault)}};
+  if (plan.has_json()) parameters["output_format_binary_write_json_as_string"] = "1";
   try {
     return read_answer(clickhouse.query(sql, parameters), plan, columns, target.server);
   } catch (const Error& error) {

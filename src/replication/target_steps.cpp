@@ -5,12 +5,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/failpoint.h"
 
 namespace echodb {
 namespace {
 
 constexpr std::string_view kShadowComment = "echodb shadow";
-constexpr std::string_view kOldSuffix = "__echodb_old";
+constexpr std::string_view kOldSuffix = "_old";
 constexpr int kExchangeSinceMajor = 21;
 constexpr int kExchangeSinceMinor = 4;
 
@@ -44,9 +45,22 @@ void set_comment(ClickHouseClient& clickhouse, const TargetTable& table, std::st
 
 void drop(ClickHouseClient& clickhouse, const TargetTable& table) { clickhouse.query(drop_table_sql(table)); }
 
+std::string rename_table_sql(const TargetTable& from, const TargetTable& to) {
+  return fmt::format("RENAME TABLE {} TO {}", qualified(from), qualified(to));
+}
+
+/// Makes the name free: a table of ours, left by an earlier mirror, is dropped or kept under another name.
+void make_room(ClickHouseClient& clickhouse, const TargetTable& table, const CreateOptions& options) {
+  if (!exists(clickhouse, table)) return;
+  if (!is_ours(clickhouse, table)) throw not_ours(table);
+  if (!options.keep_existing) return drop(clickhouse, table);
+  const TargetTable kept{table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)};
+  clickhouse.query(rename_table_sql(table, kept));
+}
+
 /// Servers without EXCHANGE: two renames in one statement.
 void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables) {
-  TargetTable old{tables.target.database, tables.target.name + std::string(kOldSuffix)};
+  TargetTable old{tables.shadow.database, tables.shadow.name + std::string(kOldSuffix)};
   if (exists(clickhouse, tables.shadow)) {
     drop(clickhouse, old);
     std::string first = exists(clickhouse, tables.target)
@@ -61,24 +75,18 @@ void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables) 
 
 void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options) {
-  const TargetTable& table = definition.table;
-  if (exists(clickhouse, table)) {
-    if (!is_ours(clickhouse, table)) {
-      throw not_ours(table);
-    }
-    if (options.keep_existing) {
-      rename_target(clickhouse, table, {table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)});
-    } else {
-      drop(clickhouse, table);
-    }
-  }
+  make_room(clickhouse, definition.table, options);
   clickhouse.query(create_table_sql(definition, server));
 }
 
-void create_shadow(ClickHouseClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server) {
+void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
+                   const ServerVersion& server) {
+  // Left by an earlier exchange: it must not be taken for this one's.
+  remove_shadow_mark(clickhouse, target, server);
   drop(clickhouse, shadow.table);
   clickhouse.query(create_table_sql(shadow, server));
   if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
+  failpoint("shadow.created");
 }
 
 void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
@@ -87,21 +95,29 @@ void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, cons
   // The comment tells which of the two is the new table, should an earlier attempt have got this far.
   if (exists(clickhouse, tables.shadow)) {
     if (!exists(clickhouse, tables.target)) {
-      rename_target(clickhouse, tables.shadow, tables.target);
+      clickhouse.query(rename_table_sql(tables.shadow, tables.target));
     } else if (comment_of(clickhouse, tables.shadow).starts_with(kShadowComment)) {
+      failpoint("exchange.before");
       clickhouse.query(fmt::format("EXCHANGE TABLES {} AND {}", qualified(tables.shadow), qualified(tables.target)));
+      failpoint("exchange.done");
     }
     drop(clickhouse, tables.shadow);
   }
-  set_comment(clickhouse, tables.target, "");
+}
+
+bool is_exchanged(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+  if (!has_exchange(server)) return !exists(clickhouse, tables.shadow);
+  return comment_of(clickhouse, tables.target).starts_with(kShadowComment);
+}
+
+void remove_shadow_mark(ClickHouseClient& clickhouse, const TargetTable& target, const ServerVersion& server) {
+  if (!has_exchange(server) || !comment_of(clickhouse, target).starts_with(kShadowComment)) return;
+  set_comment(clickhouse, target, "");
 }
 
 void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server) {
   const TablePair& tables = rebuild.tables;
-  if (has_exchange(server) && comment_of(clickhouse, tables.target).starts_with(kShadowComment)) {
-    return exchange_shadow(clickhouse, tables, server);
-  }
-  create_shadow(clickhouse, rebuild.shadow, server);
+  create_shadow(clickhouse, tables.target, rebuild.shadow, server);
   std::string into;
   std::string from;
   for (const TargetColumn& column : rebuild.shadow.columns) {
@@ -115,11 +131,14 @@ void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const 
                   ours, from, ours, qualified(tables.target), kIsDeletedColumn),
       {});
   exchange_shadow(clickhouse, tables, server);
+  remove_shadow_mark(clickhouse, tables.target, server);
 }
 
-void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to) {
+void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to,
+                   const CreateOptions& options) {
   if (!exists(clickhouse, from)) return;
-  clickhouse.query(fmt::format("RENAME TABLE {} TO {}", qualified(from), qualified(to)));
+  make_room(clickhouse, to, options);
+  clickhouse.query(rename_table_sql(from, to));
 }
 
 }  // namespace echodb

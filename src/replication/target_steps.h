@@ -20,15 +20,19 @@ struct CreateOptions {
 void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options);
 
-/// An empty shadow table in place of any earlier one.
-void create_shadow(ClickHouseClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server);
-
 struct TablePair {
   TargetTable target;
   TargetTable shadow;
 };
-/// Puts the shadow in the target's place, in one step where the server can, and drops what was there.
+/// An empty shadow table in place of any earlier one. It is marked as such by its comment.
+void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
+                   const ServerVersion& server);
+
+/// Puts the shadow in the target's place, in one step where the server can, and drops what was there. The mark stays,
+/// so that one can tell that it happened, until remove_shadow_mark().
 void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server);
+[[nodiscard]] bool is_exchanged(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server);
+void remove_shadow_mark(ClickHouseClient& clickhouse, const TargetTable& target, const ServerVersion& server);
 
 /// Writes the target's live rows again under another sorting key, some columns under another name, and exchanges.
 struct Rebuild {
@@ -38,6 +42,8 @@ struct Rebuild {
 };
 void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
-void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to);
+/// Nothing when there is no such table. What has the new name is treated as in create_target().
+void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to,
+                   const CreateOptions& options);
 
 }  // namespace echodb

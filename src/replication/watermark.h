@@ -34,6 +34,7 @@ class Watermark {
   /// The end of the last transaction read.
   [[nodiscard]] Lsn ended() const { return ended_; }
   [[nodiscard]] bool idle() const { return open_.empty(); }
+  [[nodiscard]] bool is_open(Ticket ticket) const { return open_.contains(ticket); }
 
  private:
   Ticket next_ = 1;

@@ -111,7 +111,8 @@ std::string array_shape(ValueForm element, Input& input) {
 
 TargetType choose_type(Input& input) {
   constexpr std::int32_t kNumeric[] = {(9 << 16 | 2) + 4, (18 << 16 | 5) + 4, (38 << 16 | 10) + 4, (76 << 16 | 20) + 4};
-  constexpr Oid kOids[] = {16, 17, 20, 21, 23, 25, 26, 700, 701, 1082, 1083, 1184, 1700, 2950, 3802};
+  constexpr Oid kOids[] = {16,   17,   20,   21,   23,   25,   26,   600,  602,  700,  701, 869,
+                           1082, 1083, 1184, 1186, 1700, 2950, 3614, 3802, 3904, 3908, 4532};
   constexpr Oid kNumericOid = 1700;
   constexpr Oid kEnum = 20'000;
   const unsigned choice = input.take();
@@ -147,7 +148,7 @@ void append_value(ColumnBuilder& column, const TargetType& type, Input& input) {
       case 3: return column.append_binary(as_bytes(input.take_any_string()));
       default:
         return column.append_binary(
-            as_bytes(type.array ? array_shape(type.form, input) : value_shape(type.form, input)));
+            as_bytes(type.is_array() ? array_shape(type.form, input) : value_shape(type.form, input)));
     }
   } catch (const Error& refused) {
     if (refused.code() != ErrorCode::UnsupportedValue && refused.code() != ErrorCode::ProtocolViolation) throw;

@@ -140,7 +140,7 @@ TEST(Builders, ClearKeepsNothing) {
 TEST(Builders, ARefusedValueLeavesNoRowBehind) {
   for (const PostgresValue& value : postgres_values()) {
     const TargetType type = type_of(value, true);
-    if (type.form == ValueForm::Text && !type.array) continue;
+    if (type.form == ValueForm::Text && !type.is_array()) continue;
     SCOPED_TRACE(value.declared + " " + value.text);
     auto column = make_column(type);
     column->append_text(value.text);

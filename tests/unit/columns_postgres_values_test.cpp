@@ -21,7 +21,7 @@ TEST(PostgresValues, ValuesThatBecomeStringsAreTheTextPostgresPrints) {
   std::size_t compared = 0;
   for (const PostgresValue& value : postgres_values()) {
     const TargetType type = type_of(value, false);
-    if (type.array || type.value_type != "String" || type.form == ValueForm::Bytea) continue;
+    if (type.is_array() || type.value_type != "String" || type.form == ValueForm::Bytea) continue;
     SCOPED_TRACE(value.declared + " " + value.text);
     ByteBuffer expected;
     expected.append_string(value.text);
@@ -31,12 +31,50 @@ TEST(PostgresValues, ValuesThatBecomeStringsAreTheTextPostgresPrints) {
   EXPECT_GE(compared, 40U);
 }
 
+TEST(PostgresValues, AsTextEveryValueIsTheTextPostgresPrints) {
+  std::size_t compared = 0;
+  for (const PostgresValue& value : postgres_values()) {
+    const TargetType type =
+        target_type(column_type_of(value), {.server = kCurrentServer, .nullable = false, .as_text = true});
+    EXPECT_EQ(type.column_type, "String");
+    if (type.form == ValueForm::SourceText) continue;
+    SCOPED_TRACE(value.declared + " " + value.text);
+    ByteBuffer expected;
+    expected.append_string(value.text);
+    EXPECT_EQ(to_hex(from_binary(type, value.binary_hex)), to_hex(expected.text()));
+    EXPECT_EQ(to_hex(from_text(type, value.text)), to_hex(expected.text()));
+    ++compared;
+  }
+  EXPECT_GE(compared, 600U);
+}
+
+TEST(PostgresValues, OverriddenNumbersAreTheSameFromBothForms) {
+  std::size_t held = 0;
+  for (const PostgresValue& value : postgres_values()) {
+    const bool is_number =
+        value.oid == 20 || value.oid == 21 || value.oid == 23 || value.oid == 26 || value.oid == 1700;
+    if (!is_number) continue;
+    for (const char* wanted : {"Int8", "Int64", "UInt256", "Decimal(18, 4)", "Decimal(76, 38)"}) {
+      const TargetType type =
+          target_type(column_type_of(value), {.server = kCurrentServer, .nullable = false, .override_type = wanted});
+      SCOPED_TRACE(value.declared + " " + value.text + " as " + wanted);
+      std::string binary;
+      std::string text;
+      const std::string refused = error_of([&] { binary = from_binary(type, value.binary_hex); });
+      EXPECT_EQ(refused, error_of([&] { text = from_text(type, value.text); }));
+      EXPECT_EQ(to_hex(binary), to_hex(text));
+      held += binary.empty() ? 0 : 1;
+    }
+  }
+  EXPECT_GE(held, 60U);
+}
+
 TEST(PostgresValues, EveryShorterOrLongerBinaryFormIsRefused) {
   for (const PostgresValue& value : postgres_values()) {
     const TargetType type = type_of(value, false);
     const bool any_length =
         type.form == ValueForm::Text || type.form == ValueForm::Bytea || type.form == ValueForm::Jsonb;
-    if (any_length && !type.array) continue;
+    if (any_length && !type.is_array()) continue;
     SCOPED_TRACE(value.declared + " " + value.text);
     for (std::size_t size = 0; size < value.binary_hex.size(); size += 2) {
       if (type.form == ValueForm::MacaddrText && size == 12) continue;

@@ -45,6 +45,27 @@ TEST(Refusals, DecimalHasNoRoomForMoreDigits) {
   }
 }
 
+TEST(Refusals, UnboundedNumericHas38DigitsOnEitherSideOfThePoint) {
+  for (bool nullable : {false, true}) {
+    const TargetType type = base_type(1700, nullable);
+    const std::string nines(38, '9');
+    EXPECT_EQ(error_of([&] { from_text(type, "-" + nines + "." + nines); }), "nothing was thrown");
+    EXPECT_EQ(from_text(type, "0001.50" + std::string(60, '0')), from_text(type, "1.5"));
+    EXPECT_EQ(refused_text(type, "1" + std::string(38, '0')), "unsupported_value");
+    EXPECT_EQ(refused_text(type, "0." + std::string(38, '0') + "1"), "unsupported_value");
+    for (std::string_view text : {"NaN", "Infinity", "-Infinity"}) {
+      EXPECT_EQ(refused_text(type, text), "unsupported_value") << text;
+    }
+    // 1e38 and 1e-39; 1e-38 and 9e37 have their places.
+    EXPECT_EQ(refused_binary(type, "00010009000000000064"), "unsupported_value");
+    EXPECT_EQ(refused_binary(type, "0001fff600000027000a"), "unsupported_value");
+    EXPECT_EQ(from_binary(type, "0001fff6000000260064"), from_text(type, "0." + std::string(37, '0') + "1"));
+    EXPECT_EQ(from_binary(type, "0001000900000000005a"), from_text(type, "9" + std::string(37, '0')));
+  }
+  const TargetType array = array_of(1700, true);
+  EXPECT_EQ(refused_text(array, "{1,NaN}"), "unsupported_value");
+}
+
 TEST(Refusals, MalformedNumericIsAProtocolViolation) {
   const TargetType type = base_type(1700, false, numeric_typmod(5, 2));
   for (std::string_view text : {"", "-", ".", "1e3", "1..3", "abc", "1 "}) {

@@ -33,7 +33,15 @@ TEST(TypeMap, ChoosesADecimalThatHoldsTheModifier) {
   EXPECT_EQ(column_type(1700, numeric_typmod(76, 76)), "Nullable(Decimal(76, 76))");
   EXPECT_EQ(column_type(1700, numeric_typmod(3, -2)), "Nullable(Decimal(5, 0))");
   EXPECT_EQ(column_type(1700, numeric_typmod(2, 5)), "Nullable(Decimal(5, 5))");
-  for (std::int32_t typmod : {-1, numeric_typmod(77, 0), numeric_typmod(2, 77), numeric_typmod(70, -10)}) {
+  EXPECT_EQ(column_type(1700), "Nullable(Decimal(76, 38))");
+  EXPECT_FALSE(base_type(1700).fell_back_to_text);
+  const TargetType text =
+      target_type({.oid = 1700, .declared = {}},
+                  {.server = kCurrentServer, .nullable = true, .unbounded_numeric = UnboundedNumeric::Text});
+  EXPECT_EQ(text.column_type, "Nullable(String)");
+  EXPECT_FALSE(text.fell_back_to_text);
+  EXPECT_EQ(on_old_server({.oid = 1700, .declared = {}}).column_type, "Nullable(String)");
+  for (std::int32_t typmod : {numeric_typmod(77, 0), numeric_typmod(2, 77), numeric_typmod(70, -10)}) {
     const TargetType type = base_type(1700, true, typmod);
     EXPECT_EQ(type.column_type, "Nullable(String)");
     EXPECT_EQ(type.form, ValueForm::NumericText);
@@ -55,22 +63,83 @@ TEST(TypeMap, ArraysAreVariantsOnlyWhereTheyMayBeNull) {
   EXPECT_EQ(array_of(1700, false, numeric_typmod(10, 2)).column_type, "Array(Nullable(Decimal(10, 2)))");
 }
 
-TEST(TypeMap, EverythingElseIsTextFromTheSource) {
+TEST(TypeMap, TypesThatOnlyTheSourceCanRenderAreTextFromTheSource) {
   const TypeOptions options{.server = kCurrentServer, .nullable = true};
-  const ColumnType others[] = {{.oid = 869 /* inet */, .declared = "inet"},
-                               {.oid = 16500, .declared = "citext"},
-                               {.oid = 16501, .kind = TypeKind::Composite, .declared = "pair"},
-                               {.oid = 3904, .kind = TypeKind::Range, .declared = "int4range"},
-                               {.oid = 4451, .kind = TypeKind::Multirange, .declared = "int4multirange"},
-                               {.oid = 1041, .kind = TypeKind::Array, .declared = "inet[]", .element_oid = 869}};
+  const ColumnType others[] = {
+      {.oid = 790 /* money */, .declared = "money"},
+      {.oid = 2205 /* regclass */, .declared = "regclass"},
+      {.oid = 16500, .declared = "ltree"},
+      {.oid = 16501, .kind = TypeKind::Composite, .declared = "pair"},
+      {.oid = 16502, .kind = TypeKind::Range, .declared = "float_range"},
+      {.oid = 791, .kind = TypeKind::Array, .declared = "money[]", .element_oid = 790},
+      {.oid = 16503, .kind = TypeKind::Base, .declared = "geometry", .extension_type = "geometry"},
+      {.oid = 16504, .kind = TypeKind::Base, .declared = "halfvec(3)", .extension_type = "halfvec"},
+      {.oid = 16506,
+       .kind = TypeKind::Array,
+       .declared = "vector(3)[]",
+       .element_oid = 16505,
+       .extension_type = "vector"}};
   for (const ColumnType& other : others) {
     const TargetType type = target_type(other, options);
     EXPECT_EQ(type.column_type, "Nullable(String)") << other.declared;
     EXPECT_EQ(type.form, ValueForm::SourceText) << other.declared;
     EXPECT_EQ(type.source_oid, other.oid) << other.declared;
     EXPECT_TRUE(type.fell_back_to_text) << other.declared;
-    EXPECT_FALSE(type.array) << other.declared;
+    EXPECT_FALSE(type.is_array()) << other.declared;
   }
+}
+
+TEST(TypeMap, TypesOfKnownExtensionsAreToldByName) {
+  const ColumnType citext{.oid = 16500, .declared = "citext", .extension_type = "citext"};
+  const ColumnType hstore{.oid = 16501, .declared = "hstore", .extension_type = "hstore"};
+  const ColumnType vector{.oid = 16502, .declared = "vector(3)", .extension_type = "vector"};
+  const TypeOptions nullable{.server = kCurrentServer, .nullable = true};
+  const TypeOptions not_null{.server = kCurrentServer, .nullable = false};
+  EXPECT_EQ(target_type(citext, nullable).form, ValueForm::Text);
+  EXPECT_FALSE(target_type(citext, nullable).fell_back_to_text);
+  EXPECT_EQ(target_type(hstore, nullable).form, ValueForm::HstoreText);
+  EXPECT_TRUE(target_type(hstore, nullable).fell_back_to_text);
+  EXPECT_EQ(target_type(vector, not_null).column_type, "Array(Float32)");
+  EXPECT_EQ(target_type(vector, nullable).column_type, "Variant(Array(Float32), String)");
+  EXPECT_EQ(target_type(vector, {.server = kOldServer, .nullable = true}).form, ValueForm::SourceText);
+  // The same oids in another database may be anything.
+  EXPECT_EQ(target_type({.oid = 16500, .declared = "x"}, nullable).form, ValueForm::SourceText);
+}
+
+TEST(TypeMap, JsonIsATypeOfItsOwnWhenAskedForAndThere) {
+  for (Oid oid : {114U, 3802U}) {
+    const ColumnType column{.oid = oid, .declared = "json"};
+    const TargetType type = target_type(column, {.server = kCurrentServer, .nullable = true, .json = JsonForm::Json});
+    EXPECT_EQ(type.column_type, "Nullable(JSON)");
+    EXPECT_EQ(type.native_type, "Nullable(JSON)");
+    EXPECT_EQ(target_type(column, {.server = kOldServer, .nullable = true, .json = JsonForm::Json}).column_type,
+              "Nullable(String)");
+  }
+}
+
+TEST(TypeMap, AsTextEveryTypeIsAString) {
+  auto as_text_of = [](ColumnType type) {
+    return target_type(type, {.server = kCurrentServer, .nullable = false, .override_type = "IPv4", .as_text = true});
+  };
+  for (const auto& [oid, form] : std::initializer_list<std::pair<Oid, ValueForm>>{{16, ValueForm::BoolText},
+                                                                                  {17, ValueForm::ByteaText},
+                                                                                  {23, ValueForm::Int32Text},
+                                                                                  {701, ValueForm::Float64Text},
+                                                                                  {869, ValueForm::InetText},
+                                                                                  {1082, ValueForm::DateText},
+                                                                                  {1184, ValueForm::TimestampTzText},
+                                                                                  {1700, ValueForm::NumericText},
+                                                                                  {2950, ValueForm::UuidText},
+                                                                                  {790, ValueForm::SourceText}}) {
+    const TargetType type = as_text_of({.oid = oid, .declared = {}});
+    EXPECT_EQ(type.column_type, "String") << oid;
+    EXPECT_EQ(type.form, form) << oid;
+    EXPECT_TRUE(type.fell_back_to_text) << oid;
+  }
+  const TargetType array =
+      as_text_of({.oid = 1182, .kind = TypeKind::Array, .declared = "date[]", .element_oid = 1082});
+  EXPECT_EQ(array.form, ValueForm::SourceText);
+  EXPECT_FALSE(array.is_array());
 }
 
 TEST(TypeMap, AnOldServerGetsTypesItHas) {

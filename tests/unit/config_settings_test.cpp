@@ -171,6 +171,15 @@ TEST(Settings, ReadWordsInAnyCase) {
   EXPECT_EQ(load_settings({{{"ECHODB_NO_PK_POLICY", "insert_only"}}}).no_pk_policy, NoPrimaryKeyPolicy::InsertOnly);
 }
 
+TEST(Settings, ReadTypesForColumns) {
+  std::vector<ColumnTypeRule> rules =
+      load_settings({{{"ECHODB_COLUMN_TYPES", "public.t.a=Decimal(10, 2), *.*.ip = IPv4"}}}).column_types;
+  EXPECT_EQ(rules, (std::vector<ColumnTypeRule>{{"public.t.a", "Decimal(10, 2)"}, {"*.*.ip", "IPv4"}}));
+  for (const char* text : {"a=String", "public.t.a", "public.t.a=", "public.t.a=String,"}) {
+    EXPECT_NE(fault_of({{"ECHODB_COLUMN_TYPES", text}}).find("ECHODB_COLUMN_TYPES"), std::string::npos) << text;
+  }
+}
+
 TEST(Settings, TakeFromTheEnvironmentOnlyWhatIsTheirs) {
   setenv("SYNC_SCHEMA", "from_environment", 1);
   setenv("SOMEONE_ELSES", "x", 1);

@@ -44,14 +44,22 @@ inline Oid element_oid(const PostgresValue& value) {
   return load_big_endian<Oid>(as_bytes(from_hex(value.binary_hex)).data() + 8);
 }
 
-inline TargetType type_of(const PostgresValue& value, bool nullable) {
+inline ColumnType column_type_of(const PostgresValue& value) {
   const Oid element = element_oid(value);
-  return target_type({.oid = value.oid,
-                      .typmod = value.typmod,
-                      .kind = element == 0 ? TypeKind::Base : TypeKind::Array,
-                      .declared = value.declared,
-                      .element_oid = element},
-                     {.server = kCurrentServer, .nullable = nullable});
+  const std::string base = value.declared.substr(0, value.declared.find('['));
+  return {.oid = value.oid,
+          .typmod = value.typmod,
+          .kind = element == 0 ? TypeKind::Base : TypeKind::Array,
+          .declared = value.declared,
+          .element_oid = element,
+          .extension_type = base == "citext" || base == "hstore" ? base : std::string()};
+}
+
+/// numeric without a precision as its text, since some of the values have no other place.
+inline TargetType type_of(const PostgresValue& value, bool nullable) {
+  const auto numeric = value.declared == "numeric" ? UnboundedNumeric::Text : UnboundedNumeric::Decimal;
+  return target_type(column_type_of(value),
+                     {.server = kCurrentServer, .nullable = nullable, .unbounded_numeric = numeric});
 }
 
 }  // namespace echodb::testing

@@ -16,7 +16,7 @@ class RowHistoryTest : public ::testing::Test {
     TableSchema schema{.oid = 1, .schema = "public", .name = "t"};
     schema.columns = {id, v};
     schema.primary_key = {1};
-    return std::make_shared<TablePlan>(schema, schema, ServerVersion{.major = 26, .minor = 7, .text = {}});
+    return std::make_shared<TablePlan>(schema, schema, TypeChoices{.server = {.major = 26, .minor = 7, .text = {}}});
   }
   static TupleValue text(std::string_view value) { return {.kind = TupleValue::Kind::Text, .value = as_bytes(value)}; }
 
@@ -38,7 +38,7 @@ class RowHistoryTest : public ::testing::Test {
  private:
   void add_row(std::string_view id) {
     const TupleValue values[] = {text(id), {.kind = TupleValue::Kind::Unchanged}};
-    batch_.add_row(values, {}, positions_, stamp_);
+    batch_.add_updated_row(values, {}, positions_, stamp_);
   }
   void add_tombstone(std::string_view id) {
     const TupleValue values[] = {text(id), {}};

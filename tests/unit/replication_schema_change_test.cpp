@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/error.h"
 #include "replication/schema_change.h"
 
 namespace echodb {
@@ -8,6 +9,7 @@ namespace {
 constexpr Oid kInt4 = 23;
 constexpr Oid kInt8 = 20;
 constexpr Oid kText = 25;
+constexpr Oid kDate = 1082;
 using Effort = SchemaChange::Effort;
 
 Column column(std::int16_t attnum, std::string name, Oid type, bool not_null = false) {
@@ -30,9 +32,41 @@ TableSchema users() {
   return table;
 }
 
-SchemaChange compare(const TableSchema& before, const TableSchema& after, bool rewritten = false) {
-  return compare_schemas({.before = before, .after = after, .rewritten = rewritten}, {"db", "users"},
-                         {.major = 26, .minor = 7, .text = "26.7"});
+SchemaChange compare(const TableSchema& before, const TableSchema& after, Rewrite rewrite = Rewrite::None) {
+  return compare_schemas({.before = before, .after = after, .rewrite = rewrite}, {"db", "users"},
+                         {.server = {.major = 26, .minor = 7, .text = "26.7"}});
+}
+
+TEST(SchemaChange, CopiesAgainWhenAWideningMayBeMoreThanACast) {
+  TableSchema before = users();
+  TableSchema after = users();
+  before.columns.push_back(column(3, "n", kInt4));
+  after.columns.push_back(column(3, "n", kInt8));
+  EXPECT_EQ(compare(before, after, Rewrite::Plain).effort, Effort::Alter);
+  EXPECT_EQ(compare(before, after, Rewrite::Unknown).effort, Effort::Recopy);
+  after.columns.push_back(column(4, "added", kInt4));
+  EXPECT_EQ(compare(before, after, Rewrite::Plain).effort, Effort::Recopy);
+}
+
+TEST(SchemaChange, RebuildsForAWidenedKey) {
+  TableSchema after = users();
+  after.columns[0] = column(1, "id", kInt8, true);
+  SchemaChange change = compare(users(), after, Rewrite::Plain);
+  EXPECT_EQ(change.effort, Effort::Rebuild);
+  EXPECT_TRUE(change.statements.empty());
+}
+
+TEST(SchemaChange, NamesTheColumnWhoseDefaultHasNoCounterpart) {
+  TableSchema after = users();
+  after.columns.push_back(column(3, "day", kDate));
+  after.columns.back().missing_value = "infinity";
+  try {
+    compare(users(), after);
+    FAIL() << "infinity has no place in Date32";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::UnsupportedValue);
+    EXPECT_EQ(error.detail("column"), "day");
+  }
 }
 
 TEST(SchemaChange, IsNothingForEqualSchemas) { EXPECT_EQ(compare(users(), users()).effort, Effort::Nothing); }
@@ -89,12 +123,12 @@ TEST(SchemaChange, WidensIntegersInPlaceAlthoughPostgresRewrites) {
   before.columns.push_back(column(3, "age", kInt4));
   TableSchema after = before;
   after.columns[2].type.oid = kInt8;
-  EXPECT_EQ(compare(before, after, /*rewritten=*/true).effort, Effort::Alter);
-  EXPECT_EQ(compare(after, before, /*rewritten=*/true).effort, Effort::Recopy);
+  EXPECT_EQ(compare(before, after, Rewrite::Plain).effort, Effort::Alter);
+  EXPECT_EQ(compare(after, before, Rewrite::Plain).effort, Effort::Recopy);
 }
 
 TEST(SchemaChange, CopiesAgainWhenRowsWereRewrittenForAnUnknownReason) {
-  EXPECT_EQ(compare(users(), users(), /*rewritten=*/true).effort, Effort::Recopy);
+  EXPECT_EQ(compare(users(), users(), Rewrite::Plain).effort, Effort::Recopy);
 }
 
 TEST(SchemaChange, LeavesTheTargetNullableWhenTheSourceGetsStricter) {

@@ -6,7 +6,7 @@
 namespace echodb {
 namespace {
 
-const ServerVersion kServer{.major = 26, .minor = 7, .text = "26.7"};
+const TypeChoices kChoices{.server = {.major = 26, .minor = 7, .text = "26.7"}};
 
 Column column(std::int16_t attnum, std::string name) {
   Column made;
@@ -30,7 +30,7 @@ TableSchema table(std::vector<Column> columns) {
 TEST(TablePlan, WritesRowsOfAnOlderSchemaIntoTodaysColumns) {
   TableSchema then = table({column(1, "id"), column(2, "old_name"), column(3, "dropped_since")});
   TableSchema now = table({column(1, "id"), column(2, "new_name"), column(4, "added_since")});
-  TablePlan plan(then, now, kServer);
+  TablePlan plan(then, now, kChoices);
   EXPECT_EQ(plan.positions({"id", "old_name", "dropped_since"}), (std::vector<std::size_t>{0, 1, TablePlan::kNowhere}));
   std::string sql = plan.insert_sql({"db", "t"});
   EXPECT_NE(sql.find("`new_name`"), std::string::npos);
@@ -41,7 +41,7 @@ TEST(TablePlan, WritesRowsOfAnOlderSchemaIntoTodaysColumns) {
 TEST(TablePlan, SkipsGeneratedColumnsThatTheStreamDoesNotCarry) {
   TableSchema schema = table({column(1, "id"), column(2, "sum"), column(3, "v")});
   schema.columns[1].generated = true;
-  TablePlan plan(schema, schema, kServer);
+  TablePlan plan(schema, schema, kChoices);
   EXPECT_EQ(plan.positions({"id", "v"}), (std::vector<std::size_t>{0, 2}));
   EXPECT_EQ(plan.positions({"id", "sum", "v"}), (std::vector<std::size_t>{0, 1, 2}))
       << "PostgreSQL 18 can publish them";
@@ -49,7 +49,7 @@ TEST(TablePlan, SkipsGeneratedColumnsThatTheStreamDoesNotCarry) {
 
 TEST(TablePlan, RefusesRowsOfAnotherSchema) {
   TableSchema schema = table({column(1, "id"), column(2, "v")});
-  TablePlan plan(schema, schema, kServer);
+  TablePlan plan(schema, schema, kChoices);
   EXPECT_THROW(plan.positions({"id", "w"}), Error);
   EXPECT_THROW(plan.positions({"id", "v", "w"}), Error);
 }
@@ -57,10 +57,10 @@ TEST(TablePlan, RefusesRowsOfAnotherSchema) {
 TEST(TablePlan, TakesTheIdentityIndexForTheKey) {
   TableSchema schema = table({column(1, "id"), column(2, "v")});
   schema.identity_index = {2};
-  EXPECT_EQ(TablePlan(schema, schema, kServer).key(), std::vector<std::size_t>{1});
+  EXPECT_EQ(TablePlan(schema, schema, kChoices).key(), std::vector<std::size_t>{1});
   schema.identity_index.clear();
   schema.primary_key.clear();
-  EXPECT_TRUE(TablePlan(schema, schema, kServer).is_bag());
+  EXPECT_TRUE(TablePlan(schema, schema, kChoices).is_bag());
 }
 
 }  // namespace

@@ -17,15 +17,22 @@ DIFFERENCES_SHOWN = 8
 ROW_LENGTH_SHOWN = 400
 OWN_COLUMNS = ("_peerdb_", "_echodb_")
 
+# Domains are resolved, those of arrays' elements too.
 COLUMNS_QUERY = """
 WITH RECURSIVE base AS (
   SELECT attnum, attname, atttypid AS type_oid FROM pg_attribute
   WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
   UNION ALL
   SELECT attnum, attname, typbasetype FROM base JOIN pg_type ON oid = type_oid WHERE typtype = 'd'
+), element AS (
+  SELECT attnum, typelem AS type_oid FROM base JOIN pg_type ON oid = type_oid WHERE typtype <> 'd' AND typcategory = 'A'
+  UNION ALL
+  SELECT attnum, typbasetype FROM element JOIN pg_type ON oid = type_oid WHERE typtype = 'd'
 )
-SELECT attname, format_type(type_oid, NULL), CASE WHEN typcategory = 'A' THEN format_type(typelem, NULL) END
-FROM base JOIN pg_type ON oid = type_oid WHERE typtype <> 'd' ORDER BY attnum
+SELECT attname, format_type(base.type_oid, NULL),
+  (SELECT format_type(e.oid, NULL) FROM element JOIN pg_type e ON e.oid = element.type_oid
+   WHERE element.attnum = base.attnum AND e.typtype <> 'd')
+FROM base JOIN pg_type t ON t.oid = type_oid WHERE typtype <> 'd' ORDER BY attnum
 """
 
 
@@ -44,8 +51,11 @@ class Column:
         quoted = '"' + self.name.replace('"', '""') + '"'
         if not self.is_target_array:
             return quoted
-        elements = f"array_to_json({quoted}::text[])"
-        if not self.target_type.startswith("Variant("):
+        # format() calls the type's output function; a cast to text would not for every type.
+        array = f"{quoted}::real[]" if self.source_type.endswith("vector") else quoted
+        elements = (f"CASE WHEN {quoted} IS NOT NULL THEN (SELECT coalesce(json_agg(CASE WHEN x IS NOT NULL THEN "
+                    f"format('%s', x) END ORDER BY place), '[]') FROM unnest({array}) WITH ORDINALITY AS e(x, place)) END")
+        if not self.target_type.startswith("Variant(") or array != quoted:
             return elements
         return (f"CASE WHEN array_ndims({quoted}) > 1 OR array_lower({quoted}, 1) <> 1 THEN to_json({quoted}::text) "
                 f"ELSE {elements} END")
@@ -61,12 +71,16 @@ class Column:
             return (f"multiIf(isNull({quoted}), NULL, variantType({quoted}) = 'String', "
                     f"toJSONString(variantElement({quoted}, 'String')), "
                     f"toJSONString(arrayMap(x -> {one}, variantElement({quoted}, '{inner}'))))")
+        if "JSON" in self.target_type:
+            return f"if(isNull({quoted}), NULL, toString({quoted}))"
+        if self.source_type == "timestamp with time zone" and "DateTime" in self.target_type:
+            return f"toString(toTimeZone({quoted}, 'UTC'))"
         return f"hex({quoted})" if self.source_type == "bytea" else f"toString({quoted})"
 
     def canonical(self, text: str | None) -> str | None:
         if self.is_target_array:
-            return canonical_array(text, self.element_type or "")
-        return canonical(text, self.source_type)
+            return canonical_array(text, "real" if self.source_type.endswith("vector") else self.element_type or "")
+        return canonical(text, self.source_type, self.target_type)
 
 
 class Bag:
@@ -105,9 +119,10 @@ def read_columns(echodb: EchoDb, source: str, target: str) -> list[Column]:
     return [Column(name, kind, element, pair[1]) for (name, kind, element), pair in zip(source_columns, target_columns)]
 
 
-def read_source(echodb: EchoDb, source: str, columns: list[Column]) -> Bag:
+def read_source(echodb: EchoDb, source: str, columns: list[Column], only: bool) -> Bag:
     """Reads with COPY, through a pipe, so that a large table is never held whole."""
-    select = f"COPY (SELECT {', '.join(c.source_expression() for c in columns)} FROM {source}) TO STDOUT"
+    rows = f"ONLY {source}" if only else source
+    select = f"COPY (SELECT {', '.join(c.source_expression() for c in columns)} FROM {rows}) TO STDOUT"
     read_end, write_end = os.pipe()
     failure: list[Exception] = []
 
@@ -157,10 +172,10 @@ def _show(title: str, rows: Counter) -> list[str]:
     return [title, *(f"  {text}" for text in cut), *more]
 
 
-def check_equal(echodb: EchoDb, source: str, target: str) -> None:
-    """Raises Failed with the rows that only one side has."""
+def check_equal(echodb: EchoDb, source: str, target: str, only: bool = False) -> None:
+    """Raises Failed with the rows that only one side has. `only`: without the rows of inheriting tables."""
     columns = read_columns(echodb, source, target)
-    left, right = read_source(echodb, source, columns), read_target(echodb, target, columns)
+    left, right = read_source(echodb, source, columns, only), read_target(echodb, target, columns)
     if left.equals(right):
         return
     lines = [f"{source}: {left.count} rows, in ClickHouse {right.count}"]

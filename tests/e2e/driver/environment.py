@@ -21,6 +21,7 @@ BEGIN
                     WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, nspname, relname) AS text
              FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
              WHERE nspname IN ('public', 'sales', 'other') AND relkind IN ('r', 'p', 'v', 'm', 'S')
+             ORDER BY relkind = 'S'  -- an identity column's goes with its table
   LOOP EXECUTE one.text; END LOOP;
   FOR one IN SELECT format('DROP TYPE IF EXISTS %I.%I CASCADE', nspname, typname) AS text
              FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace

@@ -20,6 +20,7 @@ SETTINGS = {
     "fsync": "off",  # these servers only have to survive processes, not machines
     "max_wal_size": "4GB",
     "max_wal_senders": "10",
+    "max_prepared_transactions": "10",
     "max_replication_slots": "10",
     "timezone": "UTC",
     "listen_addresses": "127.0.0.1",
@@ -88,7 +89,7 @@ class PostgresServer:
             connection.close()
 
     def environment(self) -> dict[str, str]:
-        """What libpq's programs need to reach this server."""
+        """What libpq's programs need to reach this server. They are the server's own where it has brought some."""
         return dict(os.environ, PGHOST="127.0.0.1", PGPORT=str(self.port), PGUSER=USER, PGPASSWORD=PASSWORD,
                     PGDATABASE=DATABASE, PGOPTIONS="-c client_min_messages=warning", PATH=f"{self.bindir}:{os.environ['PATH']}")
 
@@ -98,9 +99,10 @@ class Session:
 
     def __init__(self, server: PostgresServer, name: str):
         self.name = name
+        environment = server.environment()
         self.psql = subprocess.Popen(
-            [str(server.bindir / "psql"), "-X", "-q", "-A", "-t", "-F", "\t", "-P", "null=\\N"],
-            env=server.environment(), cwd=server.directory,
+            [shutil.which("psql", path=environment["PATH"]), "-X", "-q", "-A", "-t", "-F", "\t", "-P", "null=\\N"],
+            env=environment, cwd=server.directory,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )
         self.count = 0

@@ -9,6 +9,7 @@ import requests
 
 from .children import Failed
 from .environment import Environment
+from .needs import is_there
 from .script import Script, ScriptError
 from .steps import Steps
 
@@ -23,12 +24,15 @@ class Runner:
     def __init__(self, program: Path, bindir: Path, keep: bool):
         self.program, self.bindir, self.keep = program, bindir, keep
         self.environment: Environment | None = None
+        self.skipped: list[Script] = []
 
     def run(self, script: Script) -> str | None:
         """None when the script holds, else what failed."""
         started = time.monotonic()
         failure = self._attempt(script)
         seconds = time.monotonic() - started
+        if script in self.skipped:
+            return None
         mark = "FAIL" if failure else "ok  "
         print(f"{mark} {script.name}  {seconds:.1f}s", flush=True)
         if failure:
@@ -40,6 +44,11 @@ class Runner:
             environment = self._environment_for(script)
         except FAILURES as error:
             return self._give_up(f"the servers did not start: {error}")
+        for need in script.needs:
+            if not is_there(need, environment.postgres):
+                print(f"skip {script.name}: it needs {need}", flush=True)
+                self.skipped.append(script)
+                return None
         steps = Steps(environment)
         line = 0
         try:

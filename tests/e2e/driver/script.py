@@ -9,7 +9,7 @@ STEP = re.compile(
     r"(?:(?P<verb>pg fails|pg|ch|worker|clickhouse|postgres|metrics|log|status|await|shell|start)(?:\((?P<name>\w+)\))?:"
     r"|(?P<lone>sync|setup|equal|join)(?:\((?P<lone_name>\w+)\))?(?=\s|$))(?P<rest>.*)$"
 )
-HEADER = re.compile(r"(?P<name>slow|bare|fresh|env)(?::[ \t]*(?P<value>.*))?$")
+HEADER = re.compile(r"(?P<name>slow|bare|fresh|env|needs)(?::[ \t]*(?P<value>.*))?$")
 WITH_BODY = {"pg", "pg fails", "ch", "shell", "start", "await"}
 RESULT_MARK = "----"
 
@@ -35,6 +35,7 @@ class Script:
     bare: bool = False  # the script runs setup and starts the worker itself
     fresh: bool = False  # empty servers, whatever ran before
     env: dict[str, str] = field(default_factory=dict)
+    needs: list[str] = field(default_factory=list)  # what not every server has; see needs.py
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -50,6 +51,8 @@ def _apply_header(script: Script, match: re.Match) -> None:
     if match["name"] == "env":
         name, _, value = (match["value"] or "").partition("=")
         script.env[name.strip()] = value.strip()
+    elif match["name"] == "needs":
+        script.needs.append((match["value"] or "").strip())
     else:
         setattr(script, match["name"], True)
 

@@ -1,0 +1,21 @@
+#pragma once
+
+namespace echodb {
+
+// What one version of PostgreSQL can do and another cannot, by the number that libpq gives it: 150018 for 15.18.
+
+/// The oldest version we replicate from: a publication that publishes partitions by their root came with it.
+inline constexpr int kServerVersionMin = 130000;
+
+/// pgoutput sends values as bytes when asked, and what pg_logical_emit_message wrote. Before that values come as text,
+/// and our messages as rows of `_echodb.messages`.
+constexpr bool streams_bytes_and_messages(int server_version) { return server_version >= 140000; }
+
+/// A condition on ctid reads those pages only, not the whole table.
+constexpr bool scans_by_ctid(int server_version) { return server_version >= 140000; }
+
+/// A publication can carry STORED generated columns, and has to: without them the server refuses an UPDATE or DELETE of
+/// a published table whose replica identity contains one.
+constexpr bool publishes_generated_columns(int server_version) { return server_version >= 180000; }
+
+}  // namespace echodb

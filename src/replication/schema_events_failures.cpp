@@ -1,0 +1,121 @@
+// The part of SchemaEvents for what goes wrong with one table: it stops and heals, or a column of it becomes text.
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "replication/schema_events.h"
+
+namespace echodb {
+namespace {
+
+// A table that stopped is tried again after a minute, then after two, four, … up to an hour.
+constexpr std::chrono::minutes kHealPauseFirst{1};
+constexpr std::chrono::minutes kHealPauseMax{60};
+constexpr int kHealDoublingsMax = 6;
+constexpr std::chrono::milliseconds kHealPauseSchema{500};
+
+}  // namespace
+
+void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn, std::vector<Watermark::Ticket> tickets) {
+  if (std::optional<Watermark::Ticket> ticket = parts_.batcher.discard(table)) tickets.push_back(*ticket);
+  if (const Column* column = column_to_widen(table, error)) return widen(table, *column, error, lsn, tickets);
+  log::error("{} stops at {}: {}", table.name(), to_string(lsn), error.what());
+  forget_copy(table);
+  table.lost.reset();
+  table.record.state = TableState::Error;
+  table.record.error = error.message();
+  table.record.error_lsn = lsn;
+  schedule_healing(table.record.oid, error.code());
+  auto task = task_for(table, &table.versions.back().version, "mirror_failed", error.what());
+  task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  task->tickets = std::move(tickets);
+  push(table, std::move(task));
+  ++counters_.failed;
+}
+
+/// The column whose type cannot hold a value that came; nullptr when something else is wrong.
+const Column* SchemaEvents::column_to_widen(const MirroredTable& table, const Error& error) const {
+  bool wanted = parts_.settings.unsupported_values == UnsupportedValues::Text;
+  if (!wanted || error.code() != ErrorCode::UnsupportedValue) return nullptr;
+  const std::vector<Column>& columns = table.schema().columns;
+  auto found = std::ranges::find(columns, error.detail("column"), &Column::name);
+  return found == columns.end() || found->as_text ? nullptr : &*found;
+}
+
+/// Nothing is lost and nothing is put in a value's place: the column becomes text, which holds everything, and the
+/// table is copied again behind its readers' backs. What was read and not written yet is in the copy.
+void SchemaEvents::widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn,
+                         std::vector<Watermark::Ticket> tickets) {
+  std::string reason = fmt::format("{} at {}: {} becomes text", error.what(), to_string(lsn), column.name);
+  log::warn("{}: {}", table.name(), reason);
+  parts_.registry.make_text(table, column.attnum);
+  ++counters_.widened;
+  recopy(table, table.versions.back().version, table.record.floor, reason, std::move(tickets));
+  note_text_fallbacks(table);
+}
+
+void SchemaEvents::lane_failed(const LaneEvent& event) {
+  LaneEvent dropped = parts_.lanes.reset(event.lane);
+  parts_.batcher.written(dropped.bytes);
+  // The dropped steps' tickets stay open until the failure is on record.
+  parts_.registry.for_each([&](MirroredTable& table) {
+    if (table.lane != event.lane || table.record.state == TableState::Dropped) return;
+    fail(table, *event.failure, parts_.watermark.ended(), std::exchange(dropped.tickets, {}));
+  });
+  for (const auto& [oid, lane] : describe_lanes_) {
+    MirroredTable* table = lane == event.lane ? parts_.registry.find(oid) : nullptr;
+    if (table == nullptr || !table->lost) continue;
+    // Nobody can say what the table is now.
+    fail(*table, *event.failure, table->lost->since, std::exchange(dropped.tickets, {}));
+  }
+  for (Watermark::Ticket ticket : dropped.tickets) parts_.watermark.close(ticket);
+}
+
+void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
+  log::warn("{} is not mirrored: {}", message.table, message.reason);
+  parts_.catalog.journal({.table = message.oid,
+                          .event = "table_refused",
+                          .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)});
+}
+
+/// Tables that stopped are copied again, ever more seldom, in case what stopped them has been put right.
+void SchemaEvents::heal() {
+  auto now = std::chrono::steady_clock::now();
+  for (auto& [oid, healing] : healing_) {
+    if (healing.at > now) continue;
+    healing.at = std::chrono::steady_clock::time_point::max();
+    log::info("trying relation {} again", oid);
+    describe(oid, kResyncTag);
+  }
+}
+
+void SchemaEvents::schedule_healing(Oid oid, ErrorCode reason) {
+  Healing& healing = healing_[oid];
+  std::chrono::milliseconds pause =
+      std::min(kHealPauseFirst * (1 << std::min(healing.attempts, kHealDoublingsMax)), kHealPauseMax);
+  // A schema that we know wrongly is right after a copy.
+  if (healing.attempts++ == 0 && reason == ErrorCode::SchemaMismatch) pause = kHealPauseSchema;
+  healing.at = std::chrono::steady_clock::now() + pause;
+}
+
+void SchemaEvents::note_text_fallbacks(const MirroredTable& table) {
+  std::vector<std::string> types;
+  for (const Column& column : table.schema().columns) {
+    if (!column_target_type(table.schema(), column, parts_.registry.choices()).fell_back_to_text) continue;
+    types.push_back(column.type.declared);
+    log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
+  }
+  fallback_types_[table.record.oid] = std::move(types);
+}
+
+std::vector<TextFallback> SchemaEvents::text_fallbacks() const {
+  std::map<std::string, std::uint64_t> columns;
+  for (const auto& [table, types] : fallback_types_) {
+    for (const std::string& type : types) ++columns[type];
+  }
+  std::vector<TextFallback> fallbacks;
+  for (const auto& [type, count] : columns) fallbacks.push_back({.type = type, .columns = count});
+  return fallbacks;
+}
+
+}  // namespace echodb

@@ -1,0 +1,88 @@
+// The part of SchemaEvents for the start of a run: every table is brought to where an earlier one left it.
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "replication/schema_events.h"
+#include "replication/target_steps.h"
+
+namespace echodb {
+
+void SchemaEvents::resume(Lsn source_position) {
+  parts_.registry.for_each([&](MirroredTable& table) {
+    TableVersion newest = table.versions.back().version;
+    follow(table, newest, [&] {
+      finish_steps(table);
+      resume_table(table, source_position);
+    });
+  });
+}
+
+void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
+  note_text_fallbacks(table);
+  if (table.record.state == TableState::Error) schedule_healing(table.record.oid, ErrorCode::TargetRejected);
+  if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
+    table.gate = std::make_shared<CopyGate>();
+    table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
+    table.copied_to = source_position;
+  }
+  if (table.record.state != TableState::Pending && table.record.state != TableState::Copying) return;
+  // Copies that finish_steps() began are under way.
+  if (table.copy_job != 0 || finish_exchange(table)) return;
+  bool is_bag = table.schema().key().empty();
+  bool resume = table.record.state == TableState::Copying && !is_bag;
+  bool first = table.record.state == TableState::Pending;
+  table.record.state = TableState::Copying;
+  auto definition = table_definition(table.schema(), parts_.registry.write_target(table), parts_.registry.choices());
+  auto task = task_for(table, nullptr, first ? "mirror_created" : "", table.name());
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = source_position};
+  task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
+              server = parts_.registry.server()](WriterTools& tools) {
+    if (resume) {
+      tools.clickhouse.query(create_table_sql(definition, server));
+    } else if (shadow) {
+      create_shadow(tools.clickhouse, target, definition, server);
+    } else {
+      create_target(tools.clickhouse, definition, server, options);
+    }
+  });
+  start_copy(table, *task, resume ? CopyStart::Resume : CopyStart::FromStart);
+  push(table, std::move(task));
+  if (first) ++counters_.created;
+}
+
+/// Steps that an earlier run had begun and may not have ended. The rows that come again are of the schema before, and
+/// fit the target all the same: TablePlan.
+void SchemaEvents::finish_steps(MirroredTable& table) {
+  if (!table.followed()) return;
+  if (!table.record.renamed_from.empty()) {
+    TargetTable from{parts_.settings.clickhouse.database, std::exchange(table.record.renamed_from, {})};
+    auto task = task_for(table, nullptr, "");
+    CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
+    task->then([from, to = parts_.registry.target(table), options](WriterTools& tools) {
+      rename_target(tools.clickhouse, from, to, options);
+    });
+    push(table, std::move(task));
+  }
+  TableVersion newest = table.versions.back().version;
+  if (newest.pending.empty()) return;
+  PendingSteps steps = PendingSteps::parse(std::exchange(newest.pending, {}));
+  log::info("{}: finishing a schema change that was cut short", table.name());
+  if (steps.recopy) return recopy(table, newest, newest.lsn, "a change of its key was cut short");
+  parts_.registry.add_version(table, newest);
+  auto task = task_for(table, &newest, "schema_changed", "finished after a restart");
+  task->then(steps.statements);
+  push(table, std::move(task));
+}
+
+/// Whether the copy's shadow has taken the target's place already, and only the catalog does not know.
+bool SchemaEvents::finish_exchange(MirroredTable& table) {
+  if (!table.record.shadow || table.schema().key().empty()) return false;
+  ClickHouseClient clickhouse(parts_.settings.clickhouse, {});
+  TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
+  if (!is_exchanged(clickhouse, pair, parts_.registry.server())) return false;
+  copied(table);
+  return true;
+}
+
+}  // namespace echodb

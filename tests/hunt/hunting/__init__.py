@@ -1,0 +1,1 @@
+"""Plays a workload against a source with EchoDB and one without, and compares. See ../README.md."""

@@ -1,0 +1,1 @@
+"""Random statements from one seed. See ../README.md."""
