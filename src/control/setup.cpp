@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -26,6 +27,8 @@ constexpr std::size_t kSlotNameMax = 63;
 constexpr std::int64_t kSetupLock = 0x6563686F6462;
 /// How often a busy table is asked for its lock before setup gives up, each time for limits::kLockTimeout.
 constexpr int kLockTries = 15;
+/// How often a slot is made before a schema that keeps changing is put up with.
+constexpr int kSlotTries = 5;
 
 std::string policy_word(NoPrimaryKeyPolicy policy) {
   switch (policy) {
@@ -196,6 +199,34 @@ StreamRecord create_slot(const Settings& settings, const StreamNames& names, Cat
   return stream;
 }
 
+/// Changes with every schema change that is committed.
+std::string schema_fingerprint(PostgresConnection& source) {
+  QueryResult sums = source.query(
+      "SELECT (SELECT sum(hashtext(c.oid || ' ' || c.xmin)) FROM pg_class c WHERE c.relpersistence <> 't') || ' ' || "
+      "(SELECT sum(hashtext(a.attrelid || ' ' || a.attnum || ' ' || a.xmin)) FROM pg_attribute a JOIN pg_class c "
+      "ON c.oid = a.attrelid WHERE c.relpersistence <> 't')");
+  return std::string(sums.text(0, 0));
+}
+
+/// A slot made beside an open transaction waits for it. PostgreSQL then forgets what was committed to its catalog
+/// meanwhile, and the slot can never decode the tables it concerns ("could not map filenode"): it is made anew.
+StreamRecord create_sound_slot(PostgresConnection& source, const std::function<StreamRecord()>& create) {
+  for (int attempt = 1;; ++attempt) {
+    std::string before = schema_fingerprint(source);
+    StreamRecord stream = create();
+    if (schema_fingerprint(source) == before) return stream;
+    if (attempt == kSlotTries) {
+      log::warn(
+          "the schema kept changing while the slot {} was made: if the worker reports that it could not map a "
+          "filenode, drop the slot and run setup again at a quieter time",
+          stream.slot);
+      return stream;
+    }
+    log::info("the schema changed while the slot was made: making it again");
+    source.query("SELECT pg_drop_replication_slot($1)", {stream.slot});
+  }
+}
+
 bool slot_exists(PostgresConnection& source, const std::string& slot) {
   return source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", {slot}).rows() > 0;
 }
@@ -243,7 +274,7 @@ StreamRecord setup(const Settings& settings, CatalogStore& catalog, std::stop_to
   if (stream && has_slot) return *stream;
   if (has_slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
   if (stream) log::warn("the slot {} is gone: it is made again and every table is copied again", names.slot);
-  StreamRecord created = create_slot(settings, names, catalog, stop);
+  StreamRecord created = create_sound_slot(source, [&] { return create_slot(settings, names, catalog, stop); });
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);
   return created;

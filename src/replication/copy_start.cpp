@@ -25,7 +25,7 @@ constexpr std::string_view kWriters =
     "AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') "
     "AND ($2::text[] IS NULL OR l.virtualtransaction = ANY ($2::text[]))";
 
-bool all_visible(const CopyVisibility& visibility, const auto& transactions) {
+bool sees_all(const CopyVisibility& visibility, const auto& transactions) {
   return std::ranges::all_of(transactions, [&](Xid xid) { return visibility.sees(xid); });
 }
 
@@ -34,7 +34,7 @@ bool try_begin_whole_copy(PostgresConnection& source, CopyGate& gate, std::strin
   source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
   auto visibility = CopyVisibility::parse(snapshot);
-  if (!all_visible(visibility, gate.left_out)) {
+  if (!sees_all(visibility, gate.left_out)) {
     source.execute("ROLLBACK");
     return false;
   }
@@ -55,11 +55,13 @@ void wait_for_writers(PostgresConnection& source, Oid table, const std::stop_tok
   }
 }
 
+bool all_visible(PostgresConnection& source, std::span<const Xid> transactions) {
+  if (transactions.empty()) return true;
+  return sees_all(CopyVisibility::parse(source.query("SELECT pg_current_snapshot()::text").text(0, 0)), transactions);
+}
+
 void wait_until_visible(PostgresConnection& source, std::span<const Xid> transactions, const std::stop_token& stop) {
-  while (!all_visible(CopyVisibility::parse(source.query("SELECT pg_current_snapshot()::text").text(0, 0)),
-                      transactions)) {
-    pause(stop);
-  }
+  while (!all_visible(source, transactions)) pause(stop);
 }
 
 std::string begin_whole_copy(PostgresConnection& source, CopyGate& gate, const std::stop_token& stop) {

@@ -15,6 +15,9 @@ namespace echodb {
 /// wrote before the table was published is not in the stream, so the copy must see it.
 void wait_for_writers(PostgresConnection& source, Oid table, const std::stop_token& stop);
 
+/// Whether everybody sees what these transactions did.
+bool all_visible(PostgresConnection& source, std::span<const Xid> transactions);
+
 /// Waits until everybody sees what these transactions did: the source tells its walsender of a commit a moment earlier.
 void wait_until_visible(PostgresConnection& source, std::span<const Xid> transactions, const std::stop_token& stop);
 

@@ -49,14 +49,4 @@ std::size_t RowHistory::key_before_batch(std::size_t row) const {
   return versions_[first].rekeyed == first ? first - 1 : first;
 }
 
-std::vector<std::size_t> RowHistory::keys_of(std::size_t row) const {
-  std::vector<std::size_t> rows{row};
-  for (std::size_t at = row; at != kNone && versions_[at].rekeyed != kNone;) {
-    const std::size_t rekeyed = versions_[at].rekeyed;
-    rows.push_back(rekeyed - 1);
-    at = versions_[rekeyed].previous;
-  }
-  return rows;
-}
-
 }  // namespace echodb

@@ -28,8 +28,8 @@ class RowHistory {
   [[nodiscard]] std::size_t previous(std::size_t row) const { return versions_[row].previous; }
   /// A row, maybe a tombstone, whose key the row had when the batch began; kNone when no row of that key was left then.
   [[nodiscard]] std::size_t key_before_batch(std::size_t row) const;
-  /// Rows, maybe tombstones, with the keys that the row has had in this batch: its own first, then back in time.
-  [[nodiscard]] std::vector<std::size_t> keys_of(std::size_t row) const;
+  /// The row had another key when the batch began.
+  [[nodiscard]] bool rekeyed(std::size_t row) const { return versions_[row].rekeyed != kNone; }
 
  private:
   struct Version {

@@ -49,7 +49,10 @@ void Stream::change(Oid oid, Add add) {
     if (version.positions == nullptr) {
       version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(*table->published));
     }
-    add(batcher_.open(*table, version), *version.positions);
+    TableBatch& batch = batcher_.open(*table, version);
+    const std::size_t missing = batch.missing().size();
+    add(batch, *version.positions);
+    if (batch.missing().size() > missing) batch.note_transaction(xid_);
     batcher_.grew(*table, change_bytes_);
   } catch (const Error& error) {
     last_error_ = error.what();

@@ -74,6 +74,11 @@ class TableBatch {
   };
   [[nodiscard]] const std::vector<MissingValue>& missing() const { return missing_; }
   void settle_missing() { missing_.clear(); }
+  /// The transactions whose changes lack values, for looking those up.
+  void note_transaction(Xid xid) {
+    if (transactions_.empty() || transactions_.back() != xid) transactions_.push_back(xid);
+  }
+  [[nodiscard]] const std::vector<Xid>& transactions() const { return transactions_; }
   /// Leaves out the rows whose mark is false.
   void keep_rows(const std::vector<bool>& keep);
 
@@ -113,6 +118,7 @@ class TableBatch {
   std::vector<std::uint64_t> changes_;   ///< keyless tables and tables with missing values
   std::vector<BagIdentity> identities_;  ///< keyless tables only
   std::vector<MissingValue> missing_;
+  std::vector<Xid> transactions_;
   std::vector<BagDelete> bag_deletes_;
   bool may_repeat_keys_ = false;
 };

@@ -1,11 +1,14 @@
 #include "replication/unchanged_values.h"
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 #include <set>
+#include <thread>
 
 #include "base/log.h"
 #include "columns/make_column.h"
+#include "replication/copy_start.h"
 #include "replication/row_history.h"
 #include "replication/source_look_up.h"
 #include "replication/target_look_up.h"
@@ -14,6 +17,8 @@ namespace echodb {
 namespace {
 
 constexpr std::size_t kNone = RowHistory::kNone;
+constexpr std::chrono::milliseconds kVisiblePause{5};
+constexpr int kVisibleTries = 40;
 
 class UnchangedValues {
  public:
@@ -44,6 +49,9 @@ class UnchangedValues {
   void add(const TableBatch::MissingValue& missing);
   [[nodiscard]] bool is_open(std::size_t row) const;
   void take(std::size_t row, const FoundRows& found, std::size_t found_row);
+  template <typename LookUp>
+  void take_by_key(const std::vector<std::size_t>& open, LookUp look_up);
+  void wait_until_visible(PostgresConnection& source);
 
   TableBatch& batch_;
   RowHistory history_;
@@ -94,41 +102,48 @@ void UnchangedValues::take(std::size_t row, const FoundRows& found, std::size_t 
 void UnchangedValues::take_from_target(const InsertTask::Target& target, ClickHouseClient& clickhouse) {
   if (!can_look_up(target.server)) return;
   std::vector<std::size_t> open = open_rows();
-  // A row whose key was deleted earlier in the batch is not the one that ClickHouse has.
-  std::erase_if(open, [&](std::size_t row) { return history_.key_before_batch(row) == kNone; });
-  auto key = [&](std::size_t row) -> const std::string& { return history_.key(history_.key_before_batch(row)); };
-  for (std::size_t from = 0; from < open.size(); from += kKeysPerLookUp) {
-    const std::span<const std::size_t> rows(open.data() + from, std::min(kKeysPerLookUp, open.size() - from));
-    std::set<std::string> keys;
-    for (std::size_t row : rows) keys.insert(key(row));
-    const FoundRows& found = found_.emplace_back(look_up_in_target(
-        batch_.plan(), target, clickhouse, std::vector<std::string>(keys.begin(), keys.end()), columns_));
-    for (std::size_t row : rows) {
-      if (auto at = found.rows.find(key(row)); at != found.rows.end()) take(row, found, at->second);
-    }
-  }
+  // What ClickHouse has under another key, or under one that was deleted earlier in the batch, may be another row.
+  std::erase_if(open,
+                [&](std::size_t row) { return history_.rekeyed(row) || history_.key_before_batch(row) == kNone; });
+  take_by_key(open, [&](const std::vector<std::size_t>& key_rows) {
+    std::vector<std::string> keys;
+    for (std::size_t row : key_rows) keys.push_back(history_.key(row));
+    return look_up_in_target(batch_.plan(), target, clickhouse, keys, columns_);
+  });
 }
 
-// A commit reaches us a moment before the source shows it to others, or much later with synchronous replication. Then a
-// row whose key has just changed is still there under the old one, with the same values: so all of its keys are tried,
-// and in one statement, for between two the commit might appear.
 void UnchangedValues::take_from_source(PostgresConnection& source) {
-  const std::vector<std::size_t> open = open_rows();
+  wait_until_visible(source);
+  take_by_key(open_rows(), [&](const std::vector<std::size_t>& key_rows) {
+    return look_up_in_source(batch_, history_, source, key_rows, columns_);
+  });
+}
+
+/// Looks these rows up under the keys they have. `look_up` takes one row for each key.
+template <typename LookUp>
+void UnchangedValues::take_by_key(const std::vector<std::size_t>& open, LookUp look_up) {
   for (std::size_t from = 0; from < open.size(); from += kKeysPerLookUp) {
     const std::span<const std::size_t> rows(open.data() + from, std::min(kKeysPerLookUp, open.size() - from));
     std::set<std::string_view> asked;
     std::vector<std::size_t> key_rows;
     for (std::size_t row : rows) {
-      for (std::size_t of : history_.keys_of(row)) {
-        if (asked.insert(history_.key(of)).second) key_rows.push_back(of);
-      }
+      if (asked.insert(history_.key(row)).second) key_rows.push_back(row);
     }
-    const FoundRows& found = found_.emplace_back(look_up_in_source(batch_, history_, source, key_rows, columns_));
+    const FoundRows& found = found_.emplace_back(look_up(key_rows));
     for (std::size_t row : rows) {
-      for (std::size_t of : history_.keys_of(row)) {
-        if (auto at = found.rows.find(history_.key(of)); at != found.rows.end()) take(row, found, at->second);
-      }
+      if (auto at = found.rows.find(history_.key(row)); at != found.rows.end()) take(row, found, at->second);
     }
+  }
+}
+
+/// A commit reaches us a moment before the source shows it to others, or much later with synchronous replication. Until
+/// then the source has other rows under these keys.
+void UnchangedValues::wait_until_visible(PostgresConnection& source) {
+  for (int attempt = 1; !all_visible(source, batch_.transactions()); ++attempt) {
+    if (attempt == kVisibleTries) {
+      throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
+    }
+    std::this_thread::sleep_for(kVisiblePause);
   }
 }
 

@@ -24,9 +24,14 @@ TEST(DdlMessage, ReadsATable) {
 
 TEST(DdlMessage, ReadsTheOthers) {
   EXPECT_EQ(std::get<DropMessage>(parse_ddl_message(R"({"op":"drop","oid":7})")).oid, 7U);
-  EXPECT_EQ(std::get<RewriteMessage>(parse_ddl_message(R"({"op":"rewrite","oid":7,"reason":2})")).oid, 7U);
+  EXPECT_TRUE(std::get<RewriteMessage>(parse_ddl_message(R"({"op":"rewrite","oid":7,"plain":true})")).plain);
   EXPECT_EQ(std::get<UnwatchMessage>(parse_ddl_message(R"({"op":"unwatch","oid":7})")).oid, 7U);
-  EXPECT_EQ(std::get<LostMessage>(parse_ddl_message(R"({"op":"lost","oid":7,"reason":"r"})")).reason, "r");
+  auto lost = std::get<LostMessage>(parse_ddl_message(R"({"op":"lost","oid":7,"reason":"r","exclusive":true})"));
+  EXPECT_EQ(lost.reason, "r");
+  EXPECT_TRUE(lost.exclusive);
+  EXPECT_EQ(std::get<RecopyMessage>(parse_ddl_message(R"({"op":"recopy","oid":7,"reason":"r"})")).reason, "r");
+  auto refused = std::get<RefusedMessage>(parse_ddl_message(R"({"op":"refused","oid":7,"table":"a.b","reason":"r"})"));
+  EXPECT_EQ(refused.table, "a.b");
 }
 
 TEST(DdlMessage, RefusesWhatItDoesNotKnow) {

@@ -61,7 +61,7 @@ TEST_F(RowHistoryTest, RowsOfOneKeyFollowOneAnother) {
   EXPECT_EQ(rows.previous(2), 0U);
   EXPECT_EQ(rows.previous(3), 2U);
   EXPECT_EQ(rows.key_before_batch(3), 0U);
-  EXPECT_EQ(rows.keys_of(3), std::vector<std::size_t>{3});
+  EXPECT_FALSE(rows.rekeyed(3));
   EXPECT_EQ(rows.key(3), rows.key(0));
   EXPECT_NE(rows.key(3), rows.key(1));
 }
@@ -90,11 +90,11 @@ TEST_F(RowHistoryTest, AChangeOfTheKeyIsFollowed) {
   EXPECT_EQ(rows.previous(3), 2U);
   EXPECT_EQ(rows.previous(5), 3U);
   EXPECT_EQ(rows.key_before_batch(5), 0U);
-  EXPECT_EQ(rows.keys_of(5), (std::vector<std::size_t>{5, 4, 1}));
+  EXPECT_TRUE(rows.rekeyed(5));
   // The new key's own past, ended by a tombstone, does not matter.
   EXPECT_EQ(rows.previous(7), kNone);
   EXPECT_EQ(rows.key_before_batch(7), 6U);
-  EXPECT_EQ(rows.keys_of(7), (std::vector<std::size_t>{7, 6}));
+  EXPECT_TRUE(rows.rekeyed(7));
 }
 
 TEST_F(RowHistoryTest, ADeletionBeforeARowOfAnotherChangeIsNoChangeOfTheKey) {
@@ -104,7 +104,7 @@ TEST_F(RowHistoryTest, ADeletionBeforeARowOfAnotherChangeIsNoChangeOfTheKey) {
   const RowHistory rows = history();
   EXPECT_EQ(rows.previous(2), kNone);
   EXPECT_EQ(rows.key_before_batch(2), 2U);
-  EXPECT_EQ(rows.keys_of(2), std::vector<std::size_t>{2});
+  EXPECT_FALSE(rows.rekeyed(2));
 }
 
 TEST_F(RowHistoryTest, AKeyThatWasLeftAndTakenAgainStartsAnew) {
@@ -114,7 +114,7 @@ TEST_F(RowHistoryTest, AKeyThatWasLeftAndTakenAgainStartsAnew) {
   const RowHistory rows = history();
   EXPECT_EQ(rows.previous(4), 3U);
   EXPECT_EQ(rows.key_before_batch(4), 2U);
-  EXPECT_EQ(rows.keys_of(4), (std::vector<std::size_t>{4, 2}));
+  EXPECT_TRUE(rows.rekeyed(4));
 }
 
 }  // namespace

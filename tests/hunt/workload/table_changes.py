@@ -74,13 +74,6 @@ def rewrite(change: Change) -> Statement | None:
     return change.statement(f"VACUUM FULL {table.sql}", alone=True)
 
 
-def unlogged_and_back(change: Change) -> Statement | None:
-    if change.table.shape != "plain":
-        return None
-    alter = f"ALTER TABLE {change.table.sql} SET"
-    return change.statement(f"{alter} UNLOGGED; {alter} LOGGED")
-
-
 def truncate(change: Change) -> Statement:
     tables = [change.table]
     others = [table for table in change.family.tables if table is not change.table]
@@ -195,7 +188,7 @@ def delete_everything(change: Change) -> Statement:
 
 
 CHANGES = {
-    rename_table: 5, exclude_table: 1, swap_tables: 2, set_schema: 5, rewrite: 3, unlogged_and_back: 1, truncate: 6,
+    rename_table: 5, exclude_table: 1, swap_tables: 2, set_schema: 5, rewrite: 3, truncate: 6,
     drop_table: 3, drop_and_create: 3, create_from: 4, detach_partition: 3, attach_partition: 5,
     truncate_partition: 2, drop_partition: 1, update_everything: 4, delete_everything: 1,
 }
