@@ -4,6 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "replication/copy_start.h"
 #include "replication/insert_completion.h"
 #include "replication/last_rows.h"
 
@@ -31,6 +32,9 @@ void InsertTask::run(WriterTools& tools) {
 }
 
 void DescribeTask::run(WriterTools& tools) {
+  if (!all_visible(tools.source(), must_see_)) {
+    throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
+  }
   tools.source().query("SELECT _echodb.describe($1::oid, $2)", {std::to_string(table_), tag_});
 }
 

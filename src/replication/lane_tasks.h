@@ -35,15 +35,18 @@ class InsertTask final : public LaneTask {
 void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server);
 
-/// Asks the source to publish a table and to put its present schema into the log.
+/// Asks the source to publish a table and to put its present schema into the log, once it shows the transactions that
+/// the wish comes from: before that it may not even have the table.
 class DescribeTask final : public LaneTask {
  public:
-  DescribeTask(Oid table, std::string_view tag) : table_(table), tag_(tag) {}
+  DescribeTask(Oid table, std::string_view tag, std::vector<Xid> must_see)
+      : table_(table), tag_(tag), must_see_(std::move(must_see)) {}
   void run(WriterTools& tools) override;
 
  private:
   Oid table_;
   std::string tag_;  ///< kDescribeTag or kResyncTag of ddl_message.h
+  std::vector<Xid> must_see_;
 };
 
 /// A table's step that is not rows: schema changes, truncation, exchange, drop. Stores what is about to happen when it

@@ -226,7 +226,8 @@ void SchemaEvents::on(const LostMessage& message, Lsn lsn) {
 }
 
 void SchemaEvents::describe(Oid oid, std::string_view tag) {
-  auto task = std::make_unique<DescribeTask>(oid, tag);
+  auto task = std::make_unique<DescribeTask>(
+      oid, tag, std::vector<Xid>(recent_transactions_.begin(), recent_transactions_.end()));
   task->tickets.push_back(parts_.watermark.open());
   std::shared_ptr<Lane>& lane = describe_lanes_[oid];
   if (lane == nullptr) lane = std::make_shared<Lane>(fmt::format("the source's description of relation {}", oid));
