@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <functional>
+#include <thread>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -25,8 +27,9 @@ namespace {
 constexpr std::size_t kSlotNameMax = 63;
 /// An arbitrary number of ours: one setup at a time.
 constexpr std::int64_t kSetupLock = 0x6563686F6462;
-/// How often a busy table is asked for its lock before setup gives up, each time for limits::kLockTimeout.
-constexpr int kLockTries = 15;
+/// How often a busy table is asked for its lock before setup gives up, each time for a tenth of a second.
+constexpr int kLockTries = 150;
+constexpr std::chrono::milliseconds kLockPause{100};
 /// How often a slot is made before a schema that keeps changing is put up with.
 constexpr int kSlotTries = 5;
 
@@ -123,7 +126,8 @@ void publish_table(PostgresConnection& source, const std::string& oid) {
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
-      log::warn("a table that is to be published is locked by the application, trying again");
+      if (attempt == 1) log::warn("a table that is to be published is locked by the application, trying again");
+      std::this_thread::sleep_for(kLockPause);
     }
   }
 }

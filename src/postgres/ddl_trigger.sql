@@ -217,8 +217,9 @@ CREATE OR REPLACE FUNCTION _echodb.describe(object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   PERFORM set_config('_echodb.own_ddl', 'on', true);
-  -- Who waits for a lock makes others wait; only setup, which somebody looks at, insists.
-  IF tag <> 'SETUP' THEN PERFORM set_config('lock_timeout', '100ms', true); END IF;
+  -- Who waits for a lock makes others wait; and whoever waits for one of ours must have it long before deadlock_timeout,
+  -- or the server may choose the application's command for its victim.
+  PERFORM set_config('lock_timeout', '100ms', true);
   IF EXISTS (SELECT FROM pg_class c WHERE c.oid = object AND c.relkind IN ('r', 'p')) THEN
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', object::regclass);
     PERFORM _echodb.on_table_change(object, tag);
