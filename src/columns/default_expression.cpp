@@ -50,7 +50,7 @@ std::string string_expression(ValueForm form, std::string_view text) {
   if (form != ValueForm::Bytea) return quote_literal(value);
   // Raw bytes have no place in a statement that is kept as text.
   std::string digits;
-  for (const unsigned char byte : value) digits += fmt::format("{:02X}", byte);
+  for (const std::byte byte : as_bytes(value)) digits += fmt::format("{:02X}", std::to_integer<unsigned>(byte));
   return fmt::format("unhex('{}')", digits);
 }
 
