@@ -339,6 +339,9 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, std::uint6
 void Copier::finished(Tools& tools, Running& job) {
   CopyEvent event{.job = job.job.id, .table = job.job.table, .rows = job.rows, .kind = CopyEvent::Kind::Finished};
   event.seen_to = parse_lsn(tools.source().query("SELECT pg_current_wal_insert_lsn()").text(0, 0));
+  // Reading may have pruned pages, which is in the log and not flushed, perhaps for minutes: a commit flushes it, so
+  // that the stream gets there.
+  tools.source().query("SELECT pg_logical_emit_message(true, 'echodb_flush', '')");
   {
     std::lock_guard lock(mutex_);
     if (job.cancelled) return;
