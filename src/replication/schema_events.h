@@ -61,7 +61,6 @@ class SchemaEvents {
     std::uint64_t created = 0;
     std::uint64_t dropped = 0;
     std::uint64_t failed = 0;
-    std::uint64_t widened = 0;  ///< columns that became text
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
   /// Types without a counterpart in the target, with the number of columns that have them now.
