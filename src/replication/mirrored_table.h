@@ -24,6 +24,8 @@ struct LiveVersion {
 struct LostSchema {
   Lsn since;
   bool exclusive;  ///< the command kept other writers out: whatever was changed before it was committed before it
+  /// Open until the copy that follows is on record: a worker that starts again must hear of the loss again.
+  Watermark::Ticket ticket;
 };
 
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.

@@ -59,7 +59,7 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed) return;
   // The answer to LostMessage is in force since then.
-  std::optional<LostSchema> lost = std::exchange(table->lost, std::nullopt);
+  const std::optional<LostSchema> lost = table->lost;
   const bool described = message.tag == kDescribeTag;
   if (lost && described) version.lsn = lost->since;
   // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
@@ -70,6 +70,7 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
     Lsn floor = writers_beside ? table->record.floor : version.lsn;
     follow(*table, version, [&] { changed(*table, version, {.tag = message.tag, .floor = floor}); });
   }
+  for (Watermark::Ticket ticket : end_loss(*table)) parts_.watermark.close(ticket);
 }
 
 void SchemaEvents::created(const TableMessage& message, const TableVersion& version) {
@@ -109,7 +110,9 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
   bool copying = table.record.state == TableState::Copying;
   bool copied_as_it_was =
       copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
-  if (change.effort == Effort::Recopy || copied_as_it_was) return recopy(table, version, command.floor, change.reason);
+  if (change.effort == Effort::Recopy || copied_as_it_was) {
+    return recopy(table, version, command.floor, change.reason, end_loss(table));
+  }
   alter(table, version, std::move(change), command.tag);
 }
 
@@ -194,6 +197,7 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   std::vector<std::string> statements{drop_table_sql(parts_.registry.shadow(table))};
   if (!keep) statements.push_back(drop_table_sql(parts_.registry.target(table)));
   task->then(statements);
+  task->tickets = end_loss(table);
   task->then_notify("peerdb_drop_mirror", table.schema());
   push(table, std::move(task));
   ++counters_.dropped;
@@ -218,11 +222,19 @@ void SchemaEvents::on(const LostMessage& message, Lsn lsn) {
     bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
     if (!table->followed() || replayed) return;
     table->rewrite = Rewrite::Unknown;
-    if (!table->lost) table->lost = LostSchema{.since = lsn, .exclusive = message.exclusive};
+    if (!table->lost) {
+      table->lost = LostSchema{.since = lsn, .exclusive = message.exclusive, .ticket = parts_.watermark.open()};
+    }
     table->lost->exclusive = table->lost->exclusive && message.exclusive;
   }
   log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
   describe(message.oid, kDescribeTag);
+}
+
+/// The table's rows are read again. The tickets go to the step that puts the new copy on record.
+std::vector<Watermark::Ticket> SchemaEvents::end_loss(MirroredTable& table) {
+  std::optional<LostSchema> lost = std::exchange(table.lost, std::nullopt);
+  return lost ? std::vector{lost->ticket} : std::vector<Watermark::Ticket>();
 }
 
 void SchemaEvents::describe(Oid oid, std::string_view tag) {

@@ -91,6 +91,7 @@ class SchemaEvents {
   void widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn,
              std::vector<Watermark::Ticket> tickets);
   void resync(MirroredTable& table, const TableVersion& version);
+  [[nodiscard]] static std::vector<Watermark::Ticket> end_loss(MirroredTable& table);
   void describe(Oid oid, std::string_view tag);
   void schedule_healing(Oid oid, ErrorCode reason);
   void drop(MirroredTable& table, Lsn lsn);

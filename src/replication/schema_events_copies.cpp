@@ -115,7 +115,7 @@ void SchemaEvents::resync(MirroredTable& table, const TableVersion& version) {
   if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
   // Another chance for columns that became text: what they could not hold may be gone.
   table.record.text_columns.clear();
-  recopy(table, version, floor, "a new copy was asked for");
+  recopy(table, version, floor, "a new copy was asked for", end_loss(table));
 }
 
 void SchemaEvents::copy_event(const CopyEvent& event) {

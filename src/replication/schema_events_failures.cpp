@@ -21,13 +21,13 @@ void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn, std::
   if (const Column* column = column_to_widen(table, error)) return widen(table, *column, error, lsn, tickets);
   log::error("{} stops at {}: {}", table.name(), to_string(lsn), error.what());
   forget_copy(table);
-  table.lost.reset();
   table.record.state = TableState::Error;
   table.record.error = error.message();
   table.record.error_lsn = lsn;
   schedule_healing(table.record.oid, error.code());
   auto task = task_for(table, &table.versions.back().version, "mirror_failed", error.what());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  std::ranges::copy(end_loss(table), std::back_inserter(tickets));
   task->tickets = std::move(tickets);
   push(table, std::move(task));
   ++counters_.failed;
