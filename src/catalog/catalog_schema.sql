@@ -35,6 +35,7 @@ ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS copied_lsn pg_lsn;    -- wit
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS renamed_from text;    -- the target's name until it is renamed
 -- Columns that became text, because a value had no counterpart.
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_columns smallint[] NOT NULL DEFAULT '{}';
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_since pg_lsn[] NOT NULL DEFAULT '{}';   -- one for each
 
 -- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
 CREATE TABLE IF NOT EXISTS _echodb.table_versions (

@@ -38,6 +38,12 @@ struct PendingSteps {
   static PendingSteps parse(const std::string& text);
 };
 
+/// A column that became text, because a value that its type cannot hold came: see Column::as_text.
+struct TextColumn {
+  std::int16_t attnum = 0;
+  Lsn since;  ///< where that value stands in the log; of a value met while copying, how far the stream was
+};
+
 struct TableRecord {
   Oid oid = 0;
   std::string target_name;
@@ -49,7 +55,7 @@ struct TableRecord {
   std::string renamed_from;   ///< the target may still have this name; empty: it has `target_name`
   bool shadow = false;        ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;
-  std::vector<std::int16_t> text_columns;  ///< attnums of columns that became text: see Column::as_text
+  std::vector<TextColumn> text_columns;
   std::string error;
   std::optional<Lsn> error_lsn;
   std::vector<TableVersion> versions;  ///< by rising lsn

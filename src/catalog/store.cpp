@@ -23,6 +23,14 @@ QueryParameter optional_text(const std::string& text) {
   return text.empty() ? QueryParameter(std::nullopt) : QueryParameter(text);
 }
 
+/// An array of SQL; no element needs quotes.
+template <typename Element, typename Text>
+std::string array_of(const std::vector<Element>& elements, Text text) {
+  std::vector<std::string> texts;
+  std::ranges::transform(elements, std::back_inserter(texts), text);
+  return fmt::format("{{{}}}", fmt::join(texts, ","));
+}
+
 void insert_version(PostgresConnection& connection, const std::string& stream, Oid oid, const TableVersion& version) {
   connection.query(
       "INSERT INTO _echodb.table_versions (stream, oid, lsn, snapshot, pending) VALUES ($1, $2, $3, $4, $5) "
@@ -33,18 +41,31 @@ void insert_version(PostgresConnection& connection, const std::string& stream, O
 void upsert_table(PostgresConnection& connection, const std::string& stream, const TableRecord& table) {
   connection.query(
       "INSERT INTO _echodb.tables (stream, oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, "
-      "rows_copied, error, error_lsn, text_columns, copied_lsn, renamed_from) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) "
+      "rows_copied, error, error_lsn, text_columns, text_since, copied_lsn, renamed_from) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
       "ON CONFLICT (stream, oid) DO UPDATE SET target_name = excluded.target_name, state = excluded.state, "
       "floor_lsn = excluded.floor_lsn, dropped_lsn = excluded.dropped_lsn, copy_snapshot = excluded.copy_snapshot, "
       "shadow = excluded.shadow, rows_copied = excluded.rows_copied, error = excluded.error, "
-      "error_lsn = excluded.error_lsn, text_columns = excluded.text_columns, "
+      "error_lsn = excluded.error_lsn, text_columns = excluded.text_columns, text_since = excluded.text_since, "
       "copied_lsn = excluded.copied_lsn, renamed_from = excluded.renamed_from, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
        optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
        std::to_string(table.rows_copied), optional_text(table.error), optional_lsn(table.error_lsn),
-       fmt::format("{{{}}}", fmt::join(table.text_columns, ",")), optional_lsn(table.copied),
-       optional_text(table.renamed_from)});
+       array_of(table.text_columns, [](const TextColumn& column) { return std::to_string(column.attnum); }),
+       array_of(table.text_columns, [](const TextColumn& column) { return to_string(column.since); }),
+       optional_lsn(table.copied), optional_text(table.renamed_from)});
+}
+
+/// A row of an earlier version has no positions.
+std::vector<TextColumn> read_text_columns(std::string_view attnums, std::string_view since) {
+  auto positions = nlohmann::json::parse(since).get<std::vector<std::string>>();
+  std::vector<TextColumn> columns;
+  for (const nlohmann::json& attnum : nlohmann::json::parse(attnums)) {
+    const std::size_t place = columns.size();
+    columns.push_back({.attnum = attnum.get<std::int16_t>(),
+                       .since = place < positions.size() ? parse_lsn(positions[place]) : Lsn()});
+  }
+  return columns;
 }
 
 TableRecord read_table(const QueryResult& result, std::size_t row) {
@@ -59,9 +80,9 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
   table.rows_copied = result.number(row, 7);
   table.error = result.text(row, 8);
   table.error_lsn = read_optional_lsn(result, row, 9);
-  table.text_columns = nlohmann::json::parse(result.text(row, 10)).get<std::vector<std::int16_t>>();
-  table.copied = read_optional_lsn(result, row, 11);
-  table.renamed_from = result.text(row, 12);
+  table.text_columns = read_text_columns(result.text(row, 10), result.text(row, 11));
+  table.copied = read_optional_lsn(result, row, 12);
+  table.renamed_from = result.text(row, 13);
   return table;
 }
 
@@ -156,7 +177,7 @@ std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
     std::vector<TableRecord> tables;
     QueryResult found = connection.query(
         "SELECT oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, rows_copied, error, error_lsn, "
-        "array_to_json(text_columns), copied_lsn, renamed_from "
+        "array_to_json(text_columns), array_to_json(text_since), copied_lsn, renamed_from "
         "FROM _echodb.tables WHERE stream = $1 ORDER BY oid",
         {stream});
     for (std::size_t row = 0; row < found.rows(); ++row) tables.push_back(read_table(found, row));

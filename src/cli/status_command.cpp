@@ -31,6 +31,10 @@ void print_tables(const json& tables) {
     if (table.contains("error") && !table.at("error").is_null()) {
       fmt::print("  {}\n", table.at("error").get<std::string>());
     }
+    for (const json& column : table.value("text_columns", json::array())) {
+      fmt::print("  {} is text: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
+                 column.at("since_lsn").get<std::string>());
+    }
   }
 }
 

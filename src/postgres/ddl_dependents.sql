@@ -37,6 +37,7 @@ BEGIN
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'echodb could not record a TRUNCATE of %: %', TG_RELID::regclass, SQLERRM;
+  PERFORM _echodb.lose(pg_partition_root(TG_RELID)::oid, SQLERRM);
   RETURN NULL;
 END $$;
 
@@ -205,7 +206,10 @@ LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
   member oid;
 BEGIN
-  FOR member IN SELECT f FROM _echodb.family(object) f LOOP
+  FOR member IN
+    SELECT f FROM _echodb.family(object) f
+    UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
+  LOOP
     PERFORM _echodb.emit(jsonb_build_object('op', 'lost', 'oid', member::bigint, 'reason', reason,
       'exclusive', EXISTS (SELECT FROM pg_locks l WHERE l.relation = member AND l.pid = pg_backend_pid()
                            AND l.mode = 'AccessExclusiveLock')));
@@ -236,29 +240,22 @@ BEGIN
   END IF;
 END $$;
 
--- What was dropped may have belonged to a tree that goes on, or have been a table's replica identity: without one the
--- application's next UPDATE would fail.
-CREATE OR REPLACE FUNCTION _echodb.after_drops() RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-DECLARE
-  relation oid;
-BEGIN
-  FOR relation IN
-    SELECT DISTINCT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.root
-    WHERE NOT EXISTS (SELECT FROM pg_class gone WHERE gone.oid = p.partition)
-  LOOP
-    PERFORM _echodb.on_partition_tree(relation, false);
-  END LOOP;
-  DELETE FROM _echodb.partitions p WHERE NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.partition);
-  DELETE FROM _echodb.enum_labels l WHERE NOT EXISTS (SELECT FROM pg_enum e WHERE e.oid = l.label);
-  FOR relation IN
-    SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i'
-      AND (_echodb.is_published(c.oid) OR EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = c.oid))
-      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-  LOOP
-    PERFORM _echodb.on_table_change(relation, 'DROP INDEX');
-  END LOOP;
-END $$;
+-- The tables that a drop left behind changed: what was dropped may have belonged to a tree that goes on, or have been a
+-- table's replica identity, and without one the application's next UPDATE would fail.
+CREATE OR REPLACE FUNCTION _echodb.orphans() RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+  SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.root
+  WHERE NOT EXISTS (SELECT FROM pg_class gone WHERE gone.oid = p.partition)
+  UNION
+  SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i'
+    AND (_echodb.is_published(c.oid) OR EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = c.oid))
+    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+$$;
+
+CREATE OR REPLACE FUNCTION _echodb.on_type_dropped(dropped oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog AS $$
+  DELETE FROM _echodb.enum_labels l WHERE l.type = dropped
+$$;
 
 -- SET UNLOGGED is refused for a published table, by the server and before any other trigger could help; so the table
 -- leaves the publication first. So is SET EXPRESSION of a column that is not stored; that table comes back when the
@@ -267,10 +264,9 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
-  path text := pg_catalog.current_setting('search_path');
   callers text;
   named text[];
-  relation oid;
+  relation pg_catalog.regclass;
 BEGIN
   IF pg_catalog.current_setting('_echodb.own_ddl', true) OPERATOR(pg_catalog.=) 'on' THEN RETURN; END IF;
   -- A statement inside a function stands in the context.
@@ -281,15 +277,13 @@ BEGIN
       'gi')
   LOOP
     relation := pg_catalog.to_regclass(named[1]);
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog', true);
-    PERFORM pg_catalog.set_config('_echodb.own_ddl', 'on', true);
-    IF pg_catalog.lower(named[2]) OPERATOR(pg_catalog.=) 'unlogged' THEN
-      PERFORM _echodb.on_unwatched(relation);
-    ELSIF _echodb.has_virtual_column(relation) THEN
-      PERFORM _echodb.unpublish(relation, 'rewrite');
-    END IF;
-    PERFORM pg_catalog.set_config('_echodb.own_ddl', 'off', true);
-    PERFORM pg_catalog.set_config('search_path', path, true);
+    CONTINUE WHEN relation IS NULL;
+    PERFORM _echodb.guard(relation, pg_catalog.concat('SET ', named[2], ' of ', relation),
+      CASE WHEN pg_catalog.lower(named[2]) OPERATOR(pg_catalog.=) 'unlogged'
+        THEN pg_catalog.format('_echodb.on_unwatched(%s)', relation::pg_catalog.oid)
+        ELSE pg_catalog.format('_echodb.unpublish(%1$s, %2$L) WHERE _echodb.has_virtual_column(%1$s)',
+                               relation::pg_catalog.oid, 'rewrite')
+      END);
   END LOOP;
 EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'echodb could not see what ALTER TABLE is about to do: %', SQLERRM;

@@ -174,7 +174,7 @@ BEGIN
   IF entry.kind = 'p' THEN PERFORM _echodb.on_partition_tree(relation, published); END IF;
 END $$;
 
--- A partition's rows travel under its root.
+-- A partition's rows travel under its root, if that is followed.
 CREATE OR REPLACE FUNCTION _echodb.on_partition_change(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 DECLARE
@@ -183,6 +183,8 @@ BEGIN
   IF _echodb.is_published(root) THEN
     PERFORM _echodb.on_partition_tree(root, false);
     PERFORM _echodb.refuse_unlogged_partition(relation);
+  ELSE
+    PERFORM _echodb.on_unwatched(relation);
   END IF;
 END $$;
 
@@ -210,34 +212,57 @@ LANGUAGE sql SET search_path = pg_catalog AS $$
   SELECT _echodb.unpublish(moved, 'unwatch')
 $$;
 
--- Publishes a table if need be and puts its present schema into the log. By the tag the worker knows what is wanted:
--- SETUP for the first time, DESCRIBE for a change that could not be recorded when it was made, RESYNC for a copy made
--- again. The lock makes sure that what is read here is in force where the message will stand.
+-- From here on the triggers do not answer to what we do ourselves, until the transaction ends or this is taken back.
+-- Who waits for a lock makes others wait; and whoever waits for one of ours must have it long before deadlock_timeout,
+-- or the server may choose the application's command for its victim.
+CREATE OR REPLACE FUNCTION _echodb.begin_own_ddl() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog AS $$
+  SELECT set_config('_echodb.own_ddl', 'on', true), set_config('lock_timeout', '100ms', true)
+$$;
+
+-- Publishes a table if need be and puts its present schema into the log, or that it is gone. By the tag the worker
+-- knows what is wanted: SETUP for the first time, DESCRIBE for a change that could not be recorded when it was made,
+-- RESYNC for a copy made again. The lock makes sure that what is read here is in force where the message will stand.
 CREATE OR REPLACE FUNCTION _echodb.describe(object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-  PERFORM set_config('_echodb.own_ddl', 'on', true);
-  -- Who waits for a lock makes others wait; and whoever waits for one of ours must have it long before deadlock_timeout,
-  -- or the server may choose the application's command for its victim.
-  PERFORM set_config('lock_timeout', '100ms', true);
+  PERFORM _echodb.begin_own_ddl();
   IF EXISTS (SELECT FROM pg_class c WHERE c.oid = object AND c.relkind IN ('r', 'p')) THEN
     EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', object::regclass);
     PERFORM _echodb.on_table_change(object, tag);
   ELSIF EXISTS (SELECT FROM pg_type t WHERE t.oid = object) THEN
     PERFORM _echodb.on_type_change(object, 'ALTER TYPE');
+  ELSE
+    PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', object::bigint));
   END IF;
   PERFORM set_config('_echodb.own_ddl', 'off', true);
 END $$;
 
--- An application's statement never fails because of us: whatever goes wrong in here becomes a warning in the server's
--- log and a message in the stream that says this table can no longer be trusted. It hardly waits either: publishing
--- locks the publication until the transaction ends, so another transaction that creates tables could hold us up, or
--- close a deadlock; we give up long before the server would look for one, and the worker publishes the table later.
+-- Calls one of our functions on behalf of an application's command. The command never fails because of us: whatever
+-- goes wrong becomes a warning in the server's log and a message in the stream that says this object can no longer be
+-- trusted. It hardly waits either: publishing locks the publication until the transaction ends, so another transaction
+-- that creates tables could hold us up, or close a deadlock; we give up long before the server would look for one, and
+-- the worker asks for the table's description later.
+CREATE OR REPLACE FUNCTION _echodb.guard(object oid, deed text, call text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+  lock_timeout text := current_setting('lock_timeout');
+BEGIN
+  BEGIN
+    PERFORM _echodb.begin_own_ddl();
+    EXECUTE 'SELECT ' || call;
+    PERFORM set_config('lock_timeout', lock_timeout, true);
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'echodb could not record %: %', deed, SQLERRM;
+    PERFORM _echodb.lose(object, SQLERRM);
+  END;
+  PERFORM set_config('_echodb.own_ddl', 'off', true);
+END $$;
+
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
   command record;
-  lock_timeout text := current_setting('lock_timeout');
 BEGIN
   IF current_setting('_echodb.own_ddl', true) = 'on' THEN RETURN; END IF;
   FOR command IN
@@ -245,19 +270,11 @@ BEGIN
     FROM pg_event_trigger_ddl_commands() c
     WHERE c.object_type IN ('table', 'table column', 'type', 'composite type', 'schema') ORDER BY c.objid
   LOOP
-    BEGIN
-      PERFORM set_config('_echodb.own_ddl', 'on', true);
-      PERFORM set_config('lock_timeout', '100ms', true);
-      PERFORM _echodb.on_object_change(command.classid, command.objid, command.command_tag);
-      IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        PERFORM _echodb.lose(command.objid, 'the transaction sees the catalog as it was when it began');
-      END IF;
-      PERFORM set_config('lock_timeout', lock_timeout, true);
-    EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'echodb could not record % of %: %', command.command_tag, command.object_identity, SQLERRM;
-      PERFORM _echodb.lose(command.objid, SQLERRM);
-    END;
-    PERFORM set_config('_echodb.own_ddl', 'off', true);
+    PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
+      format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag));
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+      PERFORM _echodb.lose(command.objid, 'the transaction sees the catalog as it was when it began');
+    END IF;
   END LOOP;
 END $$;
 
@@ -265,47 +282,35 @@ CREATE OR REPLACE FUNCTION _echodb.on_sql_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
   dropped record;
-  lock_timeout text := current_setting('lock_timeout');
+  orphan oid;
 BEGIN
   IF current_setting('_echodb.own_ddl', true) = 'on' THEN RETURN; END IF;
   FOR dropped IN
-    SELECT DISTINCT d.objid, d.object_type, d.schema_name, d.object_name FROM pg_event_trigger_dropped_objects() d
-    WHERE d.object_type IN ('table', 'table column') AND NOT d.is_temporary
-      AND d.schema_name NOT IN ('_echodb', 'pg_temp')
+    SELECT DISTINCT d.objid, d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
+    WHERE NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
+      AND (d.object_type IN ('table', 'table column')
+           OR (d.object_type = 'type' AND EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = d.objid)))
   LOOP
-    BEGIN
-      PERFORM set_config('_echodb.own_ddl', 'on', true);
-      PERFORM set_config('lock_timeout', '100ms', true);
-      IF dropped.object_type = 'table column' THEN
-        -- DROP TYPE … CASCADE and the like take columns along; ALTER TABLE says so itself, a moment later.
-        PERFORM _echodb.on_family_change(dropped.objid, 'DROP COLUMN');
-      ELSE
-        PERFORM _echodb.on_dropped(dropped.objid, dropped.schema_name, dropped.object_name);
-      END IF;
-      PERFORM set_config('lock_timeout', lock_timeout, true);
-    EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'echodb could not record the drop of %.%: %', dropped.schema_name, dropped.object_name, SQLERRM;
-      PERFORM _echodb.lose(dropped.objid, SQLERRM);
-    END;
-    PERFORM set_config('_echodb.own_ddl', 'off', true);
+    -- DROP TYPE … CASCADE and the like take columns along; ALTER TABLE says so itself, a moment later.
+    PERFORM _echodb.guard(dropped.objid, 'the drop of ' || dropped.object_identity,
+      CASE dropped.object_type
+        WHEN 'table column' THEN format('_echodb.on_family_change(%s, %L)', dropped.objid, 'DROP COLUMN')
+        WHEN 'type' THEN format('_echodb.on_type_dropped(%s)', dropped.objid)
+        ELSE format('_echodb.on_dropped(%s)', dropped.objid)
+      END);
   END LOOP;
-  BEGIN
-    PERFORM set_config('_echodb.own_ddl', 'on', true);
-    PERFORM set_config('lock_timeout', '100ms', true);
-    PERFORM _echodb.after_drops();
-    PERFORM set_config('lock_timeout', lock_timeout, true);
-  EXCEPTION WHEN OTHERS THEN
-    RAISE WARNING 'echodb could not see to what a drop left behind: %', SQLERRM;
-  END;
-  PERFORM set_config('_echodb.own_ddl', 'off', true);
+  FOR orphan IN SELECT o FROM _echodb.orphans() o LOOP
+    PERFORM _echodb.guard(orphan, 'what a drop left of ' || orphan::regclass,
+      format('_echodb.on_table_change(%s, %L)', orphan, 'DROP'));
+  END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION _echodb.on_dropped(relation oid, schema_name text, table_name text) RETURNS void
+CREATE OR REPLACE FUNCTION _echodb.on_dropped(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   DELETE FROM _echodb.identity_set s WHERE s.relation = on_dropped.relation;
-  PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint,
-    'schema', schema_name, 'name', table_name));
+  DELETE FROM _echodb.partitions p WHERE p.root = on_dropped.relation;
+  PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint));
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_table_rewrite() RETURNS event_trigger
@@ -328,6 +333,7 @@ BEGIN
     'plain', current_query() !~* '\musing\M' AND callers !~ '\n.'));
 EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'echodb could not record a table rewrite: %', SQLERRM;
+  PERFORM _echodb.lose(relation, SQLERRM);
 END $$;
 
 DROP EVENT TRIGGER IF EXISTS peerdb_auto_mirror_trigger;

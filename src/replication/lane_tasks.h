@@ -49,6 +49,17 @@ class DescribeTask final : public LaneTask {
   std::vector<Xid> must_see_;
 };
 
+/// Puts a line into the journal.
+class JournalTask final : public LaneTask {
+ public:
+  JournalTask(CatalogStore& catalog, CatalogStore::JournalEntry entry) : catalog_(catalog), entry_(std::move(entry)) {}
+  void run(WriterTools&) override { catalog_.journal(entry_); }
+
+ private:
+  CatalogStore& catalog_;
+  CatalogStore::JournalEntry entry_;
+};
+
 /// A table's step that is not rows: schema changes, truncation, exchange, drop. Stores what is about to happen when it
 /// must not be cut short, runs the steps, stores the table's new state, then calls `after`. Every step is safe to
 /// repeat.

@@ -238,11 +238,17 @@ std::vector<Watermark::Ticket> SchemaEvents::end_loss(MirroredTable& table) {
 }
 
 void SchemaEvents::describe(Oid oid, std::string_view tag) {
-  auto task = std::make_unique<DescribeTask>(
-      oid, tag, std::vector<Xid>(recent_transactions_.begin(), recent_transactions_.end()));
+  push_beside(oid, std::make_unique<DescribeTask>(
+                       oid, tag, std::vector<Xid>(recent_transactions_.begin(), recent_transactions_.end())));
+}
+
+/// For what concerns a relation, mirrored or not, and need not come between its rows: one that is locked in the source
+/// holds no other one up.
+void SchemaEvents::push_beside(Oid oid, std::unique_ptr<LaneTask> task) {
+  std::erase_if(lanes_beside_, [&](const auto& entry) { return parts_.lanes.depth(*entry.second) == 0; });
   task->tickets.push_back(parts_.watermark.open());
-  std::shared_ptr<Lane>& lane = describe_lanes_[oid];
-  if (lane == nullptr) lane = std::make_shared<Lane>(fmt::format("the source's description of relation {}", oid));
+  std::shared_ptr<Lane>& lane = lanes_beside_[oid];
+  if (lane == nullptr) lane = std::make_shared<Lane>(fmt::format("relation {}", oid));
   parts_.lanes.push(lane, std::move(task));
 }
 

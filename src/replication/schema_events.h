@@ -93,6 +93,7 @@ class SchemaEvents {
   void resync(MirroredTable& table, const TableVersion& version);
   [[nodiscard]] static std::vector<Watermark::Ticket> end_loss(MirroredTable& table);
   void describe(Oid oid, std::string_view tag);
+  void push_beside(Oid oid, std::unique_ptr<LaneTask> task);
   void schedule_healing(Oid oid, ErrorCode reason);
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
@@ -110,7 +111,7 @@ class SchemaEvents {
   void push(MirroredTable& table, std::unique_ptr<SchemaTask> task);
 
   Parts parts_;
-  std::map<Oid, std::shared_ptr<Lane>> describe_lanes_;  ///< a table that is locked holds no other one up
+  std::map<Oid, std::shared_ptr<Lane>> lanes_beside_;  ///< see push_beside
   std::uint64_t last_copy_job_ = 0;
   Counters counters_;
   struct Healing {

@@ -48,7 +48,7 @@ void SchemaEvents::widen(MirroredTable& table, const Column& column, const Error
                          std::vector<Watermark::Ticket> tickets) {
   std::string reason = fmt::format("{} at {}: {} becomes text", error.what(), to_string(lsn), column.name);
   log::warn("{}: {}", table.name(), reason);
-  parts_.registry.make_text(table, column.attnum);
+  parts_.registry.make_text(table, {.attnum = column.attnum, .since = lsn});
   recopy(table, table.versions.back().version, table.record.floor, reason, std::move(tickets));
   note_text_fallbacks(table);
 }
@@ -61,7 +61,7 @@ void SchemaEvents::lane_failed(const LaneEvent& event) {
     if (table.lane != event.lane || table.record.state == TableState::Dropped) return;
     fail(table, *event.failure, parts_.watermark.ended(), std::exchange(dropped.tickets, {}));
   });
-  for (const auto& [oid, lane] : describe_lanes_) {
+  for (const auto& [oid, lane] : lanes_beside_) {
     MirroredTable* table = lane == event.lane ? parts_.registry.find(oid) : nullptr;
     if (table == nullptr || !table->lost) continue;
     // Nobody can say what the table is now.
@@ -72,9 +72,11 @@ void SchemaEvents::lane_failed(const LaneEvent& event) {
 
 void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);
-  parts_.catalog.journal({.table = message.oid,
-                          .event = "table_refused",
-                          .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)});
+  CatalogStore::JournalEntry entry{
+      .table = message.oid,
+      .event = "table_refused",
+      .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)};
+  push_beside(message.oid, std::make_unique<JournalTask>(parts_.catalog, std::move(entry)));
 }
 
 /// Tables that stopped are copied again, ever more seldom, in case what stopped them has been put right.

@@ -19,6 +19,15 @@ constexpr auto kConfirmInterval = 10ms;
 constexpr auto kPublishInterval = 100ms;
 constexpr auto kSaveInterval = 10s;
 
+std::vector<TextColumnStatus> text_columns(const MirroredTable& table) {
+  std::vector<TextColumnStatus> columns;
+  for (const TextColumn& text : table.record.text_columns) {
+    auto column = std::ranges::find(table.schema().columns, text.attnum, &Column::attnum);
+    if (column != table.schema().columns.end()) columns.push_back({column->name, to_string(text.since)});
+  }
+  return columns;
+}
+
 ServerVersion prepare_target(const Settings& settings, std::stop_token stop) {
   return ClickHouseClient(settings.clickhouse, std::move(stop)).server_version();
 }
@@ -240,7 +249,8 @@ void Stream::publish_status() {
                              .rows_copied = table.record.rows_copied,
                              .rows_applied = table.rows_applied,
                              .error = table.record.error,
-                             .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string()});
+                             .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
+                             .text_columns = text_columns(table)});
   });
   board_.put(std::move(status));
 }

@@ -98,13 +98,13 @@ void TableRegistry::add_version(MirroredTable& table, TableVersion version) {
 
 void TableRegistry::mark_text(const TableRecord& record, TableSchema& schema) {
   for (Column& column : schema.columns) {
-    column.as_text = std::ranges::find(record.text_columns, column.attnum) != record.text_columns.end();
+    column.as_text = std::ranges::count(record.text_columns, column.attnum, &TextColumn::attnum) > 0;
   }
 }
 
-void TableRegistry::make_text(MirroredTable& table, std::int16_t attnum) {
+void TableRegistry::make_text(MirroredTable& table, const TextColumn& column) {
   ECHO_ASSERT(table.open == nullptr);
-  table.record.text_columns.push_back(attnum);
+  table.record.text_columns.push_back(column);
   forget_plans(table);
 }
 

@@ -30,7 +30,7 @@ class TableRegistry {
   /// Adds a schema, or replaces the newest when it is of the same position, and forgets the plans, which depend on it.
   void add_version(MirroredTable& table, TableVersion version);
   /// From now on the column arrives as text, under every schema the table has had.
-  void make_text(MirroredTable& table, std::int16_t attnum);
+  void make_text(MirroredTable& table, const TextColumn& column);
   /// Marks the columns that arrive as text.
   static void mark_text(const TableRecord& record, TableSchema& schema);
 

@@ -9,6 +9,12 @@
 
 namespace echodb {
 
+/// A column that became text, because its type cannot hold a value that came.
+struct TextColumnStatus {
+  std::string name;
+  std::string since;  ///< the position of that value in the log
+};
+
 /// One table as /metrics and `status` show it.
 struct TableStatus {
   std::string source;  ///< schema.name
@@ -18,6 +24,7 @@ struct TableStatus {
   std::uint64_t rows_applied = 0;
   std::string error;
   std::string error_lsn;
+  std::vector<TextColumnStatus> text_columns;
 };
 
 /// A type that has no counterpart in the target: its columns arrive as text.

@@ -23,13 +23,18 @@ json tables_json(const std::vector<TableStatus>& tables) {
     all[state] = std::ranges::count(tables, state, &TableStatus::state);
   }
   for (const TableStatus& table : tables) {
+    json text_columns = json::array();
+    for (const TextColumnStatus& column : table.text_columns) {
+      text_columns.push_back({{"column", column.name}, {"since_lsn", column.since}});
+    }
     all["list"].push_back({{"source", table.source},
                            {"target", table.target},
                            {"state", table.state},
                            {"rows_copied", table.rows_copied},
                            {"rows_applied", table.rows_applied},
                            {"error", text_or_null(table.error)},
-                           {"error_lsn", text_or_null(table.error_lsn)}});
+                           {"error_lsn", text_or_null(table.error_lsn)},
+                           {"text_columns", std::move(text_columns)}});
   }
   return all;
 }

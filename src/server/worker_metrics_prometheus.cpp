@@ -73,7 +73,11 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   Family states = gauge("echodb_table_state", "The state each table is in, as a label");
   Family copied = counter("echodb_table_rows_copied_total", "Rows copied, by table");
   Family applied = counter("echodb_table_rows_applied_total", "Changes applied, by table");
+  Family text_columns = gauge("echodb_text_column", "Columns that became text when a value had no counterpart");
   for (const TableStatus& table : status.tables) {
+    for (const TextColumnStatus& column : table.text_columns) {
+      text_columns.add(1, {{"table", table.source}, {"column", column.name}, {"since_lsn", column.since}});
+    }
     states.add(1, {{"table", table.source}, {"state", table.state}});
     copied.add(number(table.rows_copied), {{"table", table.source}});
     applied.add(number(table.rows_applied), {{"table", table.source}});
@@ -82,7 +86,8 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   for (const TextFallback& fallback : status.text_fallbacks) {
     fallbacks.add(number(fallback.columns), {{"type", fallback.type}});
   }
-  for (Family* family : std::array{&states, &copied, &applied, &fallbacks}) all.push_back(std::move(*family));
+  for (Family* family : std::array{&states, &copied, &applied, &fallbacks, &text_columns})
+    all.push_back(std::move(*family));
 }
 
 }  // namespace
