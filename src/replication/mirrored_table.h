@@ -34,7 +34,8 @@ struct MirroredTable {
   std::vector<LiveVersion> versions;  ///< by rising LSN; never empty
   /// The columns of a streamed row, by the session's last Relation message; nullopt before the first.
   std::optional<std::vector<std::string>> published;
-  std::shared_ptr<Lane> lane;
+  std::shared_ptr<Lane> lane;          ///< its own
+  std::shared_ptr<Lane> earlier_lane;  ///< of whoever had the target's name before: the first step waits for it
 
   std::unique_ptr<TableBatch> open;  ///< rows read and not yet handed to the lane
   Watermark::Ticket open_ticket = 0;

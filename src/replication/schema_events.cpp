@@ -31,6 +31,9 @@ std::unique_ptr<SchemaTask> SchemaEvents::task_for(const MirroredTable& table, c
 
 void SchemaEvents::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) {
   task->tickets.push_back(parts_.watermark.open());
+  if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {
+    parts_.lanes.run_after(*task, earlier);
+  }
   parts_.lanes.push(table.lane, std::move(task));
 }
 

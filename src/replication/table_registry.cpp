@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -32,17 +33,18 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
       table->versions.push_back({.version = std::move(version)});
     }
     record.versions.clear();
-    table->lane = lane_for(record.target_name);
     Oid oid = record.oid;
     table->record = std::move(record);
+    give_lane(*table);
+    // Its rename may still have to be done: whoever takes the earlier name waits for it.
+    if (!table->record.renamed_from.empty()) lanes_[table->record.renamed_from] = table->lane;
     tables_.emplace(oid, std::move(table));
   }
 }
 
-std::shared_ptr<Lane> TableRegistry::lane_for(const std::string& target_name) {
-  std::shared_ptr<Lane>& lane = lanes_[target_name];
-  if (lane == nullptr) lane = std::make_shared<Lane>(target_name);
-  return lane;
+void TableRegistry::give_lane(MirroredTable& table) {
+  table.lane = std::make_shared<Lane>(table.record.target_name);
+  table.earlier_lane = std::exchange(lanes_[table.record.target_name], table.lane);
 }
 
 MirroredTable* TableRegistry::find(Oid oid) {
@@ -53,10 +55,10 @@ MirroredTable* TableRegistry::find(Oid oid) {
 MirroredTable& TableRegistry::add(TableRecord record, TableVersion version) {
   record.target_name = free_target_name(version.schema.schema, version.schema.name);
   auto table = std::make_unique<MirroredTable>();
-  table->lane = lane_for(record.target_name);
   table->versions.push_back({.version = std::move(version)});
   Oid oid = record.oid;
   table->record = std::move(record);
+  give_lane(*table);
   return *tables_.insert_or_assign(oid, std::move(table)).first->second;
 }
 

@@ -56,7 +56,7 @@ class TableRegistry {
 
  private:
   static void forget_plans(MirroredTable& table);
-  std::shared_ptr<Lane> lane_for(const std::string& target_name);
+  void give_lane(MirroredTable& table);
 
   TypeChoices choices_;
   std::string database_;
