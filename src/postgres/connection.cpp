@@ -86,10 +86,6 @@ std::string_view QueryResult::text(std::size_t row, std::size_t column) const {
 std::uint64_t QueryResult::number(std::size_t row, std::size_t column) const {
   return std::stoull(std::string(text(row, column)));
 }
-std::uint64_t QueryResult::affected() const {
-  const char* text = PQcmdTuples(raw(result_));
-  return *text == '\0' ? 0 : std::stoull(text);
-}
 
 struct PostgresConnection::Impl {
   PGconn* connection = nullptr;

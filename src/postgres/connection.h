@@ -30,8 +30,6 @@ class QueryResult {
   [[nodiscard]] std::string_view text(std::size_t row, std::size_t column) const;
   [[nodiscard]] std::uint64_t number(std::size_t row, std::size_t column) const;
   [[nodiscard]] bool boolean(std::size_t row, std::size_t column) const { return text(row, column) == "t"; }
-  /// Rows an INSERT, UPDATE or DELETE touched.
-  [[nodiscard]] std::uint64_t affected() const;
 
  private:
   void* result_;
