@@ -42,9 +42,12 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
   }
 }
 
+/// A lane of its own; one that was mirrored before has the lane that its drop is in.
 void TableRegistry::give_lane(MirroredTable& table) {
-  table.lane = std::make_shared<Lane>(table.record.target_name);
+  const MirroredTable* before = find(table.record.oid);
+  table.lane = before != nullptr ? before->lane : std::make_shared<Lane>(table.record.target_name);
   table.earlier_lane = std::exchange(lanes_[table.record.target_name], table.lane);
+  if (table.earlier_lane == table.lane) table.earlier_lane = nullptr;
 }
 
 MirroredTable* TableRegistry::find(Oid oid) {
