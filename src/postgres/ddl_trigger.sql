@@ -220,6 +220,26 @@ LANGUAGE sql SET search_path = pg_catalog AS $$
   SELECT set_config('_echodb.own_ddl', 'on', true), set_config('lock_timeout', '100ms', true)
 $$;
 
+-- Locks a table against schema changes; false when there is none. Only names can be locked, and a table may get another
+-- one while we wait.
+CREATE OR REPLACE FUNCTION _echodb.lock_table(relation oid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+DECLARE
+  qualified text;
+BEGIN
+  LOOP
+    SELECT format('%I.%I', n.nspname, c.relname) INTO qualified FROM pg_class c
+      JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation AND c.relkind IN ('r', 'p');
+    IF NOT FOUND THEN RETURN false; END IF;
+    BEGIN
+      EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', qualified);
+    EXCEPTION WHEN undefined_table THEN
+      CONTINUE;
+    END;
+    IF to_regclass(qualified) = relation THEN RETURN true; END IF;
+  END LOOP;
+END $$;
+
 -- Publishes a table if need be and puts its present schema into the log, or that it is gone. By the tag the worker
 -- knows what is wanted: SETUP for the first time, DESCRIBE for a change that could not be recorded when it was made,
 -- RESYNC for a copy made again. The lock makes sure that what is read here is in force where the message will stand.
@@ -227,8 +247,7 @@ CREATE OR REPLACE FUNCTION _echodb.describe(object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   PERFORM _echodb.begin_own_ddl();
-  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = object AND c.relkind IN ('r', 'p')) THEN
-    EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', object::regclass);
+  IF _echodb.lock_table(object) THEN
     PERFORM _echodb.on_table_change(object, tag);
   ELSIF EXISTS (SELECT FROM pg_type t WHERE t.oid = object) THEN
     PERFORM _echodb.on_type_change(object, 'ALTER TYPE');

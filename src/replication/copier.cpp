@@ -273,8 +273,10 @@ void Copier::plan_ranges(Tools& tools, Running& job) {
 void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
   if (range.done) return;
   PostgresConnection& source = tools.source();
-  source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  read_range(tools, job, range, 0);
+  const NamedRelation relation = NamedRelation::read(source, range.relation);
+  begin_copy(source, {&relation, 1});
+  require_columns(source, job.job.schema);
+  read_range(tools, job, range, {.relation = relation.name});
   source.execute("COMMIT");
   if (job.cancelled) return;
   failpoint("copy.range_written");
@@ -286,13 +288,19 @@ void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
 
 void Copier::copy_whole(Tools& tools, Running& job) {
   PostgresConnection& source = tools.source();
+  std::vector<NamedRelation> relations;
+  for (const CopyRange& range : job.ranges) {
+    if (!relations.empty() && relations.back().oid == range.relation) continue;
+    relations.push_back(NamedRelation::read(source, range.relation));
+  }
   CopyEvent taken{.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::SnapshotTaken};
-  taken.snapshot = begin_whole_copy(source, *job.job.gate, tools.stop);
+  taken.snapshot = begin_whole_copy(source, relations, *job.job.gate, tools.stop);
   emit(std::move(taken));
-  std::map<Oid, std::uint64_t> parts;
+  require_columns(source, job.job.schema);
   for (CopyRange& range : job.ranges) {
-    std::uint64_t part = parts.try_emplace(range.relation, parts.size()).first->second;
-    read_range(tools, job, range, part << kPlaceBitsOfPart);
+    auto relation = std::ranges::find(relations, range.relation, &NamedRelation::oid);
+    const auto part = static_cast<std::uint64_t>(relation - relations.begin());
+    read_range(tools, job, range, {.relation = relation->name, .base = part << kPlaceBitsOfPart});
     failpoint("copy.range_written");
     range.done = true;
   }
@@ -301,17 +309,10 @@ void Copier::copy_whole(Tools& tools, Running& job) {
 
 /// Copies one range inside the transaction that is open. The heap must still be the one that was cut into ranges:
 /// VACUUM FULL and the like move rows without a word in the stream.
-void Copier::read_range(Tools& tools, Running& job, CopyRange& range, std::uint64_t place_base) {
+void Copier::read_range(Tools& tools, Running& job, CopyRange& range, const Place& place) {
   PostgresConnection& source = tools.source();
-  QueryResult relation = source.query(
-      "SELECT format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid) FROM pg_class c "
-      "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid",
-      {std::to_string(range.relation)});
-  if (relation.rows() == 0) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  std::string name(relation.text(0, 0));
-  source.execute("LOCK TABLE " + name + " IN ACCESS SHARE MODE");
-  relation = source.query("SELECT pg_relation_filenode($1::oid)", {std::to_string(range.relation)});
-  if (relation.is_null(0, 0) || relation.number(0, 0) != range.relfilenode) {
+  QueryResult heap = source.query("SELECT pg_relation_filenode($1::oid)", {std::to_string(range.relation)});
+  if (heap.is_null(0, 0) || heap.number(0, 0) != range.relfilenode) {
     throw Error(ErrorCode::SchemaMismatch, "the table was rewritten during its copy");
   }
   std::uint64_t rows = 0;
@@ -325,9 +326,9 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, std::uint6
     job.rows += batch.rows();
   };
   CopiedTexts texts = copied_texts(*job.plan, source.server_version());
-  RowSink sink(job.plan, {options_.batch_rows_max, options_.batch_bytes_max}, {texts, place_base}, send);
+  RowSink sink(job.plan, {options_.batch_rows_max, options_.batch_bytes_max}, {texts, place.base}, send);
   CopyBinaryParser parser({.columns = job.plan->columns().size() + (job.plan->is_bag() ? 1 : 0)});
-  source.copy_out(copy_sql(*job.plan, name, range, texts), [&](Bytes chunk) {
+  source.copy_out(copy_sql(*job.plan, place.relation, range, texts), [&](Bytes chunk) {
     if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
     parser.consume(chunk, sink);
   });

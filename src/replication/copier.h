@@ -61,7 +61,11 @@ class Copier {
   void plan_ranges(Tools& tools, Running& job);
   void copy_range(Tools& tools, Running& job, CopyRange& range);
   void copy_whole(Tools& tools, Running& job);
-  void read_range(Tools& tools, Running& job, CopyRange& range, std::uint64_t place_base);
+  struct Place {
+    std::string relation;    ///< quoted
+    std::uint64_t base = 0;  ///< of a keyless table's rows: keeps the partitions' places apart
+  };
+  void read_range(Tools& tools, Running& job, CopyRange& range, const Place& place);
   void finished(Tools& tools, Running& job);
   void failed(Running& job, std::size_t range, const Error& error);
   void emit(CopyEvent event);

@@ -29,9 +29,27 @@ bool sees_all(const CopyVisibility& visibility, const auto& transactions) {
   return std::ranges::all_of(transactions, [&](Xid xid) { return visibility.sees(xid); });
 }
 
-bool try_begin_whole_copy(PostgresConnection& source, CopyGate& gate, std::string& snapshot) {
-  std::lock_guard lock(gate.mutex);
+/// Nothing here takes the transaction's snapshot.
+void begin_with_locks(PostgresConnection& source, std::span<const NamedRelation> relations) {
   source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  for (const NamedRelation& relation : relations) {
+    source.execute("LOCK TABLE " + relation.name + " IN ACCESS SHARE MODE");
+  }
+}
+
+void require_names(PostgresConnection& source, std::span<const NamedRelation> relations) {
+  for (const NamedRelation& relation : relations) {
+    QueryResult same = source.query("SELECT coalesce(to_regclass($1) = $2::oid, false)",
+                                    {relation.name, std::to_string(relation.oid)});
+    if (!same.boolean(0, 0)) throw Error(ErrorCode::SchemaMismatch, "the table was renamed as its copy began");
+  }
+}
+
+bool try_begin_whole_copy(PostgresConnection& source, std::span<const NamedRelation> relations, CopyGate& gate,
+                          std::string& snapshot) {
+  // The stream may wait for the gate, so no lock is waited for while it is closed.
+  begin_with_locks(source, relations);
+  std::lock_guard lock(gate.mutex);
   snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
   auto visibility = CopyVisibility::parse(snapshot);
   if (!sees_all(visibility, gate.left_out)) {
@@ -64,9 +82,36 @@ void wait_until_visible(PostgresConnection& source, std::span<const Xid> transac
   while (!all_visible(source, transactions)) pause(stop);
 }
 
-std::string begin_whole_copy(PostgresConnection& source, CopyGate& gate, const std::stop_token& stop) {
+NamedRelation NamedRelation::read(PostgresConnection& source, Oid oid) {
+  QueryResult found = source.query(
+      "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.oid = $1::oid",
+      {std::to_string(oid)});
+  if (found.rows() == 0) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  return {.oid = oid, .name = std::string(found.text(0, 0))};
+}
+
+void begin_copy(PostgresConnection& source, std::span<const NamedRelation> relations) {
+  begin_with_locks(source, relations);
+  require_names(source, relations);
+}
+
+void require_columns(PostgresConnection& source, const TableSchema& schema) {
+  QueryResult found = source.query("SELECT _echodb.table_snapshot($1::oid)", {std::to_string(schema.oid)});
+  if (found.is_null(0, 0)) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  auto same = [](const Column& here, const Column& there) {
+    return here.attnum == there.attnum && here.name == there.name && here.type == there.type;
+  };
+  if (!std::ranges::equal(parse_table_schema(std::string(found.text(0, 0))).columns, schema.columns, same)) {
+    throw Error(ErrorCode::SchemaMismatch, "its columns are not the ones that the stream has come to");
+  }
+}
+
+std::string begin_whole_copy(PostgresConnection& source, std::span<const NamedRelation> relations, CopyGate& gate,
+                             const std::stop_token& stop) {
   std::string snapshot;
-  while (!try_begin_whole_copy(source, gate, snapshot)) pause(stop);
+  while (!try_begin_whole_copy(source, relations, gate, snapshot)) pause(stop);
+  require_names(source, relations);
   return snapshot;
 }
 

@@ -114,6 +114,7 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
   bool copied_as_it_was =
       copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
   if (change.effort == Effort::Recopy || copied_as_it_was) {
+    if (change.reason.empty()) change.reason = "its schema changed amid its copy";
     return recopy(table, version, command.floor, change.reason, end_loss(table));
   }
   alter(table, version, std::move(change), command.tag);

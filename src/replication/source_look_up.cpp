@@ -14,6 +14,7 @@ namespace {
 constexpr int kAttemptsMax = 3;
 
 bool altered_meanwhile(const Error& error) {
+  if (error.code() == ErrorCode::SchemaMismatch) return true;
   const std::string& sqlstate = error.sqlstate();
   return sqlstate == "42P01" /* undefined_table */ || sqlstate == "42703" /* undefined_column */ ||
          sqlstate == "3F000" /* invalid_schema_name */;
@@ -71,6 +72,10 @@ FoundRows ask(TableBatch& batch, const RowHistory& history, PostgresConnection& 
   const std::optional<SourceTable> table = read_source_table(source, plan.schema().oid);
   if (!table) return found;
   const QueryResult answer = source.query(look_up_sql(plan, *table, columns), key_parameters(batch, key_rows));
+  // Two columns may have swapped their names in between: no error would tell.
+  if (read_source_table(source, plan.schema().oid) != table) {
+    throw Error(ErrorCode::SchemaMismatch, "the table was altered during a look-up");
+  }
   std::vector<bool> gone;
   for (std::size_t column : columns) {
     gone.push_back(table->find(plan.columns()[column].attnum) == nullptr);

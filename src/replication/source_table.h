@@ -16,6 +16,8 @@ struct SourceColumn {
   std::string type;                  ///< as declared
   std::string expression;            ///< of a generated column, otherwise empty
   std::vector<std::int16_t> inputs;  ///< attnums of the columns that the expression reads
+
+  bool operator==(const SourceColumn&) const = default;
 };
 
 struct SourceTable {
@@ -24,6 +26,8 @@ struct SourceTable {
 
   /// nullptr when the column is no longer there.
   [[nodiscard]] const SourceColumn* find(std::int16_t attnum) const;
+
+  bool operator==(const SourceTable&) const = default;
 };
 
 /// nullopt when the table is no longer there.
