@@ -11,7 +11,7 @@ from driver.environment import Environment, lsn
 from driver.postgres import DATABASE
 
 PLAIN_DATABASE = "plain"
-SYNC_SECONDS = 90
+SYNC_SECONDS = 300
 # A table that could not be published in its own transaction is published, and copied, a moment later.
 LATE_SECONDS = 10
 POSTGRES_SETTINGS = {"max_prepared_transactions": "20", "autovacuum": "off"}
