@@ -28,7 +28,11 @@ int worker_command(const Settings& given) {
   if (settings.worker_id.empty()) settings.worker_id = generated_worker_id();
   StopSignals signals;
   StatusBoard board;
-  HealthEndpoints health({.host = settings.health_host, .port = settings.health_port, .worker_id = settings.worker_id},
+  HealthEndpoints health({.host = settings.health_host,
+                          .port = settings.health_port,
+                          .worker_id = settings.worker_id,
+                          .source_peer = settings.source_peer,
+                          .target_peer = settings.target_peer},
                          [&] { return board.get(); });
   std::exception_ptr failure;
   std::stop_source ended;
