@@ -21,7 +21,12 @@ std::chrono::milliseconds renewal_interval(std::chrono::milliseconds ttl) {
 
 Leadership::Leadership(LeaderElection& election, std::chrono::milliseconds ttl)
     : election_(election), interval_(renewal_interval(ttl)) {
-  until_ = election_.renew(Lease::Clock::now() + ttl / 2);
+  try {
+    until_ = election_.renew(Lease::Clock::now() + ttl / 2);
+  } catch (const Error&) {
+    election_.resign();
+    throw;
+  }
   lease_ = std::make_shared<Lease>(until_);
   renewing_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
 }

@@ -141,7 +141,10 @@ void RedisLease::wait_for_release(std::chrono::milliseconds at_most, const std::
       releases_->command({"SUBSCRIBE", kChannel});
     }
     Reply left = commands()->command({"PTTL", kKey});
-    auto expires = left->integer < 0 ? 0ms : std::chrono::milliseconds(left->integer + 1);
+    constexpr long long kGone = -2;
+    constexpr long long kNeverExpires = -1;
+    if (left->integer == kGone) return;
+    auto expires = left->integer == kNeverExpires ? at_most : std::chrono::milliseconds(left->integer + 1);
     auto until = std::chrono::steady_clock::now() + std::min(at_most, expires);
     while (!stop.stop_requested()) {
       auto rest = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());

@@ -107,6 +107,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
 }
 
 bool Stream::run() {
+  std::stop_callback wake(stop_, [this] { wakeup_.notify(); });
   well_at_ = heard_at_ = Clock::now();
   while (!stop_.stop_requested()) {
     if (settings_.clickhouse.permit != nullptr) settings_.clickhouse.permit->expect();
@@ -246,7 +247,8 @@ bool Stream::finish() {
   log::info("stopping: writing what has been read");
   if (!in_transaction_) batcher_.seal_all();
   auto deadline = Clock::now() + limits::kGracePeriod / 2;
-  while (!watermark_.idle() && Clock::now() < deadline) {
+  const WritePermit* permit = settings_.clickhouse.permit.get();
+  while (!watermark_.idle() && Clock::now() < deadline && (permit == nullptr || permit->held())) {
     lanes_.wait_idle(kConfirmInterval);
     collect_events();
   }

@@ -79,7 +79,7 @@ def outage(stack: Stack, seconds: float) -> str:
     rows = bulk.stop()
     stack.echodb.start_clickhouse()
     started = time.monotonic()
-    first = stack.await_flow("rows flow again", started)
+    first = stack.await_flow("rows flow again", started, ceiling=120 + 2 * seconds)  # after all that waited before
     stack.load.stop()
     stack.load = None
     stack.sync()

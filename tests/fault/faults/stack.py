@@ -20,7 +20,7 @@ from .proxy import ClickHouseProxy
 
 READY_SECONDS = 60
 RECOVERY_SECONDS = 120
-SYNC_SECONDS = 240
+SYNC_SECONDS = 600
 LOG_LINES_SHOWN = 25
 
 
@@ -199,11 +199,11 @@ class Stack:
         except (Failed, requests.RequestException):
             return 0
 
-    def await_flow(self, what: str, since: float | None = None) -> float:
+    def await_flow(self, what: str, since: float | None = None, ceiling: float = RECOVERY_SECONDS) -> float:
         """Waits until a row that was written from now on is in ClickHouse; returns the seconds since `since`."""
         started = since if since is not None else time.monotonic()
         wanted = self.load.next_probe
-        until(RECOVERY_SECONDS, what, lambda: self._arrived() >= wanted)
+        until(ceiling, what, lambda: self._arrived() >= wanted)
         return time.monotonic() - started
 
     def leader(self) -> Worker | None:
