@@ -143,9 +143,9 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
   lease_->expect();
   QueryResult mine = connection.execute(
       fmt::format("{}; UPDATE _echodb.leaders SET writes = writes + 1, last_write_at = clock_timestamp() "
-                  "WHERE epoch = {} AND deposed_at IS NULL",
+                  "WHERE epoch = {} AND deposed_at IS NULL RETURNING epoch",
                   sql, epoch_));
-  if (mine.affected() == 1) return;
+  if (mine.rows() == 1) return;
   connection.execute("ROLLBACK");
   lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));
   lease_->expect();

@@ -37,7 +37,7 @@ void set_liveness(PostgresConnection& connection, std::chrono::milliseconds ttl)
 
 }  // namespace
 
-AdvisoryLock::AdvisoryLock(PostgresSettings settings, std::string worker_id, std::chrono::milliseconds ttl)
+AdvisoryLock::AdvisoryLock(PostgresSettings settings, const std::string& worker_id, std::chrono::milliseconds ttl)
     : settings_(std::move(settings)), application_(std::string(kApplicationPrefix) + worker_id), ttl_(ttl) {}
 
 PostgresConnection& AdvisoryLock::connection() {

@@ -24,7 +24,7 @@ namespace echodb {
 /// One thread at a time, but for `interrupt`.
 class AdvisoryLock {
  public:
-  AdvisoryLock(PostgresSettings settings, std::string worker_id, std::chrono::milliseconds ttl);
+  AdvisoryLock(PostgresSettings settings, const std::string& worker_id, std::chrono::milliseconds ttl);
 
   /// Connects if need be; true when this session has the lock now.
   bool try_take();
