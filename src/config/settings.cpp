@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "base/error.h"
 #include "config/parse_values.h"
@@ -106,7 +107,8 @@ constexpr NumberRange kRows{1, 10'000'000};
 constexpr NumberRange kBytes{1ULL << 20, 1ULL << 40};
 constexpr NumberRange kMilliseconds{1, 3'600'000};
 
-std::vector<SettingDescription> describe() {
+/// As their users know them.
+std::vector<SettingDescription> describe_documented() {
   using S = Settings;
   using P = PostgresSettings;
   using C = ClickHouseSettings;
@@ -162,6 +164,13 @@ std::vector<SettingDescription> describe() {
        number(&S::reconnect_attempts_max, kCount)},
       {"RETRY_DELAY", "5", "longest pause between two tries, in seconds", seconds(&S::retry_delay)},
       {"RETRY_BACKOFF", "2.0", "factor from one pause to the next", factor(&S::retry_backoff)},
+  };
+}
+
+/// Those with our prefix.
+std::vector<SettingDescription> describe_own() {
+  using S = Settings;
+  return {
       {"ECHODB_DATA_DIR", "./data", "where the private servers keep their data", text(&S::data_dir)},
       {"ECHODB_CHDB_LIBRARY", "", "path of libchdb.so; unset: where script/bootstrap put it", text(&S::chdb_library)},
       {"ECHODB_SYNC_INTERVAL_MS", "100", "a busy table's rows are gathered this long, in milliseconds",
@@ -189,6 +198,12 @@ std::vector<SettingDescription> describe() {
       {"ECHODB_FAILPOINTS", "", "for tests: the process kills itself at these points, `copy.range_written=3,…`",
        [](S& settings, const std::string& value) { settings.failpoints = parse_failpoints(value); }},
   };
+}
+
+std::vector<SettingDescription> describe() {
+  std::vector<SettingDescription> all = describe_documented();
+  std::ranges::move(describe_own(), std::back_inserter(all));
+  return all;
 }
 
 void apply(Settings& settings, const Variables& variables, std::vector<std::string>& faults) {
