@@ -79,7 +79,8 @@ class Worker {
           follow();
         }
       } catch (const Error& error) {
-        if (!report(error)) return;
+        if (error.code() == ErrorCode::Stopped) continue;
+        report(error);
         pauses_.pause(stop_, breakers_.postgres->pause());
       }
     }
@@ -90,7 +91,7 @@ class Worker {
   void run_stream(const std::shared_ptr<Lease>& lease);
   void follow();
   void stay_warm();
-  bool report(const Error& error);
+  void report(const Error& error);
   void complete(WorkerStatus& status) const;
 
   Breakers breakers_;
@@ -122,7 +123,9 @@ void Worker::lead() {
       } else {
         breakers_.engine->abandoned();
       }
-      if (!report(error) || error.code() == ErrorCode::LeadershipLost) break;
+      if (error.code() == ErrorCode::Stopped) continue;
+      report(error);
+      if (error.code() == ErrorCode::LeadershipLost) break;
       if (Clock::now() - began > kGoodRun) {
         pauses_.reset();
         failures = 0;
@@ -198,9 +201,8 @@ void Worker::stay_warm() {
   board_.put(std::move(status));
 }
 
-/// False when it is time to end. Throws what nobody can remedy while this runs.
-bool Worker::report(const Error& error) {
-  if (error.code() == ErrorCode::Stopped) return false;
+/// Throws what nobody can remedy while this runs.
+void Worker::report(const Error& error) {
   ErrorPolicy policy = error_policy(error.code());
   if (policy.action == ErrorPolicy::Action::Fail) throw error;
   log::warn("{} ({})", error.what(), policy.hint);
@@ -210,7 +212,6 @@ bool Worker::report(const Error& error) {
     status.last_error = error.what();
     if (status.state != "starting") status.state = "error";
   });
-  return true;
 }
 
 /// Called while somebody asks for the status, on that thread.
