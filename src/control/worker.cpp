@@ -22,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPauseFirst{200};
 /// A run that lasted this long was a good one: the next pause is a short one again.
 constexpr std::chrono::seconds kGoodRun{30};
+/// A leader that gives up stands back for so long.
+constexpr std::chrono::seconds kYieldFor{2};
 
 /// Pauses that grow from a moment to RETRY_DELAY by RETRY_BACKOFF.
 class Pauses {
@@ -74,7 +76,8 @@ class Worker {
     while (!stop_.stop_requested()) {
       try {
         if (election_->try_lead()) {
-          lead();
+          // Whoever waits has time enough to notice that it is its turn.
+          if (lead() == End::GaveUp) pauses_.pause(stop_, kYieldFor);
         } else {
           follow();
         }
@@ -87,7 +90,9 @@ class Worker {
   }
 
  private:
-  void lead();
+  enum class End { TurnIsOver, GaveUp };
+
+  End lead();
   void run_stream(const std::shared_ptr<Lease>& lease);
   void follow();
   void stay_warm();
@@ -108,7 +113,7 @@ class Worker {
   bool following_ = false;
 };
 
-void Worker::lead() {
+Worker::End Worker::lead() {
   following_ = false;
   epoch_.reset();
   Leadership leadership(*election_, settings_.leader_election_ttl);
@@ -130,12 +135,13 @@ void Worker::lead() {
         pauses_.reset();
         failures = 0;
       }
+      // Another worker may have better luck, from another machine.
+      if (++failures == settings_.retries_max) return End::GaveUp;
       pauses_.pause(stop_, std::max(breakers_.engine->pause(), breakers_.postgres->pause()));
-      // Whoever waits may have better luck, from another machine.
-      if (++failures == settings_.retries_max) break;
     }
   }
   if (!lease->held()) log::warn("this worker no longer leads: {}", lease->reason());
+  return End::TurnIsOver;
 }
 
 void Worker::run_stream(const std::shared_ptr<Lease>& lease) {

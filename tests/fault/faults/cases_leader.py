@@ -3,7 +3,7 @@
 import signal
 import time
 
-from driver.children import Failed, until
+from driver.children import Failed, free_port, until
 
 from .case import case
 from .redis import Redis
@@ -123,6 +123,20 @@ def leader_frozen_often(stack: Stack) -> str:
         stack.await_flow("rows flow again")
         until(30, "both work", lambda: sum(w.leads() for w in stack.workers) == 1)
     return f"epoch {stack.epoch()}"
+
+
+@case("the leader cannot reach ClickHouse from where it is: it lets another try")
+def leader_without_target(stack: Stack) -> str:
+    lost = stack.start_worker(CLICKHOUSE_PORT=str(free_port()))
+    until(20, "it leads", lambda: stack.postgres.fetch(
+        "SELECT 1 FROM _echodb.leaders WHERE worker = %s AND deposed_at IS NULL", (lost.name,)))
+    other = stack.start_worker()
+    started = time.monotonic()
+    until(60, "the other leads", other.leads, other.child.check_alive)
+    seconds = time.monotonic() - started
+    stack.start_load()
+    stack.await_flow("rows flow")
+    return f"the other leads after {seconds:.2f} s"
 
 
 @case("Redis is flushed: one leads, before and after")
