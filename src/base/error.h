@@ -30,6 +30,7 @@ enum class ErrorCode {
   TargetAuthentication,  ///< ClickHouse refused the user or the password
   TargetOverloaded,      ///< ClickHouse asks for patience: too many parts, memory, queries
   TargetRejected,        ///< ClickHouse answered a statement with an error
+  LeadershipLost,        ///< another worker leads, or this one cannot prove that it does
   Stopped,               ///< the caller asked to stop
 };
 

@@ -65,6 +65,19 @@ CREATE TABLE IF NOT EXISTS _echodb.copy_ranges (
   FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
 );
 
+-- Who led when. A leader's writes to this schema count themselves in its row, and are refused once it is deposed: the
+-- row's lock puts the two in order, so no write of an epoch ever follows its end.
+CREATE TABLE IF NOT EXISTS _echodb.leaders (
+  epoch bigint PRIMARY KEY,
+  worker text NOT NULL,
+  began_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  writes bigint NOT NULL DEFAULT 0,
+  last_write_at timestamptz,
+  resigned_at timestamptz,          -- by itself, with everything it had sent acknowledged
+  deposed_at timestamptz            -- by the next epoch, or by a setup that made the stream anew
+);
+CREATE UNIQUE INDEX IF NOT EXISTS one_leader ON _echodb.leaders ((true)) WHERE deposed_at IS NULL;
+
 CREATE TABLE IF NOT EXISTS _echodb.journal (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT now(),

@@ -44,6 +44,13 @@ struct TextColumn {
   Lsn since;  ///< where that value stands in the log; of a value met while copying, how far the stream was
 };
 
+/// One worker's leadership in the catalog.
+struct Epoch {
+  std::uint64_t number = 0;
+  std::string predecessor;  ///< who led before; empty: nobody
+  bool resigned = true;     ///< the one before had stopped writing by itself
+};
+
 struct TableRecord {
   Oid oid = 0;
   std::string target_name;

@@ -10,6 +10,9 @@
 namespace echodb {
 namespace {
 
+/// History enough to see who led when.
+constexpr int kEpochsKept = 1000;
+
 QueryParameter optional_lsn(const std::optional<Lsn>& lsn) {
   return lsn ? QueryParameter(to_string(*lsn)) : QueryParameter(std::nullopt);
 }
@@ -116,7 +119,7 @@ auto CatalogStore::with_connection(Work work) {
 template <typename Work>
 void CatalogStore::in_transaction(Work work) {
   with_connection([&](PostgresConnection& connection) {
-    connection.execute("BEGIN");
+    begin_write(connection);
     try {
       work(connection);
       connection.execute("COMMIT");
@@ -127,6 +130,81 @@ void CatalogStore::in_transaction(Work work) {
       throw;
     }
   });
+}
+
+/// Begins the transaction of a write and makes sure that nobody else's epoch has begun.
+void CatalogStore::begin_write(PostgresConnection& connection) {
+  // Read committed, whatever the database's default is: a row that a new leader has just changed is looked at again.
+  std::string sql = "BEGIN ISOLATION LEVEL READ COMMITTED";
+  if (lease_ == nullptr) {
+    connection.execute(sql);
+    return;
+  }
+  lease_->expect();
+  QueryResult mine = connection.execute(
+      fmt::format("{}; UPDATE _echodb.leaders SET writes = writes + 1, last_write_at = clock_timestamp() "
+                  "WHERE epoch = {} AND deposed_at IS NULL RETURNING epoch",
+                  sql, epoch_));
+  if (mine.rows() == 1) return;
+  connection.execute("ROLLBACK");
+  lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));
+  lease_->expect();
+}
+
+void CatalogStore::reconnect() {
+  std::lock_guard lock(mutex_);
+  connection_.reset();
+}
+
+std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease) {
+  lease_ = nullptr;
+  bool installed = with_connection([](PostgresConnection& connection) {
+    return connection.query("SELECT to_regclass('_echodb.leaders') IS NOT NULL").boolean(0, 0);
+  });
+  if (!installed) return std::nullopt;
+  Epoch epoch;
+  try {
+    in_transaction([&](PostgresConnection& connection) {
+      connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
+      QueryResult before = connection.query(
+          "SELECT worker, resigned_at IS NOT NULL, epoch FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1");
+      if (before.rows() > 0) {
+        epoch = {.number = before.number(0, 2),
+                 .predecessor = std::string(before.text(0, 0)),
+                 .resigned = before.boolean(0, 1)};
+      }
+      ++epoch.number;
+      connection.query("INSERT INTO _echodb.leaders (epoch, worker) VALUES ($1, $2)",
+                       {std::to_string(epoch.number), worker_});
+      connection.query("DELETE FROM _echodb.leaders WHERE epoch + $2 < $1",
+                       {std::to_string(epoch.number), std::to_string(kEpochsKept)});
+      lease->expect();
+    });
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::SourceBusy) end_frozen_writes();
+    throw;
+  }
+  epoch_ = epoch.number;
+  lease_ = std::move(lease);
+  return epoch;
+}
+
+/// A leader that froze in the middle of a write keeps its row locked.
+void CatalogStore::end_frozen_writes() {
+  with_connection([](PostgresConnection& connection) {
+    connection.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = '_echodb.leaders'::regclass AND granted "
+        "AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()");
+  });
+}
+
+void CatalogStore::resign_epoch() {
+  if (lease_ == nullptr) return;
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.leaders SET resigned_at = clock_timestamp() WHERE epoch = $1",
+                     {std::to_string(epoch_)});
+  });
+  lease_ = nullptr;
 }
 
 void CatalogStore::install() {
@@ -152,6 +230,9 @@ std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
 
 void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables) {
   in_transaction([&](PostgresConnection& connection) {
+    if (lease_ == nullptr) {
+      connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
+    }
     connection.query("DELETE FROM _echodb.streams WHERE name = $1", {stream.name});
     connection.query(
         "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn) "
@@ -166,7 +247,7 @@ void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<T
 }
 
 void CatalogStore::save_applied(const std::string& stream, Lsn applied) {
-  with_connection([&](PostgresConnection& connection) {
+  in_transaction([&](PostgresConnection& connection) {
     connection.query("UPDATE _echodb.streams SET applied_lsn = $2, updated_at = now() WHERE name = $1",
                      {stream, to_string(applied)});
   });
@@ -202,7 +283,7 @@ void CatalogStore::save_table(const std::string& stream, const TableRecord& tabl
 }
 
 void CatalogStore::announce_version(const std::string& stream, Oid table, const TableVersion& version) {
-  with_connection([&](PostgresConnection& connection) { insert_version(connection, stream, table, version); });
+  in_transaction([&](PostgresConnection& connection) { insert_version(connection, stream, table, version); });
 }
 
 void CatalogStore::prune(const std::string& stream, Lsn confirmed) {
@@ -248,7 +329,7 @@ void CatalogStore::replace_ranges(const std::string& stream, Oid table, const st
 }
 
 void CatalogStore::finish_range(const std::string& stream, Oid table, const CopyRange& range) {
-  with_connection([&](PostgresConnection& connection) {
+  in_transaction([&](PostgresConnection& connection) {
     connection.query(
         "UPDATE _echodb.copy_ranges SET done_at = now(), rows = $4 WHERE stream = $1 AND oid = $2 AND number = $3",
         {stream, std::to_string(table), std::to_string(range.number), std::to_string(range.rows)});
@@ -256,7 +337,7 @@ void CatalogStore::finish_range(const std::string& stream, Oid table, const Copy
 }
 
 void CatalogStore::journal(const JournalEntry& entry) {
-  with_connection([&](PostgresConnection& connection) {
+  in_transaction([&](PostgresConnection& connection) {
     connection.query("INSERT INTO _echodb.journal (worker, table_oid, event, detail) VALUES ($1, $2, $3, $4)",
                      {worker_, entry.table == 0 ? QueryParameter(std::nullopt) : std::to_string(entry.table),
                       entry.event, entry.detail});

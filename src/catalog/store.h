@@ -1,18 +1,21 @@
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "catalog/lease.h"
 #include "catalog/records.h"
 #include "postgres/connection.h"
 
 namespace echodb {
 
 /// Reads and writes `_echodb`, EchoDB's durable state. One connection, made when first needed and again after it
-/// broke; any thread may call, one at a time gets through. Every write is one transaction.
+/// broke; any thread may call, one at a time gets through. Every write is one transaction. A leader's writes carry its
+/// epoch: once another has begun they fail with Error(LeadershipLost), and so do all that follow.
 class CatalogStore {
  public:
   CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop);
@@ -20,8 +23,18 @@ class CatalogStore {
   /// Creates the tables; safe to run again.
   void install();
 
+  /// The next statement is made on a new connection: the present one may lead nowhere without anybody saying so.
+  void reconnect();
+
+  /// Ends whatever epoch there is and begins one of this worker's, which its writes carry from now on. Nullopt when
+  /// the catalog is not installed yet; its writes carry no epoch then.
+  std::optional<Epoch> begin_epoch(std::shared_ptr<Lease> lease);
+  /// Says that this worker has stopped of its own will, and lets its writes carry no epoch any more.
+  void resign_epoch();
+
   std::optional<StreamRecord> find_stream(const std::string& name);
-  /// Stores a new stream with the tables that were there when its slot was made.
+  /// Stores a new stream with the tables that were there when its slot was made. Whoever leads by the old one, but for
+  /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
   void save_applied(const std::string& stream, Lsn applied);
 
@@ -49,12 +62,16 @@ class CatalogStore {
   auto with_connection(Work work);
   template <typename Work>
   void in_transaction(Work work);
+  void begin_write(PostgresConnection& connection);
+  void end_frozen_writes();
 
   std::mutex mutex_;
   PostgresSettings settings_;
   std::string worker_;
   std::stop_token stop_;
   std::optional<PostgresConnection> connection_;
+  std::shared_ptr<Lease> lease_;  ///< null: no epoch
+  std::uint64_t epoch_ = 0;
 };
 
 }  // namespace echodb

@@ -55,6 +55,9 @@ int main(int argc, char** argv) {
   StatusOptions status_options;
   auto* up = app.add_subcommand("up", "start everything on this machine and keep it running");
   up->add_flag("--smoke", up_options.smoke, "try the quick start on a fresh data directory, then exit 0 or 1");
+  up->add_option("--workers", up_options.workers,
+                 "so many workers, of which one leads, on HEALTH_CHECK_PORT and the ports after it")
+      ->check(CLI::Range(1, 100));
   up->callback([&] {
     command = [&](const Settings& settings) {
       up_options.flags = flags;

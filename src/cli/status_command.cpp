@@ -15,6 +15,16 @@ using nlohmann::json;
 void print_stream(const json& metrics) {
   fmt::print("worker {}: {}{}\n", metrics.at("worker_id").get<std::string>(), metrics.at("state").get<std::string>(),
              metrics.at("connected").get<bool>() ? "" : ", not connected");
+  if (metrics.at("is_leader").get<bool>()) {
+    fmt::print("leads, epoch {}\n", metrics.at("epoch").get<std::uint64_t>());
+  } else if (!metrics.at("leader").is_null()) {
+    fmt::print("{} leads: ask it for lag and tables\n", metrics.at("leader").get<std::string>());
+  }
+  for (const auto& [name, breaker] : metrics.at("circuit_breakers").items()) {
+    if (breaker.at("state") == "closed") continue;
+    fmt::print("circuit breaker {}: {}, {} failures in a row\n", name, breaker.at("state").get<std::string>(),
+               breaker.at("failures").get<std::uint64_t>());
+  }
   fmt::print("applied {}, lag {} bytes, {:.0f} ms\n", metrics.at("applied_lsn").get<std::string>(),
              metrics.at("lag_bytes").get<std::uint64_t>(), metrics.at("lag_ms").get<double>());
   fmt::print("rows: {} copied, {} applied\n", metrics.at("rows_copied").get<std::uint64_t>(),

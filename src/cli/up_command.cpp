@@ -14,20 +14,31 @@ namespace {
 constexpr std::chrono::milliseconds kBetweenLooks{500};
 
 /// Nothing when the worker does not answer in a way that can be shown; it may be on its way up or down.
-std::optional<ReplicationProgress> look_at_worker(const UpStack& stack) {
+std::optional<ReplicationProgress> look_at_worker(const std::string& url) {
   try {
-    return fetch_progress(stack.worker_url());
+    return fetch_progress(url);
   } catch (const Error& error) {
     log::warn("{}", error.what());
     return std::nullopt;
   }
 }
 
+/// The leader's, or while there is none whatever a worker says.
+std::optional<ReplicationProgress> look_at_workers(const UpStack& stack) {
+  std::optional<ReplicationProgress> seen;
+  for (const std::string& url : stack.worker_urls()) {
+    std::optional<ReplicationProgress> progress = look_at_worker(url);
+    if (progress && progress->state != "follower") return progress;
+    if (!seen) seen = std::move(progress);
+  }
+  return seen;
+}
+
 void watch(UpStack& stack, UpScreen& screen, const StopSignals& stop) {
   screen.show_overview(stack);
   while (!stop.requested()) {
     stack.tend(kBetweenLooks);
-    if (!stop.requested()) screen.show(look_at_worker(stack));
+    if (!stop.requested()) screen.show(look_at_workers(stack));
   }
 }
 
@@ -48,7 +59,9 @@ int up_command(const Settings& settings, const UpOptions& options) {
     log::warn("{}", sentence);
     screen.say(sentence);
   };
-  UpStack stack({.settings = settings, .variables = options.flags, .step = say, .notice = notice}, stop);
+  UpStack stack(
+      {.settings = settings, .variables = options.flags, .workers = options.workers, .step = say, .notice = notice},
+      stop);
   try {
     stack.start();
     watch(stack, screen, stop);

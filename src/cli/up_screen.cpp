@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -92,7 +93,8 @@ void UpScreen::show_overview(const UpStack& stack) {
       "  {}\n  {}\n",
       fmt::format("{}:{}", postgres.host, postgres.port), place(stack.private_postgres(), "postgres"),
       fmt::format("{}:{}", clickhouse.host, clickhouse.port), place(stack.embedded_clickhouse(), "clickhouse"),
-      stack.worker_url(), stack.log_directory().string(), psql_line(postgres), curl_line(clickhouse)));
+      fmt::format("{}", fmt::join(stack.worker_urls(), " ")), stack.log_directory().string(), psql_line(postgres),
+      curl_line(clickhouse)));
 }
 
 double UpScreen::rows_per_second(const ReplicationProgress& progress) {

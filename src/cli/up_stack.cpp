@@ -58,6 +58,7 @@ Error child_failure(const ChildCommand& child, std::uintmax_t words_from, const 
 UpStack::UpStack(Options options, const StopSignals& stop)
     : given_(std::move(options.settings)),
       effective_(with_private_hosts(given_)),
+      workers_(options.workers),
       data_path_(fs::absolute(given_.data_dir).lexically_normal()),
       step_(std::move(options.step)),
       stop_(stop),
@@ -65,8 +66,18 @@ UpStack::UpStack(Options options, const StopSignals& stop)
   environment_ = child_environment(given_, options.variables, data_path_);
 }
 
-std::string UpStack::worker_url() const {
-  return fmt::format("http://{}:{}", reachable(effective_.health_host), effective_.health_port);
+std::uint16_t UpStack::worker_port(std::uint16_t index) const {
+  return static_cast<std::uint16_t>(effective_.health_port + index);
+}
+
+std::string UpStack::worker_url(std::uint16_t index) const {
+  return fmt::format("http://{}:{}", reachable(effective_.health_host), worker_port(index));
+}
+
+std::vector<std::string> UpStack::worker_urls() const {
+  std::vector<std::string> urls;
+  for (std::uint16_t index = 0; index < workers_; ++index) urls.push_back(worker_url(index));
+  return urls;
 }
 
 void UpStack::start() {
@@ -82,7 +93,7 @@ void UpStack::start() {
   if (private_postgres()) start_postgres();
   if (embedded_clickhouse()) start_clickhouse();
   run_setup();
-  start_worker();
+  for (std::uint16_t index = 0; index < workers_; ++index) start_worker(index);
 }
 
 void UpStack::take_data_directory() {
@@ -98,7 +109,14 @@ void UpStack::expect_ports() const {
   if (embedded_clickhouse()) {
     claims.push_back({"CLICKHOUSE_PORT", "the embedded ClickHouse", kLoopback, given_.clickhouse.port});
   }
-  claims.push_back({"HEALTH_CHECK_PORT", "the worker's health endpoints", given_.health_host, given_.health_port});
+  constexpr int kPortMax = 65535;
+  if (given_.health_port + workers_ - 1 > kPortMax) {
+    throw Error(ErrorCode::InvalidConfiguration,
+                fmt::format("there are no {} ports from HEALTH_CHECK_PORT {} on", workers_, given_.health_port));
+  }
+  for (std::uint16_t index = 0; index < workers_; ++index) {
+    claims.push_back({"HEALTH_CHECK_PORT", "the worker's health endpoints", given_.health_host, worker_port(index)});
+  }
   expect_free_ports(claims);
 }
 
@@ -118,7 +136,7 @@ void UpStack::start_clickhouse() {
   step_("starting ClickHouse");
   ClickHouseSettings settings = effective_.clickhouse;
   settings.database.clear();
-  start_role("clickhouse", [&] { return ClickHouseClient(settings).query("SELECT 1") == "1\n"; });
+  start_role(role("clickhouse"), [&] { return ClickHouseClient(settings).query("SELECT 1") == "1\n"; });
 }
 
 void UpStack::run_setup() {
@@ -129,12 +147,31 @@ void UpStack::run_setup() {
   if (!status.clean()) throw child_failure(setup, words_from, status);
 }
 
-void UpStack::start_worker() {
-  step_("starting the worker");
-  start_role("worker", [&] {
-    auto answer = http_get(worker_url() + "/health");
+void UpStack::start_worker(std::uint16_t index) {
+  step_(workers_ == 1 ? "starting the worker" : fmt::format("starting worker {} of {}", index + 1, workers_));
+  start_role(worker(index), [&] {
+    auto answer = http_get(worker_url(index) + "/health");
     return answer && answer->status == 200;
   });
+}
+
+/// Every worker has a name of its own, which it keeps when it is started again, and the port after the one before.
+ChildCommand UpStack::worker(std::uint16_t index) const {
+  ChildCommand child = role("worker");
+  const std::string number = std::to_string(index + 1);
+  std::string& id = child.environment["WORKER_ID"];
+  if (id.empty()) id = given_.worker_id;
+  if (id.empty()) {
+    id = "worker-" + number;
+  } else if (workers_ > 1) {
+    id += "-" + number;
+  }
+  if (workers_ == 1) return child;
+  child.environment["HEALTH_CHECK_PORT"] = std::to_string(worker_port(index));
+  child.name = "worker-" + number;
+  child.log_file = log_directory() / (child.name + ".log");
+  child.environment["LOG_FILE"] = child.log_file.string();
+  return child;
 }
 
 ChildCommand UpStack::role(const std::string& name) const {
@@ -149,8 +186,7 @@ ChildCommand UpStack::role(const std::string& name) const {
   return child;
 }
 
-void UpStack::start_role(const std::string& name, const std::function<bool()>& ready) {
-  ChildCommand child = role(name);
+void UpStack::start_role(const ChildCommand& child, const std::function<bool()>& ready) {
   auto words_from = log_size(child.log_file);
   supervisor_.start(child);
   auto until = std::chrono::steady_clock::now() + kReadyWithin;
@@ -163,7 +199,8 @@ void UpStack::start_role(const std::string& name, const std::function<bool()>& r
       if (error.code() != ErrorCode::TargetUnreachable) throw;
     }
     if (std::chrono::steady_clock::now() > until) {
-      throw Error(ErrorCode::SystemFailure, fmt::format("{} does not answer after {} s", name, kReadyWithin.count()),
+      throw Error(ErrorCode::SystemFailure,
+                  fmt::format("{} does not answer after {} s", child.name, kReadyWithin.count()),
                   "see " + child.log_file.string());
     }
     stop_.wait_for(kAskAgainAfter);

@@ -16,12 +16,13 @@
 namespace echodb {
 
 /// Everything `up` runs: a private PostgreSQL and the embedded ClickHouse where no host is configured, then
-/// `setup` once, then the worker. The children are this same program; they get their settings as environment.
+/// `setup` once, then the workers. The children are this same program; they get their settings as environment.
 class UpStack {
  public:
   struct Options {
     Settings settings;
-    Variables variables;        ///< put into the children's environment on top of our own
+    Variables variables;  ///< put into the children's environment on top of our own
+    std::uint16_t workers = 1;
     Supervisor::Notice step;    ///< gets a sentence when something begins
     Supervisor::Notice notice;  ///< gets a sentence when something unexpected happens
   };
@@ -42,8 +43,9 @@ class UpStack {
   [[nodiscard]] bool embedded_clickhouse() const { return given_.clickhouse.host.empty(); }
   [[nodiscard]] const std::filesystem::path& data_directory() const { return data_path_; }
   [[nodiscard]] std::filesystem::path log_directory() const { return data_path_ / "log"; }
-  /// Where the worker's endpoints are reached from this machine: "http://127.0.0.1:8080".
-  [[nodiscard]] std::string worker_url() const;
+  /// Where the first worker's endpoints are reached from this machine: "http://127.0.0.1:8080".
+  [[nodiscard]] std::string worker_url() const { return worker_url(0); }
+  [[nodiscard]] std::vector<std::string> worker_urls() const;
 
  private:
   void take_data_directory();
@@ -51,14 +53,18 @@ class UpStack {
   void start_postgres();
   void start_clickhouse();
   void run_setup();
-  void start_worker();
+  void start_worker(std::uint16_t index);
+  [[nodiscard]] ChildCommand worker(std::uint16_t index) const;
+  [[nodiscard]] std::uint16_t worker_port(std::uint16_t index) const;
+  [[nodiscard]] std::string worker_url(std::uint16_t index) const;
   [[nodiscard]] ChildCommand role(const std::string& name) const;
   /// Throws, in its own words, when the child has ended.
   void expect_running(const ChildCommand& child, std::uintmax_t words_from);
-  void start_role(const std::string& name, const std::function<bool()>& ready);
+  void start_role(const ChildCommand& child, const std::function<bool()>& ready);
 
   Settings given_;
   Settings effective_;
+  std::uint16_t workers_;
   std::map<std::string, std::string> environment_;
   std::filesystem::path data_path_;
   Supervisor::Notice step_;

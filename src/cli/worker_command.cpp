@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "base/log.h"
@@ -26,9 +27,15 @@ std::string generated_worker_id() {
 int worker_command(const Settings& given) {
   Settings settings = given;
   if (settings.worker_id.empty()) settings.worker_id = generated_worker_id();
+  // A server that went away while it is written to is an error where that happens, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
   StopSignals signals;
   StatusBoard board;
-  HealthEndpoints health({.host = settings.health_host, .port = settings.health_port, .worker_id = settings.worker_id},
+  HealthEndpoints health({.host = settings.health_host,
+                          .port = settings.health_port,
+                          .worker_id = settings.worker_id,
+                          .source_peer = settings.source_peer,
+                          .target_peer = settings.target_peer},
                          [&] { return board.get(); });
   std::exception_ptr failure;
   std::stop_source ended;

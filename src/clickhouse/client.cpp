@@ -2,8 +2,12 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cstring>
 #include <vector>
@@ -22,9 +26,14 @@ void initialise_once() {
   if (kDone != CURLE_OK) throw Error(ErrorCode::SystemFailure, "libcurl cannot be initialised");
 }
 
+/// Whether the server answers at all, found out before rows are sent again.
+constexpr std::chrono::seconds kProbeTimeout{5};
+
 /// The body of one request, read once from front to back; libcurl rewinds it when a kept connection turns out dead.
+/// Without the permit it breaks off, and the server, which has not seen the end, forgets what it was sent.
 struct Upload {
   std::span<const Bytes> parts;
+  const WritePermit* permit = nullptr;
   std::size_t part = 0;
   std::size_t offset = 0;
 
@@ -52,7 +61,9 @@ struct Upload {
 };
 
 std::size_t on_read(char* into, std::size_t size, std::size_t count, void* upload) {
-  return static_cast<Upload*>(upload)->read(into, size * count);
+  auto* body = static_cast<Upload*>(upload);
+  if (body->permit != nullptr && !body->permit->held()) return CURL_READFUNC_ABORT;
+  return body->read(into, size * count);
 }
 
 int on_rewind(void* upload, curl_off_t offset, int origin) {
@@ -65,6 +76,14 @@ int on_rewind(void* upload, curl_off_t offset, int origin) {
 std::size_t on_answer(char* from, std::size_t size, std::size_t count, void* answer) {
   static_cast<std::string*>(answer)->append(from, size * count);
   return size * count;
+}
+
+/// What was sent and is not acknowledged for so long will not be: the connection is dead.
+int on_socket(void*, curl_socket_t socket, curlsocktype) {
+  auto milliseconds = static_cast<unsigned>(std::chrono::milliseconds(limits::kSocketTimeout).count());
+  // It can only fail on what is no TCP socket, which has no such silence.
+  static_cast<void>(setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds));
+  return CURL_SOCKOPT_OK;
 }
 
 int on_progress(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -84,9 +103,32 @@ class ClickHouseClient::Impl {
 
   std::string post(std::string_view sql_in_url, std::span<const Bytes> body, const Parameters& parameters,
                    std::chrono::milliseconds timeout) {
+    while (true) {
+      AttemptGate::Attempt attempt(settings_.gate.get());
+      Bytes probe = as_bytes("SELECT 1");
+      bool is_probe = attempt.is_probe();
+      try {
+        std::string answer =
+            is_probe ? send({}, std::span(&probe, 1), {}, kProbeTimeout) : send(sql_in_url, body, parameters, timeout);
+        attempt.succeeded();
+        if (!is_probe) return answer;
+      } catch (const Error& error) {
+        // Whatever it says, it answers.
+        if (error.code() == ErrorCode::TargetUnreachable) attempt.failed();
+        if (error.code() != ErrorCode::TargetUnreachable && error.code() != ErrorCode::Stopped) attempt.succeeded();
+        throw;
+      }
+    }
+  }
+
+  ClickHouseSettings settings_;
+
+ private:
+  std::string send(std::string_view sql_in_url, std::span<const Bytes> body, const Parameters& parameters,
+                   std::chrono::milliseconds timeout) {
     std::string url = build_url(sql_in_url, parameters);
     Headers headers = build_headers();
-    Upload upload{.parts = body};
+    Upload upload{.parts = body, .permit = settings_.permit.get()};
     std::string answer;
     CURL* curl = handle_.get();
     curl_easy_reset(curl);
@@ -105,16 +147,19 @@ class ClickHouseClient::Impl {
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits::kConnectTimeout));
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(timeout));
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 5L);
+    curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 3L);
+    curl_easy_setopt(curl, CURLOPT_SOCKOPTFUNCTION, &on_socket);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop_);
+    // Last, so that no time passes between the look at the lease and the request.
+    if (settings_.permit != nullptr) settings_.permit->expect();
     perform(answer);
     return answer;
   }
 
-  ClickHouseSettings settings_;
-
- private:
   static long milliseconds(std::chrono::milliseconds duration) { return static_cast<long>(duration.count()); }
 
   [[nodiscard]] std::string escape(std::string_view text) const {
@@ -127,9 +172,16 @@ class ClickHouseClient::Impl {
     const char* scheme = settings_.port == 8443 ? "https" : "http";
     std::string url = fmt::format("{}://{}:{}/?", scheme, settings_.host, settings_.port);
     if (!settings_.database.empty()) url += "database=" + escape(settings_.database);
+    if (!settings_.query_id_prefix.empty()) url += "&query_id=" + escape(next_query_id());
     for (const auto& [name, value] : parameters) url += fmt::format("&{}={}", escape(name), escape(value));
     if (!sql.empty()) url += "&query=" + escape(sql);
     return url;
+  }
+
+  [[nodiscard]] std::string next_query_id() const {
+    static std::atomic<std::uint64_t> next{0};
+    return fmt::format("{}{}-{:x}", settings_.query_id_prefix, next++,
+                       std::chrono::system_clock::now().time_since_epoch().count());
   }
 
   [[nodiscard]] Headers build_headers() const {
@@ -144,9 +196,13 @@ class ClickHouseClient::Impl {
 
   void perform(const std::string& answer) {
     CURLcode outcome = curl_easy_perform(handle_.get());
-    if (outcome == CURLE_ABORTED_BY_CALLBACK) throw Error(ErrorCode::Stopped, "stopped while waiting for ClickHouse");
+    if (outcome == CURLE_ABORTED_BY_CALLBACK) {
+      if (settings_.permit != nullptr) settings_.permit->expect();
+      throw Error(ErrorCode::Stopped, "stopped while waiting for ClickHouse");
+    }
     std::string where = fmt::format("{}:{}", settings_.host, settings_.port);
-    if (outcome == CURLE_OPERATION_TIMEDOUT) {
+    // A server that took the connection has its reasons; one that did not is not there.
+    if (outcome == CURLE_OPERATION_TIMEDOUT && was_connected()) {
       throw Error(ErrorCode::TargetOverloaded, fmt::format("ClickHouse at {} did not answer in time", where));
     }
     if (outcome != CURLE_OK) {
@@ -158,6 +214,12 @@ class ClickHouseClient::Impl {
     curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
     // A query that fails after its first rows have left says so in the body, behind a status of 200.
     if (status != 200) throw clickhouse_error(static_cast<int>(status), answer);
+  }
+
+  [[nodiscard]] bool was_connected() const {
+    curl_off_t connected_after = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_CONNECT_TIME_T, &connected_after);
+    return connected_after > 0;
   }
 
   std::stop_token stop_;

@@ -24,7 +24,8 @@ struct ServerVersion {
 };
 
 /// One keep-alive connection to ClickHouse's HTTP interface. One owner at a time; every call has a deadline and ends
-/// early with Error(Stopped) when its stop token says so. Errors: TargetUnreachable, TargetAuthentication,
+/// early with Error(Stopped) when its stop token says so. Nothing is sent through a closed gate or without the permit
+/// of the settings, where they have any. Errors: LeadershipLost, TargetUnreachable, TargetAuthentication,
 /// TargetOverloaded, TargetRejected (with ClickHouse's exception code as peer_code()).
 class ClickHouseClient {
  public:

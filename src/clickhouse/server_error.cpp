@@ -16,8 +16,9 @@ constexpr std::size_t kMessageCharactersMax = 2000;
 constexpr std::array kAuthentication{516, 192, 193, 194, 195};
 // TOO_MANY_SIMULTANEOUS_QUERIES, NOT_ENOUGH_SPACE, MEMORY_LIMIT_EXCEEDED, TOO_MANY_PARTS, TIMEOUT_EXCEEDED,
 // SOCKET_TIMEOUT, TABLE_IS_READ_ONLY, CANNOT_SCHEDULE_TASK, NETWORK_ERROR, QUERY_WAS_CANCELLED, NO_FREE_CONNECTION,
-// TOO_SLOW, UNFINISHED, KEEPER_EXCEPTION, DEADLOCK_AVOIDED.
-constexpr std::array kOverload{202, 243, 241, 252, 159, 209, 242, 439, 210, 394, 203, 160, 341, 999, 473};
+// TOO_SLOW, UNFINISHED, KEEPER_EXCEPTION, DEADLOCK_AVOIDED. QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING: libcurl sent a
+// statement again because its connection broke, and the first one is still at work.
+constexpr std::array kOverload{202, 243, 241, 252, 159, 209, 242, 439, 210, 394, 203, 160, 341, 999, 473, 216};
 
 template <typename Codes>
 bool contains(const Codes& codes, int code) {

@@ -1,10 +1,12 @@
 #include "config/settings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 
 #include "base/error.h"
 #include "config/parse_values.h"
@@ -75,18 +77,47 @@ Set factor(double Settings::*member) {
   return [=](Settings& settings, const std::string& value) { settings.*member = parse_factor(value); };
 }
 
+Set postgres_ports() {
+  return [](Settings& settings, const std::string& value) {
+    bool several = value.find(',') != std::string::npos;
+    std::vector<std::string> ports = several ? parse_names(value) : std::vector{value};
+    for (const std::string& port : ports) parse_port(port);
+    settings.postgres.port = parse_port(ports.front());
+    settings.postgres.ports = ports.size() > 1 ? fmt::format("{}", fmt::join(ports, ",")) : std::string();
+  };
+}
+Set lease_seconds(std::chrono::milliseconds Settings::*member) {
+  return [=](Settings& settings, const std::string& value) {
+    constexpr NumberRange kLeaseSeconds{1, 3600};
+    settings.*member = std::chrono::seconds(parse_number(value, kLeaseSeconds));
+  };
+}
+Set breaker_count(BreakerSettings Settings::*breaker, std::uint32_t BreakerSettings::*member) {
+  return [=](Settings& settings, const std::string& value) {
+    constexpr NumberRange kThreshold{1, 1000};
+    (settings.*breaker).*member = static_cast<std::uint32_t>(parse_number(value, kThreshold));
+  };
+}
+Set breaker_timeout(BreakerSettings Settings::*breaker) {
+  return [=](Settings& settings, const std::string& value) { (settings.*breaker).timeout = parse_seconds(value); };
+}
+
 constexpr NumberRange kCount{1, 1000};
 constexpr NumberRange kRows{1, 10'000'000};
 constexpr NumberRange kBytes{1ULL << 20, 1ULL << 40};
 constexpr NumberRange kMilliseconds{1, 3'600'000};
 
-std::vector<SettingDescription> describe() {
+/// As their users know them.
+std::vector<SettingDescription> describe_documented() {
   using S = Settings;
   using P = PostgresSettings;
   using C = ClickHouseSettings;
+  using R = RedisSettings;
+  using B = BreakerSettings;
   return {
-      {"POSTGRES_HOST", "", "source host; unset: `up` starts a private PostgreSQL", text(&S::postgres, &P::host)},
-      {"POSTGRES_PORT", "5432", "source port", port(&S::postgres, &P::port)},
+      {"POSTGRES_HOST", "", "source host, or `a,b`: whichever is primary; unset: `up` starts a private PostgreSQL",
+       text(&S::postgres, &P::host)},
+      {"POSTGRES_PORT", "5432", "source port; `5432,5433` for several hosts", postgres_ports()},
       {"POSTGRES_USER", "echodb", "source user", text(&S::postgres, &P::user)},
       {"POSTGRES_PASSWORD", "password", "source password", text(&S::postgres, &P::password)},
       {"POSTGRES_DB", "echodb", "source database", text(&S::postgres, &P::database)},
@@ -96,6 +127,11 @@ std::vector<SettingDescription> describe() {
       {"CLICKHOUSE_USER", "echodb", "target user", text(&S::clickhouse, &C::user)},
       {"CLICKHOUSE_PASSWORD", "password", "target password", text(&S::clickhouse, &C::password)},
       {"CLICKHOUSE_DATABASE", "echodb", "target database", text(&S::clickhouse, &C::database)},
+      {"REDIS_HOST", "", "where workers agree on a leader; unset: in PostgreSQL", text(&S::redis, &R::host)},
+      {"REDIS_PORT", "6379", "Redis port", port(&S::redis, &R::port)},
+      {"REDIS_PASSWORD", "", "Redis password", text(&S::redis, &R::password)},
+      {"SOURCE_PEER_NAME", "postgres_main", "the source's name in metrics and logs", text(&S::source_peer)},
+      {"TARGET_PEER_NAME", "clickhouse_analytics", "the target's name in metrics and logs", text(&S::target_peer)},
       {"SYNC_SCHEMA", "public", "schemas to watch: `a,b` or a JSON array", names(&S::sync_schemas)},
       {"EXCLUDED_TABLES", "spatial_ref_sys,geometry_columns,geography_columns,raster_columns,raster_overviews",
        "tables left out: names, schema.name, globs (temp_*), or a JSON array", names(&S::excluded_tables)},
@@ -104,8 +140,37 @@ std::vector<SettingDescription> describe() {
       {"HEALTH_CHECK_HOST", "127.0.0.1", "address of /health, /ready and /metrics", text(&S::health_host)},
       {"HEALTH_CHECK_PORT", "8080", "port of /health, /ready and /metrics", port(&S::health_port)},
       {"WORKER_ID", "", "unique per worker; unset: generated", text(&S::worker_id)},
+      {"LEADER_ELECTION_TTL", "30", "a leader that gives no sign of life for so long is replaced, in seconds",
+       lease_seconds(&S::leader_election_ttl)},
+      {"LEADER_ELECTION_INTERVAL", "10", "a follower looks after the leader this often, in seconds",
+       lease_seconds(&S::leader_election_interval)},
+      {"PEERDB_FAILURE_THRESHOLD", "5", "breakers `peerdb_api`, `clickhouse`: failures in a row that open them",
+       breaker_count(&S::engine_breaker, &B::failure_threshold)},
+      {"PEERDB_SUCCESS_THRESHOLD", "2", "breakers `peerdb_api`, `clickhouse`: successes in a row that close them",
+       breaker_count(&S::engine_breaker, &B::success_threshold)},
+      {"PEERDB_TIMEOUT", "60", "breakers `peerdb_api`, `clickhouse`: probed after so many seconds at the latest",
+       breaker_timeout(&S::engine_breaker)},
+      {"POSTGRES_FAILURE_THRESHOLD", "3", "breaker `postgres_connection`: failures in a row that open it",
+       breaker_count(&S::postgres_breaker, &B::failure_threshold)},
+      {"POSTGRES_SUCCESS_THRESHOLD", "2", "breaker `postgres_connection`: successes in a row that close it",
+       breaker_count(&S::postgres_breaker, &B::success_threshold)},
+      {"POSTGRES_TIMEOUT", "30", "breaker `postgres_connection`: probed after so many seconds at the latest",
+       breaker_timeout(&S::postgres_breaker)},
+      {"MAX_RETRIES", "5", "a leader that fails so often in a row lets another worker try",
+       number(&S::retries_max, kCount)},
+      {"RECONNECT_DELAY", "10", "longest pause between two attempts to reach a server, in seconds",
+       seconds(&S::reconnect_delay)},
+      {"MAX_RECONNECT_ATTEMPTS", "10", "failed attempts in a row after which a server counts as down: /ready says so",
+       number(&S::reconnect_attempts_max, kCount)},
       {"RETRY_DELAY", "5", "longest pause between two tries, in seconds", seconds(&S::retry_delay)},
       {"RETRY_BACKOFF", "2.0", "factor from one pause to the next", factor(&S::retry_backoff)},
+  };
+}
+
+/// Those with our prefix.
+std::vector<SettingDescription> describe_own() {
+  using S = Settings;
+  return {
       {"ECHODB_DATA_DIR", "./data", "where the private servers keep their data", text(&S::data_dir)},
       {"ECHODB_CHDB_LIBRARY", "", "path of libchdb.so; unset: where script/bootstrap put it", text(&S::chdb_library)},
       {"ECHODB_SYNC_INTERVAL_MS", "100", "a busy table's rows are gathered this long, in milliseconds",
@@ -135,6 +200,12 @@ std::vector<SettingDescription> describe() {
   };
 }
 
+std::vector<SettingDescription> describe() {
+  std::vector<SettingDescription> all = describe_documented();
+  std::ranges::move(describe_own(), std::back_inserter(all));
+  return all;
+}
+
 void apply(Settings& settings, const Variables& variables, std::vector<std::string>& faults) {
   for (const SettingDescription& setting : setting_descriptions()) {
     auto found = variables.find(setting.name);
@@ -154,6 +225,16 @@ void refuse_unknown(const Variables& variables, std::vector<std::string>& faults
     bool known =
         std::ranges::find(setting_descriptions(), name, &SettingDescription::name) != setting_descriptions().end();
     if (name.starts_with(kOurPrefix) && !known) faults.push_back(name + ": there is no such setting");
+  }
+}
+
+std::size_t items(const std::string& list) { return 1 + static_cast<std::size_t>(std::ranges::count(list, ',')); }
+
+/// What is wrong only with several settings seen together.
+void check_together(const Settings& settings, std::vector<std::string>& faults) {
+  const PostgresSettings& postgres = settings.postgres;
+  if (!postgres.ports.empty() && items(postgres.ports) != items(postgres.host)) {
+    faults.push_back("POSTGRES_PORT: give one port, or one for each host of POSTGRES_HOST");
   }
 }
 
@@ -186,6 +267,7 @@ Settings load_settings(const std::vector<Variables>& rising_precedence) {
   std::vector<std::string> faults;
   apply(settings, merged, faults);
   refuse_unknown(merged, faults);
+  check_together(settings, faults);
   if (!faults.empty()) {
     std::string all = "these settings cannot be used:";
     for (const std::string& fault : faults) all += "\n  " + fault;

@@ -4,20 +4,26 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/attempt_gate.h"
 #include "base/failpoint.h"
+#include "base/write_permit.h"
 
 namespace echodb {
 
 /// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) apply as everywhere.
 struct PostgresSettings {
-  std::string host;  ///< empty: none was configured, `up` starts a private server
-  std::uint16_t port = 5432;
+  std::string host;           ///< empty: none was configured, `up` starts a private server; `a,b`: whichever is primary
+  std::uint16_t port = 5432;  ///< the first host's
+  std::string ports;          ///< `5432,5433`, one for each host; empty: `port` for all
   std::string user = "echodb";
   std::string password = "password";
   std::string database = "echodb";
+  /// Shared by all that connect to this server: it is unreachable for all of them. Null: every attempt is made.
+  std::shared_ptr<AttemptGate> gate = nullptr;
 };
 
 /// How to reach the target, by its HTTP interface.
@@ -27,6 +33,24 @@ struct ClickHouseSettings {
   std::string user = "echodb";
   std::string password = "password";
   std::string database = "echodb";
+  std::shared_ptr<AttemptGate> gate = nullptr;  ///< as the source's
+  /// A leader's requests: none is sent without the permit, and their ids begin like this. Null: whoever asks may.
+  std::shared_ptr<const WritePermit> permit = nullptr;
+  std::string query_id_prefix = {};
+};
+
+/// Where workers agree on who leads; PostgreSQL alone when there is no host.
+struct RedisSettings {
+  std::string host;
+  std::uint16_t port = 6379;
+  std::string password;
+};
+
+/// When a circuit breaker opens, and when it closes again.
+struct BreakerSettings {
+  std::uint32_t failure_threshold;    ///< failures in a row that open it
+  std::uint32_t success_threshold;    ///< successes in a row that close it
+  std::chrono::milliseconds timeout;  ///< open for so long at the most before it is probed
 };
 
 enum class OnDrop { Drop, Keep };
@@ -62,8 +86,19 @@ struct Settings {
   std::uint16_t health_port = 8080;
   std::string worker_id;  ///< generated when not set
 
+  RedisSettings redis;
+  std::chrono::milliseconds leader_election_ttl{30'000};
+  std::chrono::milliseconds leader_election_interval{10'000};
+  BreakerSettings engine_breaker{.failure_threshold = 5, .success_threshold = 2, .timeout = std::chrono::seconds(60)};
+  BreakerSettings postgres_breaker{.failure_threshold = 3, .success_threshold = 2, .timeout = std::chrono::seconds(30)};
+  std::string source_peer = "postgres_main";
+  std::string target_peer = "clickhouse_analytics";
+
+  std::uint32_t retries_max = 5;
   std::chrono::milliseconds retry_delay{5000};
   double retry_backoff = 2.0;
+  std::chrono::milliseconds reconnect_delay{10'000};
+  std::uint32_t reconnect_attempts_max = 10;
 
   std::string data_dir = "./data";
   std::string chdb_library;  ///< path of libchdb.so; empty: looked for where script/bootstrap puts it

@@ -16,7 +16,8 @@ ErrorPolicy error_policy(ErrorCode code) {
     case ErrorCode::SourceBusy:
       return {Action::Retry, true, "an application holds a lock, or PostgreSQL lacks resources"};
     case ErrorCode::SourceRejected: return {Action::Retry, false, "see the message of PostgreSQL"};
-    case ErrorCode::SlotBusy: return {Action::Retry, true, "another worker reads the slot; this one waits"};
+    case ErrorCode::SlotBusy:
+      return {Action::Retry, true, "another process reads the slot and cannot be made to let go of it"};
     case ErrorCode::SlotLost: return {Action::Person, false, "run `echodb setup`: every table is copied again"};
     case ErrorCode::ProtocolViolation:
       return {Action::Retry, false, "report it with the message: it should not happen"};
@@ -27,6 +28,8 @@ ErrorPolicy error_policy(ErrorCode code) {
       return {Action::Person, true, "check CLICKHOUSE_USER and CLICKHOUSE_PASSWORD"};
     case ErrorCode::TargetOverloaded: return {Action::Retry, true, "ClickHouse asks for patience"};
     case ErrorCode::TargetRejected: return {Action::Person, false, "see the message of ClickHouse"};
+    case ErrorCode::LeadershipLost:
+      return {Action::Retry, false, "this worker follows now, and leads again when it is its turn"};
     case ErrorCode::Stopped: return {Action::Fail, false, "stopped as asked"};
   }
   return {Action::Fail, false, ""};

@@ -1,12 +1,18 @@
 #include "control/worker.h"
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
 #include "base/log.h"
+#include "clickhouse/client.h"
+#include "control/breakers.h"
 #include "control/error_policy.h"
+#include "control/leadership.h"
 #include "control/setup.h"
+#include "control/takeover.h"
+#include "postgres/preflight.h"
 #include "replication/stream.h"
 
 namespace echodb {
@@ -16,6 +22,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kPauseFirst{200};
 /// A run that lasted this long was a good one: the next pause is a short one again.
 constexpr std::chrono::seconds kGoodRun{30};
+/// A leader that gives up stands back for so long.
+constexpr std::chrono::seconds kYieldFor{2};
 
 /// Pauses that grow from a moment to RETRY_DELAY by RETRY_BACKOFF.
 class Pauses {
@@ -25,11 +33,11 @@ class Pauses {
   void reset() { next_ = kPauseFirst; }
 
   /// Waits, or returns early when it is time to stop.
-  void pause(std::stop_token stop) {
+  void pause(std::stop_token stop, std::chrono::milliseconds at_least = {}) {
     std::mutex mutex;
     std::condition_variable_any stopped;
     std::unique_lock lock(mutex);
-    stopped.wait_for(lock, stop, next_, [] { return false; });
+    stopped.wait_for(lock, stop, std::max(next_, at_least), [] { return false; });
     auto grown = std::chrono::duration_cast<std::chrono::milliseconds>(next_ * settings_.retry_backoff);
     next_ = std::min(grown, std::max(settings_.retry_delay, kPauseFirst));
   }
@@ -39,39 +47,192 @@ class Pauses {
   std::chrono::milliseconds next_ = kPauseFirst;
 };
 
-void run_once(const Settings& settings, CatalogStore& catalog, StatusBoard& board, std::stop_token stop) {
-  std::optional<StreamRecord> record = find_setup(settings, catalog, stop);
-  if (!record) record = setup(settings, catalog, stop);
+/// Faults of the engine itself: neither a server that is away, which has a breaker of its own, nor the end of a turn.
+bool is_engine_fault(ErrorCode code) {
+  return code != ErrorCode::SourceUnreachable && code != ErrorCode::TargetUnreachable &&
+         code != ErrorCode::LeadershipLost && code != ErrorCode::Stopped;
+}
+
+/// A worker's life: it follows until it is its turn, leads until it is asked to stop or loses its leadership, and
+/// follows again.
+class Worker {
+ public:
+  Worker(const Settings& settings, StatusBoard& board, std::stop_token stop)
+      : breakers_(settings),
+        settings_(breakers_.guarding(settings)),
+        board_(board),
+        stop_(std::move(stop)),
+        // Not cut short by a stop: what has been done is to be written down.
+        catalog_(settings_.postgres, settings_.worker_id, {}),
+        election_(make_leader_election(settings_)),
+        pauses_(settings_) {
+    board_.complete_with([this](WorkerStatus& status) { complete(status); });
+  }
+  ~Worker() { board_.complete_with({}); }
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void run() {
+    while (!stop_.stop_requested()) {
+      try {
+        if (election_->try_lead()) {
+          // Whoever waits has time enough to notice that it is its turn.
+          if (lead() == End::GaveUp) pauses_.pause(stop_, kYieldFor);
+        } else {
+          follow();
+        }
+      } catch (const Error& error) {
+        if (error.code() == ErrorCode::Stopped) continue;
+        report(error);
+        pauses_.pause(stop_, breakers_.postgres->pause());
+      }
+    }
+  }
+
+ private:
+  enum class End { TurnIsOver, GaveUp };
+
+  End lead();
+  void run_stream(const std::shared_ptr<Lease>& lease);
+  void follow();
+  void stay_warm();
+  void report(const Error& error);
+  void complete(WorkerStatus& status) const;
+
+  Breakers breakers_;
+  const Settings settings_;
+  StatusBoard& board_;
+  std::stop_token stop_;
+  CatalogStore catalog_;
+  std::unique_ptr<LeaderElection> election_;
+  Pauses pauses_;
+
+  std::optional<Epoch> epoch_;                   ///< while it leads
+  std::atomic<std::uint64_t> epoch_number_ = 0;  ///< its number, for whoever asks
+  Clock::time_point warmed_at_;                  ///< while it follows
+  bool following_ = false;
+};
+
+Worker::End Worker::lead() {
+  following_ = false;
+  epoch_.reset();
+  Leadership leadership(*election_, settings_.leader_election_ttl);
+  const std::shared_ptr<Lease>& lease = leadership.lease();
+  for (std::uint32_t failures = 0; !stop_.stop_requested() && lease->held();) {
+    auto began = Clock::now();
+    try {
+      run_stream(lease);
+    } catch (const Error& error) {
+      if (is_engine_fault(error.code())) {
+        breakers_.engine->failed();
+      } else {
+        breakers_.engine->abandoned();
+      }
+      if (error.code() == ErrorCode::Stopped) continue;
+      report(error);
+      if (error.code() == ErrorCode::LeadershipLost) break;
+      if (Clock::now() - began > kGoodRun) {
+        pauses_.reset();
+        failures = 0;
+      }
+      // Another worker may have better luck, from another machine.
+      if (++failures == settings_.retries_max) return End::GaveUp;
+      pauses_.pause(stop_, std::max(breakers_.engine->pause(), breakers_.postgres->pause()));
+    }
+  }
+  if (!lease->held()) log::warn("this worker no longer leads: {}", lease->reason());
+  return End::TurnIsOver;
+}
+
+void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
+  breakers_.engine->enter();
+  catalog_.reconnect();
+  // Before anything is looked at that an earlier leader may still be changing.
+  if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
+  std::optional<StreamRecord> record = find_setup(settings_, catalog_, stop_);
+  if (!record) record = setup(settings_, catalog_, stop_);
+  if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
+  epoch_number_ = epoch_->number;
+  Settings own = leader_settings(settings_, *record, *epoch_, lease);
+  log::info("{} leads, epoch {}{}", settings_.worker_id, epoch_->number,
+            epoch_->predecessor.empty() ? "" : " after " + epoch_->predecessor);
+  if (!epoch_->resigned) end_older_statements(own, *record, stop_);
+  epoch_->resigned = true;
+  take_slot(own, *record, stop_);
   auto transient = [](const Error& error) { return error_policy(error.code()).transient; };
-  Stream stream(settings, *record, catalog, board, transient, stop);
-  stream.run();
+  bool complete = false;
+  {
+    Stream stream(own, *record, catalog_, board_, transient, stop_);
+    stream.while_running([this] { breakers_.engine->succeeded(); });
+    complete = stream.run();
+  }
+  breakers_.engine->abandoned();
+  if (complete) catalog_.resign_epoch();
+}
+
+/// Waits for this worker's turn, ready to take it.
+void Worker::follow() {
+  if (!following_) {
+    following_ = true;
+    warmed_at_ = {};
+    board_.put(WorkerStatus{.state = "follower"});
+  }
+  if (Clock::now() - warmed_at_ >= settings_.leader_election_interval) stay_warm();
+  election_->await_turn(stop_);
+}
+
+/// What would keep this worker from leading is found and reported while there is time to remedy it.
+void Worker::stay_warm() {
+  bool first = warmed_at_ == Clock::time_point{};
+  warmed_at_ = Clock::now();
+  catalog_.reconnect();
+  WorkerStatus status{.state = "follower"};
+  try {
+    status.leader = election_->leader();
+    PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
+    require_no_fatal(preflight(source, settings_));
+    std::optional<StreamRecord> stream = catalog_.find_stream(stream_names(settings_).stream);
+    std::size_t tables = stream ? catalog_.load_tables(stream->name).size() : 0;
+    ServerVersion target = ClickHouseClient(settings_.clickhouse, stop_).server_version();
+    status.connected = true;
+    if (first) {
+      log::info("following {} ({} tables, ClickHouse {})", status.leader.empty() ? "another worker" : status.leader,
+                tables, target.text);
+    }
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::Stopped) return;
+    log::warn("this worker could not lead now: {}", error.what());
+    status.last_error = error.what();
+  }
+  board_.put(std::move(status));
+}
+
+/// Throws what nobody can remedy while this runs.
+void Worker::report(const Error& error) {
+  ErrorPolicy policy = error_policy(error.code());
+  if (policy.action == ErrorPolicy::Action::Fail) throw error;
+  log::warn("{} ({})", error.what(), policy.hint);
+  board_.update([&](WorkerStatus& status) {
+    status.connected = false;
+    status.is_leader = false;
+    status.last_error = error.what();
+    if (status.state != "starting") status.state = "error";
+  });
+}
+
+/// Called while somebody asks for the status, on that thread.
+void Worker::complete(WorkerStatus& status) const {
+  status.breakers = breakers_.status();
+  status.epoch = status.is_leader ? epoch_number_.load() : 0;
+  for (const auto& breaker : {breakers_.postgres, breakers_.clickhouse}) {
+    if (breaker->status().failures >= settings_.reconnect_attempts_max) status.state = "error";
+  }
 }
 
 }  // namespace
 
 void run_worker(const Settings& settings, StatusBoard& board, std::stop_token stop) {
-  // Not cut short by a stop: what has been done is to be written down.
-  CatalogStore catalog(settings.postgres, settings.worker_id, {});
-  Pauses pauses(settings);
-  while (!stop.stop_requested()) {
-    auto began = Clock::now();
-    try {
-      run_once(settings, catalog, board, stop);
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::Stopped) return;
-      ErrorPolicy policy = error_policy(error.code());
-      if (policy.action == ErrorPolicy::Action::Fail) throw;
-      log::warn("{} ({})", error.what(), policy.hint);
-      board.update([&](WorkerStatus& status) {
-        status.connected = false;
-        status.is_leader = false;
-        status.last_error = error.what();
-        if (status.state != "starting") status.state = "error";
-      });
-      if (Clock::now() - began > kGoodRun) pauses.reset();
-      pauses.pause(stop);
-    }
-  }
+  Worker(settings, board, std::move(stop)).run();
 }
 
 }  // namespace echodb

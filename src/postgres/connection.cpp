@@ -32,8 +32,13 @@ std::string session_options(ConnectionKind kind) {
                      milliseconds(limits::kStatementTimeout));
 }
 
+bool has_several_hosts(const PostgresSettings& settings) { return settings.host.find(',') != std::string::npos; }
+
+/// A server that vanished without a word is noticed by its silence: on what we send after kSocketTimeout, on an idle
+/// connection by keepalives.
 PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
-  std::string port = std::to_string(settings.port);
+  std::string port = settings.ports.empty() ? std::to_string(settings.port) : settings.ports;
+  std::string silence = std::to_string(std::chrono::milliseconds(limits::kSocketTimeout).count());
   std::string timeout = std::to_string(std::chrono::seconds(limits::kConnectTimeout).count());
   std::string options = session_options(kind);
   std::vector<std::pair<const char*, const char*>> parameters{
@@ -45,12 +50,14 @@ PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
       {"application_name", "echodb"},
       {"client_encoding", "UTF8"},
       {"connect_timeout", timeout.c_str()},
-      {"keepalives_idle", "10"},
-      {"keepalives_interval", "5"},
+      {"keepalives_idle", "5"},
+      {"keepalives_interval", "3"},
       {"keepalives_count", "3"},
+      {"tcp_user_timeout", silence.c_str()},
       {"options", options.c_str()},
   };
   if (kind == ConnectionKind::Replication) parameters.emplace_back("replication", "database");
+  if (has_several_hosts(settings)) parameters.emplace_back("target_session_attrs", "read-write");
   std::vector<const char*> keys;
   std::vector<const char*> values;
   for (const auto& [key, value] : parameters) {
@@ -90,6 +97,7 @@ std::uint64_t QueryResult::number(std::size_t row, std::size_t column) const {
 struct PostgresConnection::Impl {
   PGconn* connection = nullptr;
   std::stop_token stop;
+  std::chrono::milliseconds answer_within{0};  ///< 0: as long as it takes
 
   ~Impl() { PQfinish(connection); }
 
@@ -98,11 +106,16 @@ struct PostgresConnection::Impl {
   /// Waits until the socket can be read (or written too), the stop token is raised or the server is gone.
   void wait(short events) const {
     pollfd watched{PQsocket(connection), events, 0};
+    auto since = std::chrono::steady_clock::now();
     while (true) {
       if (stop.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for PostgreSQL");
       int ready = poll(&watched, 1, static_cast<int>(std::chrono::milliseconds(kStopCheckInterval).count()));
       if (ready > 0) return;
       if (ready < 0 && errno != EINTR) throw Error(ErrorCode::SystemFailure, std::strerror(errno));
+      if (answer_within > 0ms && std::chrono::steady_clock::now() - since > answer_within) {
+        throw Error(ErrorCode::SourceUnreachable,
+                    fmt::format("PostgreSQL has not answered for {} ms", answer_within.count()));
+      }
     }
   }
 
@@ -137,23 +150,20 @@ struct PostgresConnection::Impl {
     if (failure) throw *std::move(failure);
     return last;
   }
-
-  /// Leaves a COPY early, so that the connection can be used again.
-  void cancel_copy() const {
-    std::unique_ptr<PGcancel, void (*)(PGcancel*)> cancel(PQgetCancel(connection), &PQfreeCancel);
-    char reason[256];
-    if (cancel == nullptr || PQcancel(cancel.get(), reason, sizeof reason) == 0) return;
-    char* memory = nullptr;
-    while (PQgetCopyData(connection, &memory, /*async=*/0) > 0) PQfreemem(memory);
-    while (PGresult* result = PQgetResult(connection)) PQclear(result);
-  }
 };
 
 PostgresConnection::PostgresConnection(const PostgresSettings& settings, ConnectionKind kind, std::stop_token stop)
     : impl_(std::make_unique<Impl>()) {
+  AttemptGate::Attempt attempt(settings.gate.get());
   impl_->stop = std::move(stop);
   impl_->connection = connect(settings, kind);
-  if (PQstatus(impl_->connection) != CONNECTION_OK) throw connect_error(impl_->connection, settings);
+  if (PQstatus(impl_->connection) != CONNECTION_OK) {
+    attempt.failed();
+    throw connect_error(impl_->connection, settings);
+  }
+  attempt.succeeded();
+  // A slot is made when the transactions before it have ended, however long they take.
+  if (kind == ConnectionKind::Ordinary) impl_->answer_within = limits::kAnswerTimeout;
   PQsetnonblocking(impl_->connection, 1);
   PQsetNoticeProcessor(
       impl_->connection, [](void*, const char*) {}, nullptr);
@@ -188,23 +198,18 @@ QueryResult PostgresConnection::execute(const std::string& sql) {
 
 void PostgresConnection::copy_out(const std::string& sql, const std::function<void(Bytes)>& consume) {
   execute(sql);
-  try {
-    while (true) {
-      char* memory = nullptr;
-      int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
-      if (size > 0) {
-        CopyMessage message(memory, static_cast<std::size_t>(size));
-        consume(message.bytes());
-      } else if (size == 0) {
-        impl_->wait(POLLIN);
-        if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
-      } else {
-        break;
-      }
+  while (true) {
+    char* memory = nullptr;
+    int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
+    if (size > 0) {
+      CopyMessage message(memory, static_cast<std::size_t>(size));
+      consume(message.bytes());
+    } else if (size == 0) {
+      impl_->wait(POLLIN);
+      if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
+    } else {
+      break;
     }
-  } catch (...) {
-    impl_->cancel_copy();
-    throw;
   }
   impl_->collect();
 }
@@ -233,6 +238,8 @@ void PostgresConnection::send_copy(Bytes message) {
   impl_->flush();
 }
 
+void PostgresConnection::answer_within(std::chrono::milliseconds longest) { impl_->answer_within = longest; }
+int PostgresConnection::backend() const { return PQbackendPID(impl_->connection); }
 int PostgresConnection::socket() const { return PQsocket(impl_->connection); }
 int PostgresConnection::server_version() const { return PQserverVersion(impl_->connection); }
 

@@ -79,7 +79,8 @@ class PostgresConnection {
   /// Any number of statements without parameters; the last one's rows.
   QueryResult execute(const std::string& sql);
 
-  /// Runs COPY … TO STDOUT and hands over its data as it comes. An exception of `consume` cancels the COPY.
+  /// Runs COPY … TO STDOUT and hands over its data as it comes. After an exception of `consume` the connection is of
+  /// no more use.
   void copy_out(const std::string& sql, const std::function<void(Bytes)>& consume);
 
   /// Starts COPY BOTH, the replication conversation; see replication_stream.h.
@@ -102,6 +103,11 @@ class PostgresConnection {
   std::optional<CopyMessage> try_receive();
   void send_copy(Bytes message);
   [[nodiscard]] int socket() const;
+
+  /// A server that is silent for longer while an answer is due is unreachable; 0: it may take any time.
+  void answer_within(std::chrono::milliseconds longest);
+  /// The server process at the other end.
+  [[nodiscard]] int backend() const;
 
   /// 150018 for 15.18.
   [[nodiscard]] int server_version() const;

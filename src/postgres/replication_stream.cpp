@@ -3,14 +3,22 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 
+#include "config/limits.h"
 #include "postgres/server_version.h"
 
 namespace echodb {
 namespace {
+
+using namespace std::chrono_literals;
+/// Where the server has no limit of its own.
+constexpr auto kPatienceDefault = 60s;
+/// A busy server may need a moment for an answer.
+constexpr auto kPatienceMin = 5s;
 
 std::string start_command(const ReplicationOptions& options, int server_version) {
   bool has_messages = streams_bytes_and_messages(server_version);
@@ -88,7 +96,16 @@ WalFrame parse_frame(Bytes message) {
 ReplicationStream::ReplicationStream(const PostgresSettings& settings, const ReplicationOptions& options,
                                      std::stop_token stop)
     : connection_(settings, ConnectionKind::Replication, std::move(stop)) {
+  learn_patience();
   start(connection_, options);
+}
+
+void ReplicationStream::learn_patience() {
+  QueryResult setting = connection_.execute("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'");
+  std::chrono::milliseconds servers(setting.number(0, 0));
+  patience_ = servers == 0ms ? kPatienceDefault : std::max<std::chrono::milliseconds>(servers, kPatienceMin);
+  status_interval_ = servers == 0ms ? limits::kStatusInterval
+                                    : std::min<std::chrono::milliseconds>(limits::kStatusInterval, servers / 4);
 }
 
 std::optional<WalFrame> ReplicationStream::try_next() {
@@ -97,21 +114,21 @@ std::optional<WalFrame> ReplicationStream::try_next() {
   return parse_frame(current_->bytes());
 }
 
-void ReplicationStream::wait(int wakeup_fd, std::chrono::milliseconds at_most) {
-  std::array<pollfd, 2> watched{pollfd{connection_.socket(), POLLIN, 0}, pollfd{wakeup_fd, POLLIN, 0}};
-  if (poll(watched.data(), watched.size(), static_cast<int>(at_most.count())) < 0 && errno != EINTR) {
+void ReplicationStream::wait(const WaitFor& what, std::chrono::milliseconds at_most) {
+  std::array<pollfd, 2> watched{pollfd{what.wakeup_fd, POLLIN, 0}, pollfd{connection_.socket(), POLLIN, 0}};
+  if (poll(watched.data(), what.for_frames ? 2 : 1, static_cast<int>(at_most.count())) < 0 && errno != EINTR) {
     throw Error(ErrorCode::SystemFailure, std::string("poll: ") + std::strerror(errno));
   }
 }
 
-void ReplicationStream::send_status(Lsn flushed) {
+void ReplicationStream::send_status(Lsn flushed, Reply reply) {
   StatusWriter status;
   status.put(static_cast<std::uint8_t>('r'));
   status.put(flushed.value);
   status.put(flushed.value);
   status.put(flushed.value);
   status.put(protocol_time());
-  status.put(std::uint8_t{0});
+  status.put(static_cast<std::uint8_t>(reply == Reply::Wanted ? 1 : 0));
   connection_.send_copy(status.bytes());
 }
 

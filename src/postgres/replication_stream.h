@@ -42,15 +42,29 @@ class ReplicationStream {
   /// The next frame that has already arrived; nullopt when there is none.
   std::optional<WalFrame> try_next();
 
+  struct WaitFor {
+    int wakeup_fd;
+    bool for_frames;  ///< false: those that have arrived stay where they are
+  };
   /// Waits until a frame may have arrived, `wakeup_fd` is readable or the time is up.
-  void wait(int wakeup_fd, std::chrono::milliseconds at_most);
+  void wait(const WaitFor& what, std::chrono::milliseconds at_most);
 
-  /// Tells the server that everything before `flushed` needs no repetition.
-  void send_status(Lsn flushed);
+  enum class Reply { NotWanted, Wanted };
+  /// Tells the server that everything before `flushed` needs no repetition, and asks for an answer if it is wanted.
+  void send_status(Lsn flushed, Reply reply = Reply::NotWanted);
+
+  /// How long the server may be silent, though it was asked: as long as it lets us be (wal_sender_timeout).
+  [[nodiscard]] std::chrono::milliseconds patience() const { return patience_; }
+  /// A status is due this often, so that the server does not lose its own patience.
+  [[nodiscard]] std::chrono::milliseconds status_interval() const { return status_interval_; }
 
  private:
+  void learn_patience();
+
   PostgresConnection connection_;
   std::optional<PostgresConnection::CopyMessage> current_;
+  std::chrono::milliseconds patience_{};
+  std::chrono::milliseconds status_interval_{};
 };
 
 }  // namespace echodb

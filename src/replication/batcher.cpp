@@ -9,6 +9,8 @@ namespace {
 
 /// One at work and one waiting: more would only make smaller inserts.
 constexpr std::size_t kLaneDepthMax = 2;
+constexpr int kDoublingsMax = 8;
+constexpr std::chrono::seconds kStrainedIntervalMax{10};
 /// What a row costs besides its values: null maps, lengths, our own columns.
 constexpr std::size_t kRowOverheadBytes = 48;
 
@@ -59,11 +61,28 @@ std::optional<Watermark::Ticket> Batcher::discard(MirroredTable& table) {
   return ticket;
 }
 
+void Batcher::refused(const Lane& lane) {
+  int& doublings = strain_[&lane];
+  doublings = std::min(doublings + 1, kDoublingsMax);
+}
+
+void Batcher::taken(const Lane& lane) {
+  auto found = strain_.find(&lane);
+  if (found != strain_.end() && --found->second == 0) strain_.erase(found);
+}
+
+std::chrono::milliseconds Batcher::interval(const Lane& lane) const {
+  auto found = strain_.find(&lane);
+  if (found == strain_.end()) return options_.interval;
+  return std::max(options_.interval,
+                  std::min<std::chrono::milliseconds>(options_.interval * (1 << found->second), kStrainedIntervalMax));
+}
+
 bool Batcher::due(const MirroredTable& table, Clock::time_point now, bool drained) const {
   // More of the same is already in the socket: it costs less together.
-  bool paused = now - table.last_sealed >= options_.interval;
-  return paused && (drained || now - table.last_sealed >= 2 * options_.interval) &&
-         lanes_.depth(*table.lane) < kLaneDepthMax;
+  auto interval = this->interval(*table.lane);
+  bool paused = now - table.last_sealed >= interval;
+  return paused && (drained || now - table.last_sealed >= 2 * interval) && lanes_.depth(*table.lane) < kLaneDepthMax;
 }
 
 void Batcher::seal_due(bool drained) {
@@ -83,7 +102,7 @@ std::optional<Batcher::Clock::time_point> Batcher::next_due() const {
   std::optional<Clock::time_point> next;
   for (const MirroredTable* table : gathering_) {
     if (lanes_.depth(*table->lane) >= kLaneDepthMax) continue;
-    auto at = table->last_sealed + options_.interval;
+    auto at = table->last_sealed + interval(*table->lane);
     if (!next || at < *next) next = at;
   }
   return next;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -12,7 +13,8 @@ namespace echodb {
 
 /// Decides when a table's gathered rows go on their way. The first rows after a pause go at once; a busy table's are
 /// gathered for the interval, so that it makes a bounded number of parts per second; while its lane is still at work
-/// on earlier ones they grow, up to the caps. Owned by the stream's thread.
+/// on earlier ones they grow, up to the caps. A table whose inserts ClickHouse finds too many makes fewer and larger
+/// ones: its interval doubles with every refusal, and comes back with every success. Owned by the stream's thread.
 class Batcher {
  public:
   using Clock = std::chrono::steady_clock;
@@ -38,6 +40,10 @@ class Batcher {
   void seal_due(bool drained);
   void seal_all();
 
+  /// ClickHouse had too much to do for an insert of this lane, or has taken one.
+  void refused(const Lane& lane);
+  void taken(const Lane& lane);
+
   /// When the next table will be due; nullopt when nothing is gathered or a lane has to finish first.
   [[nodiscard]] std::optional<Clock::time_point> next_due() const;
 
@@ -47,6 +53,7 @@ class Batcher {
 
  private:
   [[nodiscard]] bool due(const MirroredTable& table, Clock::time_point now, bool drained) const;
+  [[nodiscard]] std::chrono::milliseconds interval(const Lane& lane) const;
   void close(MirroredTable& table);
 
   Options options_;
@@ -54,6 +61,7 @@ class Batcher {
   Watermark& watermark_;
   LaneScheduler& lanes_;
   std::vector<MirroredTable*> gathering_;  ///< tables with an open batch
+  std::map<const Lane*, int> strain_;      ///< doublings of the interval, of lanes that have any
   std::size_t open_bytes_ = 0;
   std::size_t lane_bytes_ = 0;
 };

@@ -175,7 +175,8 @@ void Copier::work(std::stop_token stop) {
     } catch (const Error& error) {
       tools.connection.reset();
       tools.rendering.reset();
-      if (error.code() != ErrorCode::Stopped) failed(*job, range, error);
+      bool turn_is_over = error.code() == ErrorCode::Stopped || error.code() == ErrorCode::LeadershipLost;
+      if (!turn_is_over) failed(*job, range, error);
     } catch (const std::exception& fault) {
       tools.connection.reset();
       tools.rendering.reset();
@@ -355,7 +356,9 @@ void Copier::finished(Tools& tools, Running& job) {
 /// A range that may succeed later is put back. A heap that was exchanged, or a schema ahead of the stream's, has the
 /// whole job planned again. A keyless table's copy is one transaction: nothing of it can be kept.
 void Copier::failed(Running& job, std::size_t range, const Error& error) {
-  log::warn("copy of {}: {}", job.job.schema.qualified_name(), error.what());
+  if (error.detail("breaker").empty()) {
+    log::warn("copy of {}: {}", job.job.schema.qualified_name(), error.what());
+  }
   bool ahead = error.code() == ErrorCode::SchemaMismatch || error.code() == ErrorCode::SourceRejected;
   bool again = (ahead && ++job.plans < kPlansMax) || options_.transient(error);
   {

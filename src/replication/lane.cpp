@@ -10,10 +10,12 @@
 namespace echodb {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 /// The first pause before another try; the following ones grow up to Options::retry_delay_max.
 constexpr std::chrono::milliseconds kRetryDelayFirst{100};
 constexpr int kBackoffStepsMax = 16;
+/// Every writer at the same task for so long: they are held up.
+constexpr std::chrono::milliseconds kHeldUpAfter{300};
+constexpr std::size_t kStandInsMax = 8;
 /// A writer without work looks around this often.
 constexpr std::chrono::seconds kIdleWait{30};
 
@@ -27,7 +29,9 @@ LaneScheduler::LaneScheduler(Options options) : options_(std::move(options)) {
 
 LaneScheduler::~LaneScheduler() {
   for (std::jthread& thread : threads_) thread.request_stop();
+  for (std::jthread& thread : stand_ins_) thread.request_stop();
   threads_.clear();
+  stand_ins_.clear();
 }
 
 void LaneScheduler::push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task) {
@@ -117,49 +121,102 @@ bool LaneScheduler::wait_idle(std::chrono::milliseconds at_most) {
   return changed_.wait_for(lock, at_most, [&] { return ready_.empty() && running_ == 0; });
 }
 
-void LaneScheduler::work(std::stop_token stop) {
+/// What one thread works with.
+struct LaneScheduler::Writer {
+  Writer(const Options& options, const std::stop_token& stop)
+      : tools{.clickhouse = ClickHouseClient(options.clickhouse, stop),
+              .source = [this, &options, stop]() -> PostgresConnection& {
+                if (!source) source.emplace(options.source, ConnectionKind::Ordinary, stop);
+                return *source;
+              }} {}
+
   std::optional<PostgresConnection> source;
-  WriterTools tools{.clickhouse = ClickHouseClient(options_.clickhouse, stop), .source = [&]() -> PostgresConnection& {
-                      if (!source) source.emplace(options_.source, ConnectionKind::Ordinary, stop);
-                      return *source;
-                    }};
+  WriterTools tools;
+};
+
+void LaneScheduler::work(std::stop_token stop) {
+  Writer writer(options_, stop);
   std::unique_lock lock(mutex_);
   while (std::shared_ptr<Lane> lane = next_lane(lock, stop)) {
-    std::unique_ptr<LaneTask> task = std::move(lane->tasks_.front());
-    lane->tasks_.pop_front();
-    lane->running_ = true;
-    ++running_;
-    lock.unlock();
-    std::optional<Error> failure;
-    try {
-      task->run(tools);
-    } catch (const Error& error) {
-      failure = error;
-      if (error.code() == ErrorCode::SourceUnreachable) source.reset();
-    } catch (const std::exception& fault) {
-      // A fault of ours with one table is not to end the others.
-      failure = Error(ErrorCode::ProtocolViolation, fault.what());
-    }
-    lock.lock();
-    --running_;
-    lane->running_ = false;
-    finish(lane, std::move(task), std::move(failure));
+    ++writers_busy_;
+    run_one(lock, lane, writer);
+    --writers_busy_;
   }
 }
 
-/// The oldest lane whose time has come; nullptr when it is time to stop.
+/// Works only while every writer is held up.
+void LaneScheduler::stand_in(std::stop_token stop) {
+  Writer writer(options_, stop);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    ++stand_ins_idle_;
+    relief_.wait(lock, stop, [&] { return relief_wanted_ > 0; });
+    --stand_ins_idle_;
+    if (stop.stop_requested()) return;
+    --relief_wanted_;
+    while (!stop.stop_requested() && writers_busy_ >= options_.writers) {
+      std::shared_ptr<Lane> lane = take_due_lane();
+      if (lane == nullptr) break;
+      run_one(lock, lane, writer);
+    }
+  }
+}
+
+void LaneScheduler::relieve() {
+  std::lock_guard lock(mutex_);
+  auto now = Clock::now();
+  bool has_work = std::ranges::any_of(ready_, [&](const auto& lane) { return lane->not_before_ <= now; });
+  if (!has_work || writers_busy_ < options_.writers || now - moved_at_ < kHeldUpAfter) return;
+  if (stand_ins_idle_ <= relief_wanted_) {
+    if (stand_ins_.size() == kStandInsMax) return;
+    log::info("{} writers are held up: another steps in", options_.writers + stand_ins_.size());
+    stand_ins_.emplace_back([this](std::stop_token stop) { stand_in(std::move(stop)); });
+  }
+  ++relief_wanted_;
+  relief_.notify_one();
+}
+
+/// Takes the lane's next task and runs it. REQUIRES: the lock, which is let go of meanwhile.
+void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Lane>& lane, Writer& writer) {
+  std::unique_ptr<LaneTask> task = std::move(lane->tasks_.front());
+  lane->tasks_.pop_front();
+  lane->running_ = true;
+  ++running_;
+  moved_at_ = Clock::now();
+  lock.unlock();
+  std::optional<Error> failure;
+  try {
+    task->run(writer.tools);
+  } catch (const Error& error) {
+    failure = error;
+    if (error.code() == ErrorCode::SourceUnreachable) writer.source.reset();
+  } catch (const std::exception& fault) {
+    // A fault of ours with one table is not to end the others.
+    failure = Error(ErrorCode::ProtocolViolation, fault.what());
+  }
+  lock.lock();
+  moved_at_ = Clock::now();
+  --running_;
+  lane->running_ = false;
+  finish(lane, std::move(task), std::move(failure));
+}
+
+/// The oldest lane whose time has come; nullptr when there is none. REQUIRES: the mutex.
+std::shared_ptr<Lane> LaneScheduler::take_due_lane() {
+  auto now = Clock::now();
+  auto due = std::ranges::find_if(ready_, [&](const auto& lane) { return lane->not_before_ <= now; });
+  if (due == ready_.end()) return nullptr;
+  std::shared_ptr<Lane> lane = *due;
+  ready_.erase(due);
+  return lane;
+}
+
+/// The same for a writer, which waits for it; nullptr when it is time to stop.
 std::shared_ptr<Lane> LaneScheduler::next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop) {
   while (!stop.stop_requested()) {
-    auto now = Clock::now();
-    auto wake = now + kIdleWait;
-    for (auto lane = ready_.begin(); lane != ready_.end(); ++lane) {
-      if ((*lane)->not_before_ <= now) {
-        std::shared_ptr<Lane> chosen = *lane;
-        ready_.erase(lane);
-        return chosen;
-      }
-      wake = std::min(wake, (*lane)->not_before_);
-    }
+    if (std::shared_ptr<Lane> lane = take_due_lane()) return lane;
+    auto wake = Clock::now() + kIdleWait;
+    for (const std::shared_ptr<Lane>& lane : ready_) wake = std::min(wake, lane->not_before_);
     changed_.wait_until(lock, stop, wake, [&] {
       return std::ranges::any_of(ready_, [](const auto& lane) { return lane->not_before_ <= Clock::now(); });
     });
@@ -167,9 +224,25 @@ std::shared_ptr<Lane> LaneScheduler::next_lane(std::unique_lock<std::mutex>& loc
   return nullptr;
 }
 
+/// How long before the step is tried again. What the breaker refused was no attempt, and waits for the breaker.
+std::chrono::milliseconds LaneScheduler::pause_after(Lane& lane, const Error& failure) const {
+  const auto& gate = options_.clickhouse.gate;
+  bool refused = !failure.detail("breaker").empty();
+  std::chrono::duration<double, std::milli> pause = kRetryDelayFirst;
+  if (!refused) pause *= std::pow(options_.retry_backoff, std::min(lane.failures_++, kBackoffStepsMax));
+  auto own = std::min(std::chrono::duration_cast<std::chrono::milliseconds>(pause), options_.retry_delay_max);
+  if (gate == nullptr || failure.code() != ErrorCode::TargetUnreachable) return own;
+  auto until_probe = gate->pause();
+  return until_probe.count() > 0 ? until_probe + std::chrono::milliseconds(1) : own;
+}
+
 void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task,
                            std::optional<Error> failure) {
-  if (failure && failure->code() == ErrorCode::Stopped) return;
+  // Whatever is left is another run's, perhaps another worker's: nothing that follows may overtake it.
+  if (failure && (failure->code() == ErrorCode::Stopped || failure->code() == ErrorCode::LeadershipLost)) {
+    lane->failed_ = true;
+    return;
+  }
   LaneEvent event{.lane = lane, .failure = failure};
   if (!failure) {
     lane->failures_ = 0;
@@ -177,10 +250,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     event.bytes = task->bytes();
     advance(lane, 1);
   } else if (options_.transient(*failure)) {
-    std::chrono::duration<double, std::milli> delay =
-        kRetryDelayFirst * std::pow(options_.retry_backoff, std::min(lane->failures_++, kBackoffStepsMax));
-    lane->not_before_ =
-        Clock::now() + std::min(std::chrono::duration_cast<std::chrono::milliseconds>(delay), options_.retry_delay_max);
+    lane->not_before_ = Clock::now() + pause_after(*lane, *failure);
     lane->tasks_.push_front(std::move(task));
     event.retrying = true;
   } else {

@@ -78,6 +78,9 @@ struct LaneEvent {
 };
 
 /// Runs lanes on a few writer threads. All members may be called from any thread.
+///
+/// A statement that hangs, because its table is locked perhaps, keeps its writer. When all of them hang, `relieve`
+/// has others step in, which do the work of the lanes that can go on for as long as that lasts.
 class LaneScheduler {
  public:
   struct Options {
@@ -107,13 +110,23 @@ class LaneScheduler {
   /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks' event.
   LaneEvent reset(const std::shared_ptr<Lane>& lane);
 
+  /// To be called several times a second: sees whether every writer hangs while there is work.
+  void relieve();
+
   std::vector<LaneEvent> take_events();
   /// Waits until no lane has work that can run, or the time is up. True when all is done.
   bool wait_idle(std::chrono::milliseconds at_most);
 
  private:
+  using Clock = std::chrono::steady_clock;
+  struct Writer;
+
   void work(std::stop_token stop);
+  void stand_in(std::stop_token stop);
+  void run_one(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Lane>& lane, Writer& writer);
   std::shared_ptr<Lane> next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop);
+  std::shared_ptr<Lane> take_due_lane();
+  [[nodiscard]] std::chrono::milliseconds pause_after(Lane& lane, const Error& failure) const;
   void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, std::optional<Error> failure);
   void ready(const std::shared_ptr<Lane>& lane);
   bool must_wait(const std::shared_ptr<Lane>& lane);
@@ -124,8 +137,14 @@ class LaneScheduler {
   std::condition_variable_any changed_;
   std::vector<std::shared_ptr<Lane>> ready_;  ///< lanes with work and nobody at it, oldest first
   std::size_t running_ = 0;
+  std::size_t writers_busy_ = 0;  ///< without those that stand in
+  Clock::time_point moved_at_;    ///< when a task last began or ended
+  std::condition_variable_any relief_;
+  std::size_t relief_wanted_ = 0;  ///< stand-ins that have been called and are not at work yet
+  std::size_t stand_ins_idle_ = 0;
   std::vector<LaneEvent> events_;
   std::vector<std::jthread> threads_;
+  std::vector<std::jthread> stand_ins_;
 };
 
 }  // namespace echodb

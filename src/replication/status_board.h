@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <mutex>
 
 #include "replication/worker_status.h"
@@ -9,13 +10,17 @@ namespace echodb {
 /// Where the stream's thread puts its status and the HTTP threads read it.
 class StatusBoard {
  public:
+  using Complete = std::function<void(WorkerStatus&)>;
+
   void put(WorkerStatus status) {
     std::lock_guard lock(mutex_);
     status_ = std::move(status);
   }
   [[nodiscard]] WorkerStatus get() const {
     std::lock_guard lock(mutex_);
-    return status_;
+    WorkerStatus status = status_;
+    if (complete_) complete_(status);
+    return status;
   }
   /// Changes a part of it.
   template <typename Change>
@@ -23,10 +28,16 @@ class StatusBoard {
     std::lock_guard lock(mutex_);
     change(status_);
   }
+  /// Fills in what is known at the moment of asking, from now on; must not come back here.
+  void complete_with(Complete complete) {
+    std::lock_guard lock(mutex_);
+    complete_ = std::move(complete);
+  }
 
  private:
   mutable std::mutex mutex_;
   WorkerStatus status_;
+  Complete complete_;
 };
 
 }  // namespace echodb

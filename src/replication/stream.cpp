@@ -1,5 +1,7 @@
 #include "replication/stream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/failpoint.h"
@@ -18,6 +20,10 @@ constexpr int kFramesPerTurn = 2'000;
 constexpr auto kConfirmInterval = 10ms;
 constexpr auto kPublishInterval = 100ms;
 constexpr auto kSaveInterval = 10s;
+/// A run that has lasted so long since it was last said to go well, goes well.
+constexpr auto kWellInterval = 5s;
+/// The source is asked for a word several times before its silence counts.
+constexpr int kAsksPerSilence = 4;
 
 std::vector<TextColumnStatus> text_columns(const MirroredTable& table) {
   std::vector<TextColumnStatus> columns;
@@ -100,10 +106,15 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
 }
 
-void Stream::run() {
+bool Stream::run() {
+  std::stop_callback wake(stop_, [this] { wakeup_.notify(); });
+  well_at_ = heard_at_ = Clock::now();
   while (!stop_.stop_requested()) {
-    bool drained = over_budget() || read_available();
+    if (settings_.clickhouse.permit != nullptr) settings_.clickhouse.permit->expect();
+    bool full = over_budget();
+    bool drained = full || read_available();
     collect_events();
+    lanes_.relieve();
     schema_events_.finish_copies();
     schema_events_.heal();
     // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
@@ -112,10 +123,34 @@ void Stream::run() {
     confirm(/*at_once=*/false);
     save_progress();
     publish_status();
-    if (drained) source_.wait(wakeup_.fd(), time_to_wait());
+    if (full) heard_at_ = Clock::now();
+    expect_word();
+    // While there is no room for rows, only the writers can change that.
+    if (drained) source_.wait({.wakeup_fd = wakeup_.fd(), .for_frames = !full}, time_to_wait());
     wakeup_.drain();
   }
-  finish();
+  return finish();
+}
+
+/// An open connection may lead nowhere: the source's machine or the network between may be gone. So a source that says
+/// nothing is asked to, and one that does not answer for as long as it would wait for us is taken for lost.
+void Stream::expect_word() {
+  auto now = Clock::now();
+  auto silent = now - heard_at_;
+  auto patience = source_.patience();
+  if (silent > patience) {
+    throw Error(ErrorCode::SourceUnreachable,
+                fmt::format("PostgreSQL has said nothing on the replication stream for {} ms",
+                            std::chrono::duration_cast<std::chrono::milliseconds>(silent).count()));
+  }
+  if (silent > patience / kAsksPerSilence && now - asked_at_ > patience / kAsksPerSilence) {
+    asked_at_ = now;
+    source_.send_status(watermark_.position(), ReplicationStream::Reply::Wanted);
+  }
+  if (is_running_ && now - well_at_ >= kWellInterval) {
+    well_at_ = now;
+    is_running_();
+  }
 }
 
 /// Reads what has arrived; true when nothing is left to read.
@@ -123,6 +158,7 @@ bool Stream::read_available() {
   for (int frames = 0; frames < kFramesPerTurn; ++frames) {
     std::optional<WalFrame> frame = source_.try_next();
     if (!frame) return true;
+    heard_at_ = Clock::now();
     take(*frame);
     if (over_budget()) return false;
   }
@@ -145,10 +181,16 @@ void Stream::collect_events() {
   for (LaneEvent& event : lanes_.take_events()) {
     batcher_.written(event.bytes);
     for (Watermark::Ticket ticket : event.tickets) watermark_.close(ticket);
-    if (!event.failure) continue;
+    if (!event.failure) {
+      batcher_.taken(*event.lane);
+      continue;
+    }
+    // What the breaker refused says nothing that is not known.
+    if (!event.failure->detail("breaker").empty()) continue;
     last_error_ = event.failure->what();
     if (event.retrying) {
       ++retries_;
+      if (event.failure->code() == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
       log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
     } else {
       schema_events_.lane_failed(event);
@@ -165,7 +207,7 @@ void Stream::confirm(bool at_once) {
   Lsn position = watermark_.position();
   auto now = Clock::now();
   bool moved = position > confirmed_ && now - confirmed_at_ >= kConfirmInterval;
-  bool overdue = now - confirmed_at_ >= limits::kStatusInterval;
+  bool overdue = now - confirmed_at_ >= source_.status_interval();
   if (!moved && !overdue && !reply_wanted_ && !at_once) return;
   source_.send_status(position);
   failpoint("status.sent");
@@ -195,21 +237,24 @@ std::chrono::milliseconds Stream::time_to_wait() const {
     if (auto due = batcher_.next_due()) until = std::min(until, *due);
   }
   if (watermark_.position() > confirmed_) until = std::min(until, confirmed_at_ + kConfirmInterval);
+  until = std::min(until, confirmed_at_ + source_.status_interval());
   return std::chrono::ceil<std::chrono::milliseconds>(std::max(until - now, Clock::duration::zero()));
 }
 
 /// Writes what has been read of whole transactions and confirms it; what is left when the grace period is over comes
 /// again from the slot.
-void Stream::finish() {
+bool Stream::finish() {
   log::info("stopping: writing what has been read");
   if (!in_transaction_) batcher_.seal_all();
   auto deadline = Clock::now() + limits::kGracePeriod / 2;
-  while (!watermark_.idle() && Clock::now() < deadline) {
+  const WritePermit* permit = settings_.clickhouse.permit.get();
+  while (!watermark_.idle() && Clock::now() < deadline && (permit == nullptr || permit->held())) {
     lanes_.wait_idle(kConfirmInterval);
     collect_events();
   }
   confirm(/*at_once=*/true);
   catalog_.save_applied(record_.name, confirmed_);
+  return watermark_.idle();
 }
 
 void Stream::publish_status() {

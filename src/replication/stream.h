@@ -31,8 +31,10 @@ class Stream final : private PgoutputHandler {
          const Transient& transient, std::stop_token stop);
 
   /// Returns when the stop token is raised, with everything read so far written and confirmed if the grace period
-  /// allows; throws when the run cannot go on.
-  void run();
+  /// allows, and then true; throws when the run cannot go on.
+  [[nodiscard]] bool run();
+  /// Called now and then while the run goes well.
+  void while_running(std::function<void()> is_running) { is_running_ = std::move(is_running); }
 
  private:
   void on_begin(const BeginMessage& message) override;
@@ -52,7 +54,8 @@ class Stream final : private PgoutputHandler {
   void confirm(bool at_once);
   void save_progress();
   void publish_status();
-  void finish();
+  bool finish();
+  void expect_word();
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
   [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
 
@@ -99,6 +102,10 @@ class Stream final : private PgoutputHandler {
   std::chrono::steady_clock::time_point confirmed_at_;
   std::chrono::steady_clock::time_point saved_at_;
   std::chrono::steady_clock::time_point published_at_;
+  std::chrono::steady_clock::time_point heard_at_;  ///< the source's last word, or when we last did not listen
+  std::chrono::steady_clock::time_point asked_at_;  ///< for a word
+  std::chrono::steady_clock::time_point well_at_;   ///< when `is_running_` was last called
+  std::function<void()> is_running_;
 };
 
 }  // namespace echodb

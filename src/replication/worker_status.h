@@ -33,14 +33,23 @@ struct TextFallback {
   std::uint64_t columns = 0;
 };
 
+/// A circuit breaker: closed, open or half_open.
+struct BreakerStatus {
+  std::string name;
+  std::string state;
+  std::uint64_t failures = 0;  ///< in a row
+};
+
 /// What a worker tells about itself: a consistent copy, made by the stream's thread several times a second.
 struct WorkerStatus {
-  std::string state = "starting";  ///< starting, copying, streaming, error, stopping
+  std::string state = "starting";  ///< starting, follower, copying, streaming, error, stopping
   bool connected = false;          ///< the replication stream is open
   bool is_leader = false;
-  Lsn received;         ///< end of the last transaction read
-  Lsn applied;          ///< everything before it is in ClickHouse
-  Lsn source_position;  ///< what the source last said of its own log
+  std::uint64_t epoch = 0;  ///< of this worker's leadership; 0 while it does not lead
+  std::string leader;       ///< who leads, as far as this worker knows; empty: nobody
+  Lsn received;             ///< end of the last transaction read
+  Lsn applied;              ///< everything before it is in ClickHouse
+  Lsn source_position;      ///< what the source last said of its own log
   std::uint64_t lag_bytes = 0;
   double lag_ms = 0;  ///< age of the oldest change that is not in ClickHouse yet; 0 when there is none
   std::uint64_t rows_copied = 0;
@@ -55,6 +64,7 @@ struct WorkerStatus {
   std::string last_error;  ///< empty: none
   std::vector<TableStatus> tables;
   std::vector<TextFallback> text_fallbacks;
+  std::vector<BreakerStatus> breakers;
 };
 
 }  // namespace echodb

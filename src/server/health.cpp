@@ -3,8 +3,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "server/worker_metrics.h"
-
 namespace echodb {
 namespace {
 
@@ -28,13 +26,13 @@ bool asks_for_prometheus(const HttpRequest& request) {
 }
 
 bool is_ready(const WorkerStatus& status) {
-  return status.connected && (status.state == "copying" || status.state == "streaming");
+  return status.connected && (status.state == "copying" || status.state == "streaming" || status.state == "follower");
 }
 
 }  // namespace
 
 HealthEndpoints::HealthEndpoints(const HealthOptions& options, std::function<WorkerStatus()> status)
-    : worker_id_(options.worker_id),
+    : identity_{.worker_id = options.worker_id, .source_peer = options.source_peer, .target_peer = options.target_peer},
       status_(std::move(status)),
       server_({.host = options.host,
                .port = options.port,
@@ -61,7 +59,7 @@ HttpResponse HealthEndpoints::respond(const HttpRequest& request) const {
 HttpResponse HealthEndpoints::health() const {
   WorkerStatus status = status_();
   return json_response(200, {{"status", "healthy"},
-                             {"worker_id", worker_id_},
+                             {"worker_id", identity_.worker_id},
                              {"state", status.state},
                              {"is_leader", status.is_leader},
                              {"uptime_seconds", uptime().count()}});
@@ -70,13 +68,17 @@ HttpResponse HealthEndpoints::health() const {
 HttpResponse HealthEndpoints::ready() const {
   WorkerStatus status = status_();
   bool is_ready_now = is_ready(status);
-  json body{{"ready", is_ready_now}, {"state", status.state}, {"connected", status.connected}};
+  json body{{"ready", is_ready_now},
+            {"state", status.state},
+            {"connected", status.connected},
+            {"is_leader", status.is_leader}};
   if (!is_ready_now && !status.last_error.empty()) body["last_error"] = status.last_error;
   return json_response(is_ready_now ? 200 : 503, body);
 }
 
 HttpResponse HealthEndpoints::metrics(const HttpRequest& request) const {
-  WorkerIdentity identity{.worker_id = worker_id_, .uptime = uptime()};
+  WorkerIdentity identity = identity_;
+  identity.uptime = uptime();
   if (asks_for_prometheus(request)) {
     return {.status = 200,
             .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},

@@ -7,6 +7,7 @@
 
 #include "replication/worker_status.h"
 #include "server/http_server.h"
+#include "server/worker_metrics.h"
 
 namespace echodb {
 
@@ -14,12 +15,15 @@ struct HealthOptions {
   std::string host = "127.0.0.1";  ///< HEALTH_CHECK_HOST
   std::uint16_t port = 8080;       ///< HEALTH_CHECK_PORT; 0: any free port
   std::string worker_id;
+  std::string source_peer = {};
+  std::string target_peer = {};
 };
 
 /// A worker's endpoints, for people, load balancers and scrapers:
 ///
 ///   GET /health    200 as long as the process answers
-///   GET /ready     200 while rows flow: the stream is open, and copying or streaming; 503 otherwise
+///   GET /ready     200 while rows flow: the stream is open, and copying or streaming; also as a follower that could
+///                  take over at any moment; 503 otherwise
 ///   GET /metrics   JSON, or Prometheus' text format when the Accept header asks for text/plain or OpenMetrics
 ///
 /// `status` is called from the server's threads, several at a time.
@@ -37,7 +41,7 @@ class HealthEndpoints {
   [[nodiscard]] HttpResponse metrics(const HttpRequest& request) const;
   [[nodiscard]] std::chrono::seconds uptime() const;
 
-  const std::string worker_id_;
+  const WorkerIdentity identity_;
   const std::function<WorkerStatus()> status_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   HttpServer server_;  ///< last: it answers from the members above

@@ -10,6 +10,8 @@ namespace echodb {
 /// What belongs to the worker as a program, beside what its stream reports.
 struct WorkerIdentity {
   std::string worker_id;
+  std::string source_peer = {};  ///< SOURCE_PEER_NAME
+  std::string target_peer = {};  ///< TARGET_PEER_NAME
   std::chrono::seconds uptime{0};
 };
 

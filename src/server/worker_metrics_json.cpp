@@ -10,11 +10,12 @@ using nlohmann::json;
 
 json text_or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
 
-/// The state that the breaker of that name is in, told from what the stream does: it does not call a server again
-/// before its pause is over, which is what an open breaker means.
-json breaker(bool works, const WorkerStatus& status) {
-  const char* state = works ? "closed" : status.state == "starting" ? "half_open" : "open";
-  return {{"state", state}, {"failures", works ? 0 : status.retries}};
+nlohmann::ordered_json breakers_json(const std::vector<BreakerStatus>& breakers) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::object();
+  for (const BreakerStatus& breaker : breakers) {
+    all[breaker.name] = {{"state", breaker.state}, {"failures", breaker.failures}};
+  }
+  return all;
 }
 
 json tables_json(const std::vector<TableStatus>& tables) {
@@ -56,9 +57,11 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"mirrors_failed", status.mirrors_failed},
       {"last_error", text_or_null(status.last_error)},
       {"uptime_seconds", identity.uptime.count()},
-      {"circuit_breakers",
-       {{"peerdb_api", breaker(status.state != "error", status)},
-        {"postgres_connection", breaker(status.connected, status)}}},
+      {"circuit_breakers", breakers_json(status.breakers)},
+      {"epoch", status.epoch},
+      {"leader", text_or_null(status.is_leader ? identity.worker_id : status.leader)},
+      {"source_peer", identity.source_peer},
+      {"target_peer", identity.target_peer},
       {"state", status.state},
       {"lag_bytes", status.lag_bytes},
       {"lag_ms", status.lag_ms},

@@ -43,10 +43,23 @@ double number(std::uint64_t value) { return static_cast<double>(value); }
 double number(bool value) { return value ? 1 : 0; }
 
 void add_worker(std::vector<MetricFamily>& all, const WorkerStatus& status, const WorkerIdentity& identity) {
-  Labels worker{{"worker_id", identity.worker_id}, {"state", status.state}};
+  Labels worker{{"worker_id", identity.worker_id},
+                {"state", status.state},
+                {"source", identity.source_peer},
+                {"target", identity.target_peer}};
   all.push_back(gauge("echodb_worker_state", "The state this worker is in, as a label").value(1, std::move(worker)));
   all.push_back(gauge("echodb_connected", "1 while the replication stream is open").value(number(status.connected)));
   all.push_back(gauge("echodb_is_leader", "1 while this worker leads").value(number(status.is_leader)));
+  all.push_back(
+      gauge("echodb_leader_epoch", "This worker's leadership, 0 while it follows").value(number(status.epoch)));
+  Family states = gauge("echodb_circuit_breaker_state", "The state each circuit breaker is in, as a label");
+  Family failures = gauge("echodb_circuit_breaker_failures", "Failures in a row, by circuit breaker");
+  for (const BreakerStatus& breaker : status.breakers) {
+    states.add(1, {{"breaker", breaker.name}, {"state", breaker.state}});
+    failures.add(number(breaker.failures), {{"breaker", breaker.name}});
+  }
+  all.push_back(std::move(states));
+  all.push_back(std::move(failures));
   all.push_back(gauge("echodb_uptime_seconds", "Seconds since the worker started")
                     .value(static_cast<double>(identity.uptime.count())));
   all.push_back(counter("echodb_retries_total", "Attempts after a failure").value(number(status.retries)));

@@ -109,6 +109,25 @@ TEST(Settings, DescribeTheirDefaultsTruly) {
   EXPECT_EQ(said.sync_interval, defaults.sync_interval);
   EXPECT_EQ(said.on_drop, defaults.on_drop);
   EXPECT_EQ(said.no_pk_policy, defaults.no_pk_policy);
+  EXPECT_EQ(said.leader_election_ttl, defaults.leader_election_ttl);
+  EXPECT_EQ(said.leader_election_interval, defaults.leader_election_interval);
+  EXPECT_EQ(said.postgres_breaker.failure_threshold, defaults.postgres_breaker.failure_threshold);
+  EXPECT_EQ(said.postgres_breaker.timeout, defaults.postgres_breaker.timeout);
+  EXPECT_EQ(said.engine_breaker.failure_threshold, defaults.engine_breaker.failure_threshold);
+  EXPECT_EQ(said.engine_breaker.timeout, defaults.engine_breaker.timeout);
+  EXPECT_EQ(said.source_peer, defaults.source_peer);
+  EXPECT_EQ(said.reconnect_delay, defaults.reconnect_delay);
+}
+
+TEST(Settings, TakeOnePortOrOneForEachHost) {
+  Settings one = load_settings({{{"POSTGRES_HOST", "a,b"}, {"POSTGRES_PORT", "6000"}}});
+  EXPECT_EQ(one.postgres.port, 6000);
+  EXPECT_EQ(one.postgres.ports, "");
+  Settings each = load_settings({{{"POSTGRES_HOST", "a,b"}, {"POSTGRES_PORT", "6000, 6001"}}});
+  EXPECT_EQ(each.postgres.port, 6000);
+  EXPECT_EQ(each.postgres.ports, "6000,6001");
+  EXPECT_THROW(load_settings({{{"POSTGRES_HOST", "a,b,c"}, {"POSTGRES_PORT", "6000,6001"}}}), Error);
+  EXPECT_THROW(load_settings({{{"POSTGRES_HOST", "a,b"}, {"POSTGRES_PORT", "6000,none"}}}), Error);
 }
 
 TEST(Settings, TakeTheLaterSource) {

@@ -77,6 +77,9 @@ WorkerStatus streaming_status() {
                     .error = "no such column",
                     .error_lsn = "0/1A"}};
   status.text_fallbacks = {{.type = "inet", .columns = 3}};
+  status.epoch = 7;
+  status.breakers = {{.name = "peerdb_api", .state = "closed", .failures = 0},
+                     {.name = "postgres_connection", .state = "closed", .failures = 0}};
   return status;
 }
 
@@ -143,11 +146,21 @@ TEST_F(Health, MetricsTellOfTheStreamAndEveryTable) {
   EXPECT_EQ(metrics["text_fallbacks"][0], (json{{"type", "inet"}, {"columns", 3}}));
 }
 
-TEST_F(Health, MetricsShowAnOpenBreakerWhileTheSourceIsAway) {
-  status.state = "error";
+TEST_F(Health, FollowersAreReadyAndSaySo) {
+  status = {.state = "follower", .connected = true, .leader = "worker-2"};
+  Answer answer = ask(endpoints, {.path = "/ready"});
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(json::parse(answer.body)["state"], "follower");
+  json metrics = json::parse(ask(endpoints, {.path = "/metrics"}).body);
+  EXPECT_EQ(metrics["is_leader"], false);
+  EXPECT_EQ(metrics["leader"], "worker-2");
   status.connected = false;
-  status.retries = 4;
+  EXPECT_EQ(ask(endpoints, {.path = "/ready"}).status, 503);
+}
+
+TEST_F(Health, MetricsShowTheBreakersAsTheyAre) {
   status.last_error = "the connection to PostgreSQL broke";
+  status.breakers[1] = {.name = "postgres_connection", .state = "open", .failures = 4};
   json metrics = json::parse(ask(endpoints, {.path = "/metrics"}).body);
   EXPECT_EQ(metrics["circuit_breakers"]["postgres_connection"], (json{{"state", "open"}, {"failures", 4}}));
   EXPECT_EQ(metrics["last_error"], "the connection to PostgreSQL broke");

@@ -1,0 +1,161 @@
+#include "control/redis_lease.h"
+
+#include <fmt/format.h>
+#include <hiredis/hiredis.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace echodb {
+namespace {
+
+using namespace std::chrono_literals;
+using Reply = std::unique_ptr<redisReply, void (*)(void*)>;
+
+constexpr const char* kKey = "echodb:auto_mirror:leader_lock";
+constexpr const char* kChannel = "echodb:auto_mirror:leader_released";
+/// A Redis that hangs must not cost the leader its lease, of which each renewal asks twice at the most.
+constexpr auto kTimeoutMax = 2s;
+/// A wait looks at its stop token this often.
+constexpr auto kStopCheckInterval = 50ms;
+
+constexpr const char* kTakeOrExtend =
+    "local holder = redis.call('GET', KEYS[1]) "
+    "if holder and holder ~= ARGV[1] then return 0 end "
+    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
+constexpr const char* kRelease =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+    "redis.call('DEL', KEYS[1]) redis.call('PUBLISH', ARGV[2], ARGV[1]) return 1";
+
+}  // namespace
+
+/// hiredis, wrapped once. Throws Error(SystemFailure) with Redis' own words; it is of no more use afterwards.
+class RedisLease::Connection {
+ public:
+  Connection(const RedisSettings& settings, std::chrono::microseconds timeout)
+      : context_(redisConnectWithTimeout(settings.host.c_str(), settings.port, to_timeval(timeout)), &redisFree) {
+    if (context_ == nullptr) throw Error(ErrorCode::SystemFailure, "no memory for a connection");
+    if (context_->err != 0) fail();
+    redisSetTimeout(context_.get(), to_timeval(timeout));
+    if (!settings.password.empty()) command({"AUTH", settings.password});
+  }
+
+  Reply command(const std::vector<std::string>& words) {
+    std::vector<const char*> texts;
+    std::vector<std::size_t> sizes;
+    for (const std::string& word : words) {
+      texts.push_back(word.data());
+      sizes.push_back(word.size());
+    }
+    Reply reply(static_cast<redisReply*>(
+                    redisCommandArgv(context_.get(), static_cast<int>(words.size()), texts.data(), sizes.data())),
+                &freeReplyObject);
+    if (reply == nullptr) fail();
+    if (reply->type == REDIS_REPLY_ERROR) throw Error(ErrorCode::SystemFailure, std::string(reply->str, reply->len));
+    return reply;
+  }
+
+  /// Whether something was said on a channel this is subscribed to.
+  bool wait_for_message(std::chrono::milliseconds at_most) {
+    pollfd watched{context_->fd, POLLIN, 0};
+    if (poll(&watched, 1, static_cast<int>(at_most.count())) <= 0) return false;
+    void* reply = nullptr;
+    if (redisGetReply(context_.get(), &reply) != REDIS_OK) fail();
+    freeReplyObject(reply);
+    return true;
+  }
+
+ private:
+  static timeval to_timeval(std::chrono::microseconds time) {
+    auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+    return {.tv_sec = seconds.count(), .tv_usec = (time - seconds).count()};
+  }
+  [[noreturn]] void fail() const { throw Error(ErrorCode::SystemFailure, context_->errstr); }
+
+  std::unique_ptr<redisContext, void (*)(redisContext*)> context_;
+};
+
+RedisLease::RedisLease(RedisSettings settings, std::string worker_id, std::chrono::milliseconds ttl)
+    : settings_(std::move(settings)),
+      worker_id_(std::move(worker_id)),
+      ttl_(ttl),
+      timeout_(std::min<std::chrono::milliseconds>(ttl / 6, kTimeoutMax)) {}
+RedisLease::~RedisLease() = default;
+
+RedisLease::Connection* RedisLease::commands() {
+  if (commands_ == nullptr) commands_ = std::make_unique<Connection>(settings_, timeout_);
+  return commands_.get();
+}
+
+/// Said once, and once more when it is back.
+void RedisLease::lost(const std::string& fault) {
+  commands_.reset();
+  if (fault_.empty()) {
+    log::warn("Redis at {}:{} does not answer: {}; meanwhile the lock in PostgreSQL decides who leads", settings_.host,
+              settings_.port, fault);
+  }
+  fault_ = fault.empty() ? "no reason given" : fault;
+}
+
+RedisLease::Outcome RedisLease::take_or_extend() {
+  try {
+    Reply reply = commands()->command({"EVAL", kTakeOrExtend, "1", kKey, worker_id_, std::to_string(ttl_.count())});
+    if (!fault_.empty()) log::info("Redis at {}:{} answers again", settings_.host, settings_.port);
+    fault_.clear();
+    return reply->integer == 1 ? Outcome::Ours : Outcome::Other;
+  } catch (const Error& error) {
+    lost(error.message());
+    return Outcome::Unreachable;
+  }
+}
+
+void RedisLease::release() noexcept {
+  try {
+    commands()->command({"EVAL", kRelease, "1", kKey, worker_id_, kChannel});
+  } catch (const Error& error) {
+    // It expires by itself.
+    log::warn("the leader's key in Redis could not be released: {}", error.message());
+    commands_.reset();
+  }
+}
+
+std::string RedisLease::holder() {
+  try {
+    Reply reply = commands()->command({"GET", kKey});
+    return reply->type == REDIS_REPLY_STRING ? std::string(reply->str, reply->len) : std::string();
+  } catch (const Error& error) {
+    lost(error.message());
+    return {};
+  }
+}
+
+void RedisLease::wait_for_release(std::chrono::milliseconds at_most, const std::stop_token& stop) {
+  try {
+    // First the subscription, then the look: a release in between is not missed.
+    if (releases_ == nullptr) {
+      releases_ = std::make_unique<Connection>(settings_, timeout_);
+      releases_->command({"SUBSCRIBE", kChannel});
+    }
+    Reply left = commands()->command({"PTTL", kKey});
+    constexpr long long kGone = -2;
+    constexpr long long kNeverExpires = -1;
+    if (left->integer == kGone) return;
+    auto expires = left->integer == kNeverExpires ? at_most : std::chrono::milliseconds(left->integer + 1);
+    auto until = std::chrono::steady_clock::now() + std::min(at_most, expires);
+    while (!stop.stop_requested()) {
+      auto rest = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+      if (rest <= 0ms || releases_->wait_for_message(std::min<std::chrono::milliseconds>(rest, kStopCheckInterval))) {
+        return;
+      }
+    }
+  } catch (const Error& error) {
+    releases_.reset();
+    lost(error.message());
+  }
+}
+
+}  // namespace echodb

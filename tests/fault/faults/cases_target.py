@@ -1,0 +1,103 @@
+"""ClickHouse has too much to do, refuses, hangs, or has no room."""
+
+import os
+import subprocess
+import time
+
+from driver.children import Failed, until
+
+from .case import case
+from .proxy import Answer
+from .stack import Stack
+
+OVERLOAD = (
+    Answer(503, "Service Unavailable"),
+    Answer(429, "Too Many Requests"),
+    Answer(500, "Code: 252. DB::Exception: Too many parts (300). (TOO_MANY_PARTS)"),
+    Answer(500, "Code: 241. DB::Exception: Memory limit (total) exceeded. (MEMORY_LIMIT_EXCEEDED)"),
+    Answer(500, "Code: 159. DB::Exception: Timeout exceeded. (TIMEOUT_EXCEEDED)"),
+    Answer(500, "Code: 202. DB::Exception: Too many simultaneous queries. (TOO_MANY_SIMULTANEOUS_QUERIES)"),
+    Answer(500, "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space. (NOT_ENOUGH_SPACE)"),
+)
+
+
+def no_table_stopped(stack: Stack) -> None:
+    stopped = stack.postgres.fetch("SELECT target_name, error FROM _echodb.tables WHERE state = 'error'")
+    if stopped:
+        raise Failed(f"tables have stopped: {stopped}")
+
+
+@case("ClickHouse answers 503, 429, TOO_MANY_PARTS, MEMORY_LIMIT_EXCEEDED, …: fewer inserts, none lost")
+def clickhouse_overloaded(stack: Stack) -> str:
+    proxy = stack.clickhouse_proxy()
+    stack.start_leader(CLICKHOUSE_PORT=str(proxy.port))
+    times = []
+    for answer in OVERLOAD:
+        proxy.refused = 0
+        proxy.inserts_get = answer
+        until(10, "an insert is refused", lambda: proxy.refused > 0)
+        time.sleep(0.7)
+        proxy.inserts_get = None
+        times.append(stack.await_flow("rows flow again", time.monotonic()))
+    no_table_stopped(stack)
+    return f"rows flow {min(times):.2f} to {max(times):.2f} s after its last refusal"
+
+
+@case("ClickHouse stores an insert and its answer is lost: it is sent again, and nothing is there twice")
+def answers_lost(stack: Stack) -> str:
+    proxy = stack.clickhouse_proxy()
+    stack.start_leader(CLICKHOUSE_PORT=str(proxy.port))
+    for _ in range(5):
+        proxy.answer_lost = Answer(502, "Bad Gateway")
+        time.sleep(0.5)
+        proxy.answer_lost = None
+        stack.await_flow("rows flow again")
+    no_table_stopped(stack)
+    return f"{proxy.refused} answers lost"
+
+
+@case("inserts into three tables hang: the others' rows are no more than a second late")
+def stuck_tables(stack: Stack) -> str:
+    proxy = stack.clickhouse_proxy()
+    stack.start_leader(CLICKHOUSE_PORT=str(proxy.port))
+    proxy.stuck |= {"accounts", "ledger", "scratch"}
+    until(10, "inserts hang", lambda: proxy.held > 0)
+    worst = max(stack.await_flow("rows of the other table flow") for _ in range(20))
+    proxy.stuck.clear()
+    return f"a row of another table takes {worst:.2f} s at the most"
+
+
+@case("ClickHouse's disk is full for a while")
+def disk_full(stack: Stack) -> str:
+    """Another ClickHouse, on a small file system of its own; its rows are compared like any other's."""
+    room = stack.directory / "small"
+    room.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(room)], capture_output=True)
+    if mounted.returncode != 0:
+        return f"not run: no file system of its own can be mounted here ({mounted.stderr.decode().strip()})"
+    try:
+        return stack.with_other_clickhouse(room, lambda: fill_and_free(stack, room))
+    finally:
+        subprocess.run(["umount", "-l", str(room)], check=False)
+
+
+def fill_and_free(stack: Stack, room) -> str:
+    leader = stack.start_leader()
+    filler = room / "filler"
+    with open(filler, "wb") as file:
+        try:
+            while True:
+                file.write(b"\0" * (1 << 20))
+        except OSError:
+            pass
+    try:
+        until(30, "an insert fails", lambda: (leader.metrics() or {}).get("last_error"))
+        refusal = leader.metrics()["last_error"].split("\n")[0][:120]
+        time.sleep(2)
+    finally:
+        os.truncate(filler, 0)
+        filler.unlink()
+    seconds = stack.await_flow("rows flow again", time.monotonic())
+    no_table_stopped(stack)
+    stack.end_load_and_compare()
+    return f"rows flow {seconds:.2f} s after there is room again ({refusal})"
