@@ -28,13 +28,16 @@ void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
   }
   if (table.record.state != TableState::Pending && table.record.state != TableState::Copying) return;
   // Copies that finish_steps() began are under way.
-  if (table.copy_job != 0 || finish_exchange(table)) return;
+  if (table.copy_job != 0) return;
+  // A mark that an earlier copy left on the target is not this one's, which has still to begin.
+  if (table.record.state == TableState::Copying && finish_exchange(table)) return;
   bool is_bag = table.schema().key().empty();
   bool resume = table.record.state == TableState::Copying && !is_bag;
   bool first = table.record.state == TableState::Pending;
   table.record.state = TableState::Copying;
   auto definition = table_definition(table.schema(), parts_.registry.write_target(table), parts_.registry.choices());
-  auto task = task_for(table, nullptr, first ? "mirror_created" : "", table.name());
+  const char* event = !first ? "" : table.record.shadow ? "copy_again" : "mirror_created";
+  auto task = task_for(table, nullptr, event, table.name());
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = source_position};
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
               server = parts_.registry.server()](WriterTools& tools) {
@@ -48,7 +51,7 @@ void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
   });
   start_copy(table, *task, resume ? CopyStart::Resume : CopyStart::FromStart);
   push(table, std::move(task));
-  if (first) ++counters_.created;
+  if (first && !table.record.shadow) ++counters_.created;
 }
 
 /// Steps that an earlier run had begun and may not have ended. The rows that come again are of the schema before, and

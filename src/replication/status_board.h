@@ -9,8 +9,10 @@ namespace echodb {
 /// Where the stream's thread puts its status and the HTTP threads read it.
 class StatusBoard {
  public:
+  /// The slot's part is not the stream's: it stays.
   void put(WorkerStatus status) {
     std::lock_guard lock(mutex_);
+    status.slot = std::move(status_.slot);
     status_ = std::move(status);
   }
   [[nodiscard]] WorkerStatus get() const {

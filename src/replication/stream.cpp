@@ -40,9 +40,18 @@ Lsn start_position(const Settings& settings, const StreamRecord& record, std::st
   QueryResult slot =
       source.query("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", {record.slot});
   if (slot.rows() == 0 || slot.is_null(0, 0)) {
-    throw Error(ErrorCode::SlotLost, "the replication slot is gone", "run `echodb setup`").with("slot", record.slot);
+    throw Error(ErrorCode::SlotLost, "the replication slot is gone").with("slot", record.slot);
   }
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
+}
+
+/// The server gives a walsender up that has not heard of us for wal_sender_timeout, however long an insert takes.
+std::chrono::milliseconds status_interval(const Settings& settings, std::stop_token stop) {
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
+  QueryResult timeout = source.query("SELECT setting FROM pg_settings WHERE name = 'wal_sender_timeout'");
+  std::chrono::milliseconds patience(timeout.number(0, 0));
+  if (patience == 0ms) return limits::kStatusInterval;
+  return std::clamp<std::chrono::milliseconds>(patience / 4, kConfirmInterval, limits::kStatusInterval);
 }
 
 LagClock::Time wall_clock() {
@@ -94,7 +103,8 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                .message_publication = record.publication + std::string(kMessagePublicationSuffix),
                .start = watermark_.position()},
               stop),
-      position_(settings.postgres) {
+      position_(settings.postgres),
+      status_interval_(status_interval(settings, stop)) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
@@ -165,7 +175,7 @@ void Stream::confirm(bool at_once) {
   Lsn position = watermark_.position();
   auto now = Clock::now();
   bool moved = position > confirmed_ && now - confirmed_at_ >= kConfirmInterval;
-  bool overdue = now - confirmed_at_ >= limits::kStatusInterval;
+  bool overdue = now - confirmed_at_ >= status_interval_;
   if (!moved && !overdue && !reply_wanted_ && !at_once) return;
   source_.send_status(position);
   failpoint("status.sent");
@@ -184,13 +194,14 @@ void Stream::save_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
+  if (lanes_.depth(*bookmark_lane_) == 0) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
   schema_events_.forget_snapshots(confirmed_);
 }
 
 std::chrono::milliseconds Stream::time_to_wait() const {
   auto now = Clock::now();
-  auto until = now + kPublishInterval;
+  auto until = now + std::min<Clock::duration>(kPublishInterval, status_interval_);
   if (!in_transaction_) {
     if (auto due = batcher_.next_due()) until = std::min(until, *due);
   }
@@ -210,6 +221,17 @@ void Stream::finish() {
   }
   confirm(/*at_once=*/true);
   catalog_.save_applied(record_.name, confirmed_);
+  save_bookmark();
+  lanes_.wait_idle(limits::kGracePeriod / 10);
+}
+
+/// ClickHouse learns what the catalog knows already, never before: replication/bookmark.h.
+void Stream::save_bookmark() {
+  Bookmark bookmark{.stream = record_.name,
+                    .system_identifier = record_.system_identifier,
+                    .timeline = record_.timeline,
+                    .applied = confirmed_};
+  lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
 }
 
 void Stream::publish_status() {

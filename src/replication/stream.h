@@ -8,6 +8,7 @@
 #include "postgres/pgoutput.h"
 #include "postgres/replication_stream.h"
 #include "replication/batcher.h"
+#include "replication/bookmark.h"
 #include "replication/copier.h"
 #include "replication/lag_clock.h"
 #include "replication/schema_events.h"
@@ -51,6 +52,7 @@ class Stream final : private PgoutputHandler {
   void collect_events();
   void confirm(bool at_once);
   void save_progress();
+  void save_bookmark();
   void publish_status();
   void finish();
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
@@ -73,6 +75,7 @@ class Stream final : private PgoutputHandler {
   Watermark watermark_;
   Copier copier_;  // before the lanes: their steps start and cancel copies
   LaneScheduler lanes_;
+  std::shared_ptr<Lane> bookmark_lane_ = std::make_shared<Lane>("bookmark");
   Batcher batcher_;
   SchemaEvents schema_events_;
   ReplicationStream source_;
@@ -90,6 +93,7 @@ class Stream final : private PgoutputHandler {
   std::size_t change_bytes_ = 0;
   std::uint64_t rows_in_transaction_ = 0;
 
+  std::chrono::milliseconds status_interval_;
   Lsn confirmed_;
   Lsn saved_;
   bool reply_wanted_ = false;
