@@ -18,6 +18,7 @@ struct StreamRecord {
   Lsn consistent;                 ///< where the slot began
   Lsn applied;                    ///< everything before it is in ClickHouse
   std::uint32_t timeline = 0;     ///< of the source now; not stored
+  bool failed_over = false;       ///< to another timeline since the last run; not stored
   std::string remake = {};        ///< why the slot has to be made again, with a copy of every table; empty: it has not
 };
 

@@ -17,6 +17,8 @@ constexpr double kDiskLeftMin = 0.1;
 constexpr std::uint64_t kQuerySecondsMin = 60;
 constexpr int kExchangeMajor = 21;
 constexpr int kExchangeMinor = 4;
+constexpr int kDisksMajor = 19;  // system.disks
+constexpr int kDisksMinor = 15;
 
 /// The columns of the first row; empty when there is none.
 std::vector<std::vector<std::string>> rows_of(ClickHouseClient& clickhouse, const std::string& sql) {
@@ -105,9 +107,12 @@ void check_settings(ClickHouseClient& clickhouse, const ClickHouseSettings& sett
                     : "final = 0: queries see each row once with FINAL, or with SETTINGS final = 1");
 }
 
-void check_machine(ClickHouseClient& clickhouse, Findings& findings) {
-  for (const std::vector<std::string>& disk :
-       rows_of(clickhouse, "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0")) {
+void check_machine(ClickHouseClient& clickhouse, const ServerVersion& version, Findings& findings) {
+  std::vector<std::vector<std::string>> disks;
+  if (version.at_least(kDisksMajor, kDisksMinor)) {
+    disks = rows_of(clickhouse, "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0");
+  }
+  for (const std::vector<std::string>& disk : disks) {
     if (disk.size() < 3) continue;
     double left = std::stod(disk[1]) / std::stod(disk[2]);
     std::string words = fmt::format("ClickHouse's disk {} has {:.0f} % left ({:.0f} GB)", disk[0], left * 100,
@@ -141,7 +146,7 @@ void examine_target(const ClickHouseSettings& settings, Findings& findings, std:
     check_version(version, findings);
     check_settings(clickhouse, settings, findings);
     try_rights(clickhouse, settings, version, findings);
-    check_machine(clickhouse, findings);
+    check_machine(clickhouse, version, findings);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
     findings.fatal(error);

@@ -16,7 +16,9 @@
 #include "control/new_stream.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
+#include "postgres/catalog_poll.sql.h"
 #include "postgres/ddl_dependents.sql.h"
+#include "postgres/ddl_event_triggers.sql.h"
 #include "postgres/ddl_snapshot.sql.h"
 #include "postgres/ddl_trigger.sql.h"
 #include "postgres/server_version.h"
@@ -81,7 +83,7 @@ constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
 
 std::string everything_installed() {
   return std::string(sql::ddl_snapshot) + std::string(sql::ddl_trigger) + std::string(sql::ddl_dependents) +
-         std::string(sql::catalog_schema);
+         std::string(sql::ddl_event_triggers) + std::string(sql::catalog_poll) + std::string(sql::catalog_schema);
 }
 
 bool is_installed(PostgresConnection& source) {
@@ -98,6 +100,19 @@ void note_installed(PostgresConnection& source) {
   source.execute(std::string(comment.text(0, 0)));
 }
 
+/// Only trying tells whether the role may: managed services grant it in ways of their own.
+void create_event_triggers(PostgresConnection& source) {
+  source.execute("SAVEPOINT event_triggers");
+  try {
+    source.execute(std::string(sql::ddl_event_triggers));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::SourcePrivilege) throw;
+    source.execute("ROLLBACK TO SAVEPOINT event_triggers");
+    log::warn("event triggers cannot be created ({}): schema changes are found by looking every so often",
+              error.message());
+  }
+}
+
 /// Everything in the source but the slot, in one transaction.
 void install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
   source.execute("BEGIN");
@@ -107,6 +122,8 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
   source.execute(std::string(sql::ddl_snapshot));
   source.execute(std::string(sql::ddl_trigger));
   source.execute(std::string(sql::ddl_dependents));
+  source.execute(std::string(sql::catalog_poll));
+  create_event_triggers(source);
   note_installed(source);
   write_watch_list(source, settings, names);
   create_publication(source, names.publication, "insert, update, delete, truncate");
@@ -207,6 +224,7 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
                   .applied = stream->applied},
                  std::move(stop));
   stream->timeline = source.identity.timeline;
+  stream->failed_over = source.switched_at.has_value();
   return stream;
 }
 

@@ -16,8 +16,4 @@ void examine_source(PostgresConnection& source, const Settings& settings, Findin
 /// The part of it that may change from hour to hour: old transactions, slots of others, clocks, limits that are near.
 void examine_source_load(PostgresConnection& source, const Settings& settings, Findings& findings);
 
-/// Whether the role may create event triggers, or someone has created ours for it. Without them, schema changes are
-/// found by looking (ECHODB_CATALOG_POLL_SECONDS).
-bool has_event_triggers(PostgresConnection& source);
-
 }  // namespace echodb

@@ -106,7 +106,14 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       position_(settings.postgres),
       status_interval_(status_interval(settings, stop)) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+  has_event_triggers_ = has_event_triggers(source);
   schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
+  if (!has_event_triggers_ || record.failed_over) {
+    catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
+                                               .stream = record.name,
+                                               .interval = settings.catalog_poll,
+                                               .once = has_event_triggers_});
+  }
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
 }
 

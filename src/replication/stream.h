@@ -9,6 +9,7 @@
 #include "postgres/replication_stream.h"
 #include "replication/batcher.h"
 #include "replication/bookmark.h"
+#include "replication/catalog_poll.h"
 #include "replication/copier.h"
 #include "replication/lag_clock.h"
 #include "replication/schema_events.h"
@@ -58,6 +59,7 @@ class Stream final : private PgoutputHandler {
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
   [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
 
+  void check_relation(const MirroredTable& table, const RelationMessage& message);
   void apply_message(Bytes content, Lsn lsn);
   MirroredTable* table_for_change(Oid oid);
   template <typename Add>
@@ -80,6 +82,8 @@ class Stream final : private PgoutputHandler {
   SchemaEvents schema_events_;
   ReplicationStream source_;
   SourcePosition position_;
+  std::optional<CatalogPoll> catalog_poll_;
+  bool has_event_triggers_ = true;
   PgoutputDecoder decoder_;
   LagClock lag_;
   Oid message_table_ = 0;  ///< 0 where messages are messages

@@ -122,6 +122,6 @@ class Environment:
     def discard(self, keep: bool) -> None:
         self.close_sessions()
         self.echodb.discard()
-        self.postgres.child.discard()
+        self.postgres.discard()
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -118,8 +118,16 @@ class Steps:
             self.environment.postgres.backup()
         elif step.text == "restore":
             self.environment.postgres.restore()
+        elif step.text == "standby":
+            self.environment.postgres.make_standby()
+        elif step.text == "await synced slot":
+            self.environment.postgres.await_synced_slot()
+        elif step.text == "cut standby off":
+            self.environment.postgres.cut_standby_off()
+        elif step.text == "promote":
+            self.environment.postgres.promote()
         else:
-            raise ScriptError(f"postgres: restart, crash, backup, restore; not '{step.text}'")
+            raise ScriptError(f"postgres: there is no '{step.text}'")
 
     def do_metrics(self, step: Step) -> None:
         holds, now = _metric(self.environment, step.text)
