@@ -81,7 +81,7 @@ struct Settings {
   UnboundedNumericSetting unbounded_numeric = UnboundedNumericSetting::Decimal;
   JsonSetting json = JsonSetting::String;
   UnsupportedValues unsupported_values = UnsupportedValues::Text;
-  std::vector<ColumnTypeRule> column_types;  ///< the first that matches counts
+  std::vector<ColumnTypeRule> column_types;      ///< the first that matches counts
   std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound
   OnMaxRetainedWal on_max_retained_wal = OnMaxRetainedWal::Warn;
   std::chrono::milliseconds catalog_poll{5000};  ///< without event triggers: how often the source is looked through
