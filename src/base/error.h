@@ -22,7 +22,8 @@ enum class ErrorCode {
   SourceBusy,            ///< PostgreSQL asks for patience: a lock, a deadlock, no memory or connection to spare
   SourceRejected,        ///< PostgreSQL answered a statement with an error
   SlotBusy,              ///< the replication slot is active for another process
-  SlotLost,              ///< the replication slot is gone, invalidated or behind what was applied
+  SlotLost,              ///< the replication slot is gone or invalidated
+  SourceReplaced,        ///< the source is another cluster than before, or went back in time
   ProtocolViolation,     ///< bytes from a peer do not follow the grammar
   SchemaMismatch,        ///< a relation and the schema in force do not fit
   UnsupportedValue,      ///< a value has no place in the target type

@@ -12,12 +12,17 @@ namespace echodb {
 
 /// Points where a crash is most dangerous: something has been done and not yet been written down, or the reverse. At
 /// a point that ECHODB_FAILPOINTS names, the process sends itself SIGKILL when it passes it the given time. For tests.
-inline constexpr std::array<std::string_view, 19> kFailpoints{
+inline constexpr std::array<std::string_view, 24> kFailpoints{
     "setup.triggers_installed",  // in the transaction that also makes the publication
     "setup.source_installed",    // that transaction is committed
     "setup.tables_published",    // every table is in the publication, there is no slot yet
+    "setup.remake_recorded",     // the catalog says that the slot is of no use, the slot is still there
+    "setup.slot_dropped",        // to be made again
     "setup.slot_created",        // not recorded yet
+    "setup.leftovers_dropped",   // targets of tables that the source lost meanwhile
+    "setup.bookmark_written",    // ClickHouse knows of the new stream, the catalog does not
     "setup.recorded",            // the slot's snapshot is still open
+    "release.recorded",          // the slot is about to be dropped
     "insert.completed",          // rows are ready to be sent
     "insert.acknowledged",       // ClickHouse has them, their ticket is open
     "status.sent",               // the slot may move

@@ -14,6 +14,9 @@ CREATE TABLE IF NOT EXISTS _echodb.streams (
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Why the slot has to be made again, with a copy of every table; NULL: it has not.
+ALTER TABLE _echodb.streams ADD COLUMN IF NOT EXISTS remake text;
+
 -- state: pending, copying, streaming, error, dropped; who may set each is written in catalog/table_state.h.
 CREATE TABLE IF NOT EXISTS _echodb.tables (
   stream text NOT NULL REFERENCES _echodb.streams ON DELETE CASCADE,

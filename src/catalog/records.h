@@ -17,6 +17,9 @@ struct StreamRecord {
   std::string system_identifier;  ///< of the source's cluster: tells a restored or replaced one
   Lsn consistent;                 ///< where the slot began
   Lsn applied;                    ///< everything before it is in ClickHouse
+  std::uint32_t timeline = 0;     ///< of the source now; not stored
+  bool failed_over = false;       ///< to another timeline since the last run; not stored
+  std::string remake = {};        ///< why the slot has to be made again, with a copy of every table; empty: it has not
 };
 
 /// A schema a table has had, from a log position on.

@@ -103,10 +103,17 @@ void insert_range(PostgresConnection& connection, const std::string& stream, Oid
 CatalogStore::CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop)
     : settings_(std::move(settings)), worker_(std::move(worker)), stop_(std::move(stop)) {}
 
+/// What we confirm to the slot is in the catalog before, also after a crash of the server.
+void CatalogStore::connect() {
+  connection_.emplace(settings_, ConnectionKind::Ordinary, stop_);
+  connection_->query(
+      "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
+}
+
 template <typename Work>
 auto CatalogStore::with_connection(Work work) {
   std::lock_guard lock(mutex_);
-  if (!connection_) connection_.emplace(settings_, ConnectionKind::Ordinary, stop_);
+  if (!connection_) connect();
   try {
     return work(*connection_);
   } catch (const Error& error) {
@@ -216,7 +223,9 @@ std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
     QueryResult exists = connection.query("SELECT to_regclass('_echodb.streams') IS NOT NULL");
     if (!exists.boolean(0, 0)) return std::nullopt;
     QueryResult found = connection.query(
-        "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn FROM _echodb.streams WHERE name = $1",
+        // A catalog of an earlier version has fewer columns.
+        "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn, to_jsonb(s) ->> 'remake' "
+        "FROM _echodb.streams s WHERE name = $1",
         {name});
     if (found.rows() == 0) return std::nullopt;
     return StreamRecord{.name = name,
@@ -224,7 +233,8 @@ std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
                         .publication = std::string(found.text(0, 1)),
                         .system_identifier = std::string(found.text(0, 2)),
                         .consistent = parse_lsn(found.text(0, 3)),
-                        .applied = parse_lsn(found.text(0, 4))};
+                        .applied = parse_lsn(found.text(0, 4)),
+                        .remake = std::string(found.text(0, 5))};
   });
 }
 
@@ -250,6 +260,14 @@ void CatalogStore::save_applied(const std::string& stream, Lsn applied) {
   in_transaction([&](PostgresConnection& connection) {
     connection.query("UPDATE _echodb.streams SET applied_lsn = $2, updated_at = now() WHERE name = $1",
                      {stream, to_string(applied)});
+  });
+}
+
+void CatalogStore::request_remake(const std::string& stream, const std::string& reason) {
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.streams SET remake = $2, updated_at = now() WHERE name = $1", {stream, reason});
+    connection.query("INSERT INTO _echodb.journal (worker, event, detail) VALUES ($1, 'remake_requested', $2)",
+                     {worker_, reason});
   });
 }
 

@@ -37,6 +37,9 @@ class CatalogStore {
   /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
   void save_applied(const std::string& stream, Lsn applied);
+  /// The slot is of no use from now on, for this reason: until create_stream() replaces the stream, it has to be made
+  /// again.
+  void request_remake(const std::string& stream, const std::string& reason);
 
   std::vector<TableRecord> load_tables(const std::string& stream);
   /// Inserts or updates the table's row; a version, when given, is stored with it.
@@ -58,6 +61,7 @@ class CatalogStore {
   void journal(const JournalEntry& entry);
 
  private:
+  void connect();
   template <typename Work>
   auto with_connection(Work work);
   template <typename Work>

@@ -3,14 +3,20 @@
 #include <string>
 
 #include "config/settings.h"
+#include "control/setup.h"
 
 namespace echodb {
 
 // One function per subcommand. Each returns the process's exit code; operating errors are thrown and become one
 // message and exit code 1 in main.
 
-int setup_command(const Settings& settings);
+int setup_command(const Settings& settings, const SetupOptions& options);
 int worker_command(const Settings& settings);
+
+struct DoctorOptions {
+  bool json = false;
+};
+int doctor_command(const Settings& settings, const DoctorOptions& options);
 
 struct ResyncOptions {
   std::string table;  ///< schema.name, or a name in the first schema of SYNC_SCHEMA

@@ -64,7 +64,16 @@ int main(int argc, char** argv) {
       return up_command(settings, up_options);
     };
   });
-  app.add_subcommand("setup", "prepare both databases; safe to run again")->callback([&] { command = setup_command; });
+  SetupOptions setup_options;
+  auto* setup = app.add_subcommand("setup", "prepare both databases; safe to run again");
+  setup->add_flag("--accept-new-source", setup_options.accept_new_source,
+                  "the source is another one than before, or was restored: copy every table of it again");
+  setup->callback([&] { command = [&](const Settings& settings) { return setup_command(settings, setup_options); }; });
+  DoctorOptions doctor_options;
+  auto* doctor = app.add_subcommand("doctor", "look at both ends and say what is wrong, with the remedy");
+  doctor->add_flag("--json", doctor_options.json, "print the findings as JSON");
+  doctor->callback(
+      [&] { command = [&](const Settings& settings) { return doctor_command(settings, doctor_options); }; });
   app.add_subcommand("worker", "replicate")->callback([&] { command = worker_command; });
   app.add_subcommand("clickhouse", "serve the embedded ClickHouse")->callback([&] { command = clickhouse_command; });
   ResyncOptions resync_options;

@@ -7,9 +7,9 @@
 
 namespace echodb {
 
-int setup_command(const Settings& settings) {
+int setup_command(const Settings& settings, const SetupOptions& options) {
   CatalogStore catalog(settings.postgres, "setup", {});
-  StreamRecord stream = setup(settings, catalog, {});
+  StreamRecord stream = setup(settings, options, catalog, {});
   fmt::print("ready: slot {}, publication {}, from {}\n", stream.slot, stream.publication,
              to_string(stream.consistent));
   return 0;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -30,6 +31,30 @@ void print_stream(const json& metrics) {
   fmt::print("rows: {} copied, {} applied\n", metrics.at("rows_copied").get<std::uint64_t>(),
              metrics.at("rows_applied").get<std::uint64_t>());
   if (!metrics.at("last_error").is_null()) fmt::print("last error: {}\n", metrics.at("last_error").get<std::string>());
+}
+
+std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / (1 << 20)); }
+
+/// What the slot costs the source.
+void print_slot(const json& slot) {
+  if (slot.is_null()) return;
+  std::string name = slot.at("name").get<std::string>();
+  if (!slot.at("exists").get<bool>()) {
+    fmt::print("slot {}: none\n", name);
+    return;
+  }
+  fmt::print("slot {}: {}, {}, the source retains {}", name, slot.at("wal_status").get<std::string>(),
+             slot.at("active").get<bool>() ? "active" : "nobody reads it",
+             mebibytes(slot.at("retained_bytes").get<std::uint64_t>()));
+  if (std::uint64_t most = slot.at("retained_bytes_max").get<std::uint64_t>(); most > 0) {
+    fmt::print(" of {} allowed", mebibytes(most));
+  }
+  if (!slot.at("safe_wal_bytes").is_null()) {
+    fmt::print(", lost after {} more", mebibytes(static_cast<std::uint64_t>(
+                                           std::max<std::int64_t>(slot.at("safe_wal_bytes").get<std::int64_t>(), 0))));
+  }
+  fmt::print("\n");
+  if (!slot.at("loss").is_null()) fmt::print("slot {}: {}\n", name, slot.at("loss").get<std::string>());
 }
 
 void print_tables(const json& tables) {
@@ -63,6 +88,7 @@ int status_command(const Settings& settings, const StatusOptions& options) {
     return 0;
   }
   print_stream(metrics);
+  print_slot(metrics.at("slot"));
   print_tables(metrics.at("tables").at("list"));
   return 0;
 }

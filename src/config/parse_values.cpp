@@ -46,6 +46,23 @@ std::uint64_t parse_number(const std::string& text, NumberRange range) {
   return value;
 }
 
+std::uint64_t parse_size(const std::string& text) {
+  static const std::vector<std::pair<std::string, int>> kUnits{{"KB", 10}, {"MB", 20}, {"GB", 30},
+                                                               {"TB", 40}, {"B", 0},   {"", 0}};
+  constexpr double kMost = 1ULL << 60;
+  double number = 0;
+  auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+  std::string unit = fault == std::errc() ? trimmed(std::string(end, text.data() + text.size())) : text;
+  std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  auto found = std::ranges::find(kUnits, unit, &std::pair<std::string, int>::first);
+  if (fault != std::errc() || found == kUnits.end() || !(number >= 0)) {
+    refuse(text, "a number of bytes, such as 1048576, 500MB, 50GB or 1TB");
+  }
+  double bytes = std::ldexp(number, found->second);
+  if (bytes > kMost) refuse(text, "a number of bytes below 1024 PB");
+  return static_cast<std::uint64_t>(bytes);
+}
+
 std::uint16_t parse_port(const std::string& text) { return static_cast<std::uint16_t>(parse_number(text, {1, 65535})); }
 
 double parse_factor(const std::string& text) {

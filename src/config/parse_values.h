@@ -19,6 +19,9 @@ struct NumberRange {
 };
 std::uint64_t parse_number(const std::string& text, NumberRange range);
 
+/// A number of bytes: 1048576, 500MB, 50GB, 1.5TB; units of 1024.
+std::uint64_t parse_size(const std::string& text);
+
 std::uint16_t parse_port(const std::string& text);
 double parse_factor(const std::string& text);
 std::chrono::milliseconds parse_seconds(const std::string& text);

@@ -73,6 +73,9 @@ Set milliseconds(std::chrono::milliseconds Settings::*member, NumberRange range)
 Set seconds(std::chrono::milliseconds Settings::*member) {
   return [=](Settings& settings, const std::string& value) { settings.*member = parse_seconds(value); };
 }
+Set size(std::uint64_t Settings::*member) {
+  return [=](Settings& settings, const std::string& value) { settings.*member = parse_size(value); };
+}
 Set factor(double Settings::*member) {
   return [=](Settings& settings, const std::string& value) { settings.*member = parse_factor(value); };
 }
@@ -195,6 +198,13 @@ std::vector<SettingDescription> describe_own() {
       {"ECHODB_UNSUPPORTED_VALUES", "text",
        "a value its column's type cannot hold: text (the column becomes a String) or stop (the table stops)",
        choice(&S::unsupported_values, {"text", "stop"})},
+      {"ECHODB_MAX_RETAINED_WAL", "50GB",
+       "log that the slot may hold back on the source, as 500MB, 50GB or 1TB; 0: any", size(&S::max_retained_wal)},
+      {"ECHODB_ON_MAX_RETAINED_WAL", "warn",
+       "beyond that: warn, or release (the slot is dropped; later every table is copied again)",
+       choice(&S::on_max_retained_wal, {"warn", "release"})},
+      {"ECHODB_CATALOG_POLL_SECONDS", "5", "without event triggers: how often new and changed tables are looked for",
+       seconds(&S::catalog_poll)},
       {"ECHODB_FAILPOINTS", "", "for tests: the process kills itself at these points, `copy.range_written=3,…`",
        [](S& settings, const std::string& value) { settings.failpoints = parse_failpoints(value); }},
   };

@@ -62,6 +62,9 @@ enum class JsonSetting { String, Json };
 /// What becomes of a column whose type cannot hold a value that came.
 enum class UnsupportedValues { Text, Stop };
 
+/// What happens when the slot retains more log than allowed.
+enum class OnMaxRetainedWal { Warn, Release };
+
 /// The operator's wish for some columns.
 struct ColumnTypeRule {
   std::string pattern;  ///< a glob for schema.table.column
@@ -113,7 +116,10 @@ struct Settings {
   UnboundedNumericSetting unbounded_numeric = UnboundedNumericSetting::Decimal;
   JsonSetting json = JsonSetting::String;
   UnsupportedValues unsupported_values = UnsupportedValues::Text;
-  std::vector<ColumnTypeRule> column_types;  ///< the first that matches counts
+  std::vector<ColumnTypeRule> column_types;      ///< the first that matches counts
+  std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound
+  OnMaxRetainedWal on_max_retained_wal = OnMaxRetainedWal::Warn;
+  std::chrono::milliseconds catalog_poll{5000};  ///< without event triggers: how often the source is looked through
   std::vector<FailpointRule> failpoints;
 };
 

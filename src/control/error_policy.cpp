@@ -18,7 +18,9 @@ ErrorPolicy error_policy(ErrorCode code) {
     case ErrorCode::SourceRejected: return {Action::Retry, false, "see the message of PostgreSQL"};
     case ErrorCode::SlotBusy:
       return {Action::Retry, true, "another process reads the slot and cannot be made to let go of it"};
-    case ErrorCode::SlotLost: return {Action::Person, false, "run `echodb setup`: every table is copied again"};
+    case ErrorCode::SlotLost: return {Action::Retry, false, "the slot is made again and every table is copied again"};
+    case ErrorCode::SourceReplaced:
+      return {Action::Person, false, "nothing is written until someone says which source is the right one"};
     case ErrorCode::ProtocolViolation:
       return {Action::Retry, false, "report it with the message: it should not happen"};
     case ErrorCode::SchemaMismatch: return {Action::Retry, false, "the table is copied again"};

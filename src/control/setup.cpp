@@ -5,21 +5,24 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
-#include <functional>
 #include <thread>
 
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "catalog/catalog_schema.sql.h"
 #include "clickhouse/client.h"
+#include "control/doctor.h"
 #include "control/exclusions.h"
+#include "control/new_stream.h"
+#include "control/slot_state.h"
+#include "control/source_identity.h"
+#include "postgres/catalog_poll.sql.h"
 #include "postgres/ddl_dependents.sql.h"
+#include "postgres/ddl_event_triggers.sql.h"
 #include "postgres/ddl_snapshot.sql.h"
 #include "postgres/ddl_trigger.sql.h"
-#include "postgres/preflight.h"
 #include "postgres/server_version.h"
 #include "replication/ddl_message.h"
-#include "replication/table_registry.h"
 
 namespace echodb {
 namespace {
@@ -30,8 +33,6 @@ constexpr std::int64_t kSetupLock = 0x6563686F6462;
 /// How often a busy table is asked for its lock before setup gives up, each time for a tenth of a second.
 constexpr int kLockTries = 150;
 constexpr std::chrono::milliseconds kLockPause{100};
-/// How often a slot is made before a schema that keeps changing is put up with.
-constexpr int kSlotTries = 5;
 
 std::string policy_word(NoPrimaryKeyPolicy policy) {
   switch (policy) {
@@ -82,7 +83,7 @@ constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
 
 std::string everything_installed() {
   return std::string(sql::ddl_snapshot) + std::string(sql::ddl_trigger) + std::string(sql::ddl_dependents) +
-         std::string(sql::catalog_schema);
+         std::string(sql::ddl_event_triggers) + std::string(sql::catalog_poll) + std::string(sql::catalog_schema);
 }
 
 bool is_installed(PostgresConnection& source) {
@@ -99,6 +100,19 @@ void note_installed(PostgresConnection& source) {
   source.execute(std::string(comment.text(0, 0)));
 }
 
+/// Only trying tells whether the role may: managed services grant it in ways of their own.
+void create_event_triggers(PostgresConnection& source) {
+  source.execute("SAVEPOINT event_triggers");
+  try {
+    source.execute(std::string(sql::ddl_event_triggers));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::SourcePrivilege) throw;
+    source.execute("ROLLBACK TO SAVEPOINT event_triggers");
+    log::warn("event triggers cannot be created ({}): schema changes are found by looking every so often",
+              error.message());
+  }
+}
+
 /// Everything in the source but the slot, in one transaction.
 void install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
   source.execute("BEGIN");
@@ -108,6 +122,8 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
   source.execute(std::string(sql::ddl_snapshot));
   source.execute(std::string(sql::ddl_trigger));
   source.execute(std::string(sql::ddl_dependents));
+  source.execute(std::string(sql::catalog_poll));
+  create_event_triggers(source);
   note_installed(source);
   write_watch_list(source, settings, names);
   create_publication(source, names.publication, "insert, update, delete, truncate");
@@ -147,99 +163,37 @@ void publish_tables(PostgresConnection& source) {
   source.execute("RESET _echodb.own_ddl");
 }
 
-/// The tables as they are at the slot's first position, read in the slot's own snapshot.
-std::vector<TableRecord> read_tables(PostgresConnection& replication, Lsn consistent, const Settings& settings) {
-  QueryResult found = replication.execute(
-      "SELECT r.prrelid, _echodb.table_snapshot(r.prrelid) FROM pg_publication_rel r JOIN pg_publication p "
-      "ON p.oid = r.prpubid, _echodb.watch w WHERE p.pubname IN (w.publication, w.publication || '_insert_only')");
-  std::vector<TableRecord> tables;
-  for (std::size_t row = 0; row < found.rows(); ++row) {
-    std::string snapshot(found.text(row, 1));
-    TableRecord table{.oid = static_cast<Oid>(found.number(row, 0))};
-    table.versions.push_back({consistent, parse_table_schema(snapshot), snapshot});
-    tables.push_back(std::move(table));
-  }
-  // The first schema of SYNC_SCHEMA has the first choice of names.
-  auto rank = [&](const TableRecord& table) {
-    return std::ranges::find(settings.sync_schemas, table.versions.front().schema.schema) -
-           settings.sync_schemas.begin();
-  };
-  std::ranges::stable_sort(tables, {}, rank);
-  std::vector<std::string> taken;
-  for (TableRecord& table : tables) {
-    const TableSchema& schema = table.versions.front().schema;
-    table.target_name = choose_target_name(schema.schema, schema.name, [&](const std::string& candidate) {
-      return std::ranges::find(taken, candidate) != taken.end();
-    });
-    taken.push_back(table.target_name);
-  }
-  return tables;
-}
-
-StreamRecord create_slot(const Settings& settings, const StreamNames& names, CatalogStore& catalog,
-                         std::stop_token stop) {
-  PostgresConnection replication(settings.postgres, ConnectionKind::Replication, stop);
-  std::string system(replication.execute("IDENTIFY_SYSTEM").text(0, 0));
-  replication.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  QueryResult slot = replication.execute(
-      fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput USE_SNAPSHOT", quote_sql_identifier(names.slot)));
-  Lsn consistent = parse_lsn(slot.text(0, 1));
-  failpoint("setup.slot_created");
-  StreamRecord stream{.name = names.stream,
-                      .slot = names.slot,
-                      .publication = names.publication,
-                      .system_identifier = system,
-                      .consistent = consistent,
-                      .applied = consistent};
-  try {
-    catalog.create_stream(stream, read_tables(replication, consistent, settings));
-  } catch (...) {
-    replication.execute("ROLLBACK");
-    replication.execute(fmt::format("DROP_REPLICATION_SLOT {}", quote_sql_identifier(names.slot)));
-    throw;
-  }
-  failpoint("setup.recorded");
-  replication.execute("COMMIT");
-  return stream;
-}
-
-/// Changes with every schema change that is committed.
-std::string schema_fingerprint(PostgresConnection& source) {
-  QueryResult sums = source.query(
-      "SELECT (SELECT sum(hashtext(c.oid || ' ' || c.xmin)) FROM pg_class c WHERE c.relpersistence <> 't') || ' ' || "
-      "(SELECT sum(hashtext(a.attrelid || ' ' || a.attnum || ' ' || a.xmin)) FROM pg_attribute a JOIN pg_class c "
-      "ON c.oid = a.attrelid WHERE c.relpersistence <> 't')");
-  return std::string(sums.text(0, 0));
-}
-
-/// A slot made beside an open transaction waits for it. PostgreSQL then forgets what was committed to its catalog
-/// meanwhile, and the slot can never decode the tables it concerns ("could not map filenode"): it is made anew.
-StreamRecord create_sound_slot(PostgresConnection& source, const std::function<StreamRecord()>& create) {
-  for (int attempt = 1;; ++attempt) {
-    std::string before = schema_fingerprint(source);
-    StreamRecord stream = create();
-    if (schema_fingerprint(source) == before) return stream;
-    if (attempt == kSlotTries) {
-      log::warn(
-          "the schema kept changing while the slot {} was made: if the worker reports that it could not map a "
-          "filenode, drop the slot and run setup again at a quieter time",
-          stream.slot);
-      return stream;
-    }
-    log::info("the schema changed while the slot was made: making it again");
-    source.query("SELECT pg_drop_replication_slot($1)", {stream.slot});
-  }
-}
-
-bool slot_exists(PostgresConnection& source, const std::string& slot) {
-  return source.query("SELECT 1 FROM pg_replication_slots WHERE slot_name = $1", {slot}).rows() > 0;
-}
-
 void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
   ClickHouseSettings anywhere = settings.clickhouse;
   anywhere.database.clear();
   ClickHouseClient clickhouse(anywhere, std::move(stop));
   clickhouse.query("CREATE DATABASE IF NOT EXISTS " + quote_identifier(settings.clickhouse.database));
+}
+
+SourceComparison compare_with_bookmark(const Settings& settings, const std::optional<StreamRecord>& stream,
+                                       std::stop_token stop) {
+  std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, stream_names(settings).stream, stop);
+  if (bookmark) return compare_source(settings.postgres, *bookmark, stream, std::move(stop));
+  return {.identity = identify_source(settings.postgres, std::move(stop)), .has_bookmark = false};
+}
+
+/// Why the stream cannot go on from this slot; empty when it can.
+std::string slot_loss(const std::optional<SlotState>& slot, const SourceComparison& source) {
+  if (!slot) return "the replication slot is gone";
+  // We have confirmed nothing on this timeline yet.
+  if (source.switched_at && slot->confirmed > *source.switched_at) {
+    return fmt::format("the replication slot begins at {}, after the failover at {}", to_string(slot->confirmed),
+                       to_string(*source.switched_at));
+  }
+  return slot->loss();
+}
+
+void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::string& reason) {
+  const std::string& why = stream.remake.empty() ? reason : stream.remake;
+  log::error("{}: the slot {} is made again and every table is copied again; readers keep what they have meanwhile",
+             why, stream.slot);
+  if (stream.remake.empty()) catalog.request_remake(stream.name, why);
+  failpoint("setup.remake_recorded");
 }
 
 }  // namespace
@@ -255,30 +209,56 @@ StreamNames stream_names(const Settings& settings) {
 
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
   std::optional<StreamRecord> stream = catalog.find_stream(stream_names(settings).stream);
+  if (!stream || !stream->remake.empty()) return std::nullopt;
+  SourceComparison source = compare_with_bookmark(settings, stream, stop);
+  if (!source.fault.empty()) throw source_replaced(source.fault);
+  PostgresConnection connection(settings.postgres, ConnectionKind::Ordinary, stop);
+  std::string loss = slot_loss(look_at_slot(connection, stream->slot), source);
   // An earlier version's triggers and tables are brought up to date.
-  if (!stream) return std::nullopt;
-  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
-  return slot_exists(source, stream->slot) && is_installed(source) ? stream : std::nullopt;
+  if (!loss.empty() || !is_installed(connection)) return std::nullopt;
+  // From here on the target follows this timeline.
+  write_bookmark(settings.clickhouse,
+                 {.stream = stream->name,
+                  .system_identifier = source.identity.system_identifier,
+                  .timeline = source.identity.timeline,
+                  .applied = stream->applied},
+                 std::move(stop));
+  stream->timeline = source.identity.timeline;
+  stream->failed_over = source.switched_at.has_value();
+  return stream;
 }
 
-StreamRecord setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
+StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop) {
   StreamNames names = stream_names(settings);
-  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
-  std::vector<Finding> findings = preflight(source, settings);
+  std::vector<Finding> findings = examine(settings, stop);
+  if (options.accept_new_source) {
+    std::erase_if(findings, [](const Finding& finding) { return finding.code == ErrorCode::SourceReplaced; });
+  }
   require_no_fatal(findings);
-  for (const Finding& finding : findings) log::warn("{} ({})", finding.what, finding.remedy);
+  for (const Finding& finding : findings) {
+    if (finding.severity == Finding::Severity::Warning) log::warn("{} ({})", finding.what, finding.remedy);
+  }
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   prepare_clickhouse(settings, stop);
+  std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
+  SourceComparison comparison = compare_with_bookmark(settings, stream, stop);
+  if (!comparison.fault.empty() && !options.accept_new_source) throw source_replaced(comparison.fault);
   catalog.install();
   install_in_source(source, settings, names);
   failpoint("setup.source_installed");
   publish_tables(source);
   failpoint("setup.tables_published");
-  std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
-  bool has_slot = slot_exists(source, names.slot);
-  if (stream && has_slot) return *stream;
-  if (has_slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
-  if (stream) log::warn("the slot {} is gone: it is made again and every table is copied again", names.slot);
-  StreamRecord created = create_sound_slot(source, [&] { return create_slot(settings, names, catalog, stop); });
+  std::optional<SlotState> slot = look_at_slot(source, names.slot);
+  std::string reason = comparison.fault.empty() ? slot_loss(slot, comparison) : comparison.fault;
+  if (stream && reason.empty() && stream->remake.empty()) return *stream;
+  if (stream) note_remake(catalog, *stream, reason);
+  if (slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
+  failpoint("setup.slot_dropped");
+  StreamStart start{.names = names,
+                    .previous = stream,
+                    .target_in_use = comparison.has_bookmark,
+                    .source_replaced = !comparison.fault.empty()};
+  StreamRecord created = begin_stream(source, settings, start, catalog, stop);
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);
   return created;

@@ -22,10 +22,15 @@ StreamNames stream_names(const Settings& settings);
 /// once: what is there stays, tables that are newly watched are published and announced in the stream.
 ///
 /// Throws with everything that is missing, and nothing is left half-made: the slot, the one thing that costs the
-/// source something, comes last.
-StreamRecord setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
+/// source something, comes last. A slot that is gone or of no use is made again: see begin_stream(). A source that is
+/// not the one that ClickHouse holds is Error(SourceReplaced), unless someone said that it is the right one.
+struct SetupOptions {
+  bool accept_new_source = false;
+};
+StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop);
 
-/// What `setup` made, when all of it is still there: the stream's record and its slot.
+/// What `setup` made, when all of it is still there and of use: the stream's record and its slot. Error(SourceReplaced)
+/// as above.
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
 
 }  // namespace echodb

@@ -1,16 +1,21 @@
 #include "control/worker.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "clickhouse/client.h"
 #include "control/breakers.h"
+#include "control/doctor.h"
 #include "control/error_policy.h"
 #include "control/leadership.h"
 #include "control/setup.h"
+#include "control/source_watch.h"
 #include "control/takeover.h"
 #include "postgres/preflight.h"
 #include "replication/stream.h"
@@ -53,6 +58,29 @@ bool is_engine_fault(ErrorCode code) {
          code != ErrorCode::LeadershipLost && code != ErrorCode::Stopped;
 }
 
+/// Gives the slot up before the source's disk is full of what it retains. The catalog knows first: from then on the
+/// stream has to be begun again, which setup() does once ClickHouse answers.
+void release_slot(const Settings& settings, SourceWatch& watch, CatalogStore& catalog, std::stop_token stop) {
+  StreamNames names = stream_names(settings);
+  std::string reason =
+      fmt::format("the slot {} was given up: it retained more log than ECHODB_MAX_RETAINED_WAL allows", names.slot);
+  log::error("{}; every table will be copied again", reason);
+  catalog.request_remake(names.stream, reason);
+  failpoint("release.recorded");
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
+  source.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1",
+               {names.slot});
+  watch.released();
+}
+
+/// A target that cannot keep up is left in peace for a while.
+void rest(const SourceWatch& watch) {
+  auto left = watch.rest_until() - Clock::now();
+  if (left <= Clock::duration::zero()) return;
+  throw Error(ErrorCode::SlotLost, "the slot was given up more than once, because ClickHouse cannot keep up",
+              "see why ClickHouse is slow, or raise ECHODB_MAX_RETAINED_WAL; copying begins again by itself");
+}
+
 /// A worker's life: it follows until it is its turn, leads until it is asked to stop or loses its leadership, and
 /// follows again.
 class Worker {
@@ -65,6 +93,7 @@ class Worker {
         // Not cut short by a stop: what has been done is to be written down.
         catalog_(settings_.postgres, settings_.worker_id, {}),
         election_(make_leader_election(settings_)),
+        watch_(settings, stream_names(settings).slot, board),
         pauses_(settings_) {
     board_.complete_with([this](WorkerStatus& status) { complete(status); });
   }
@@ -105,12 +134,14 @@ class Worker {
   std::stop_token stop_;
   CatalogStore catalog_;
   std::unique_ptr<LeaderElection> election_;
+  SourceWatch watch_;  ///< with connections of its own, which no breaker holds back
   Pauses pauses_;
 
   std::optional<Epoch> epoch_;                   ///< while it leads
   std::atomic<std::uint64_t> epoch_number_ = 0;  ///< its number, for whoever asks
   Clock::time_point warmed_at_;                  ///< while it follows
   bool following_ = false;
+  std::string last_warning_;
 };
 
 Worker::End Worker::lead() {
@@ -149,25 +180,34 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   catalog_.reconnect();
   // Before anything is looked at that an earlier leader may still be changing.
   if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
-  std::optional<StreamRecord> record = find_setup(settings_, catalog_, stop_);
-  if (!record) record = setup(settings_, catalog_, stop_);
+  if (watch_.release_due()) release_slot(settings_, watch_, catalog_, stop_);
+  rest(watch_);
+  SourceWatch::RunStop run(watch_, stop_);
+  std::stop_token stop = run.token();
+  std::optional<StreamRecord> record = find_setup(settings_, catalog_, stop);
+  if (!record) {
+    setup(settings_, {}, catalog_, stop);
+    record = find_setup(settings_, catalog_, stop);
+  }
+  if (!record) throw Error(ErrorCode::SlotLost, "the replication slot is gone again");
   if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
   epoch_number_ = epoch_->number;
   Settings own = leader_settings(settings_, *record, *epoch_, lease);
   log::info("{} leads, epoch {}{}", settings_.worker_id, epoch_->number,
             epoch_->predecessor.empty() ? "" : " after " + epoch_->predecessor);
-  if (!epoch_->resigned) end_older_statements(own, *record, stop_);
+  if (!epoch_->resigned) end_older_statements(own, *record, stop);
   epoch_->resigned = true;
-  take_slot(own, *record, stop_);
+  take_slot(own, *record, stop);
   auto transient = [](const Error& error) { return error_policy(error.code()).transient; };
   bool complete = false;
   {
-    Stream stream(own, *record, catalog_, board_, transient, stop_);
+    Stream stream(own, *record, catalog_, board_, transient, stop);
     stream.while_running([this] { breakers_.engine->succeeded(); });
     complete = stream.run();
   }
   breakers_.engine->abandoned();
-  if (complete) catalog_.resign_epoch();
+  // A slot that is to be given up ends the run, not the leadership.
+  if (complete && stop_.stop_requested()) catalog_.resign_epoch();
 }
 
 /// Waits for this worker's turn, ready to take it.
@@ -190,7 +230,9 @@ void Worker::stay_warm() {
   try {
     status.leader = election_->leader();
     PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
-    require_no_fatal(preflight(source, settings_));
+    Findings findings;
+    examine_source(source, settings_, findings);
+    require_no_fatal(std::move(findings).worst_first());
     std::optional<StreamRecord> stream = catalog_.find_stream(stream_names(settings_).stream);
     std::size_t tables = stream ? catalog_.load_tables(stream->name).size() : 0;
     ServerVersion target = ClickHouseClient(settings_.clickhouse, stop_).server_version();
@@ -211,12 +253,14 @@ void Worker::stay_warm() {
 void Worker::report(const Error& error) {
   ErrorPolicy policy = error_policy(error.code());
   if (policy.action == ErrorPolicy::Action::Fail) throw error;
-  log::warn("{} ({})", error.what(), policy.hint);
+  // The same again is no news.
+  if (error.what() != last_warning_) log::warn("{} ({})", error.what(), policy.hint);
+  last_warning_ = error.what();
   board_.update([&](WorkerStatus& status) {
     status.connected = false;
     status.is_leader = false;
     status.last_error = error.what();
-    if (status.state != "starting") status.state = "error";
+    if (status.state != "starting" || policy.action == ErrorPolicy::Action::Person) status.state = "error";
   });
 }
 

@@ -289,10 +289,5 @@ EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'echodb could not see what ALTER TABLE is about to do: %', SQLERRM;
 END $$;
 
-DROP EVENT TRIGGER IF EXISTS echodb_before_alter_table;
-CREATE EVENT TRIGGER echodb_before_alter_table ON ddl_command_start WHEN TAG IN ('ALTER TABLE')
-  EXECUTE FUNCTION _echodb.on_ddl_command_start();
-ALTER EVENT TRIGGER echodb_before_alter_table ENABLE ALWAYS;
-
 INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
   ON CONFLICT (label) DO UPDATE SET name = excluded.name;

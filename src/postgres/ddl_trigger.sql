@@ -354,15 +354,3 @@ EXCEPTION WHEN OTHERS THEN
   RAISE WARNING 'echodb could not record a table rewrite: %', SQLERRM;
   PERFORM _echodb.lose(relation, SQLERRM);
 END $$;
-
-DROP EVENT TRIGGER IF EXISTS peerdb_auto_mirror_trigger;
-CREATE EVENT TRIGGER peerdb_auto_mirror_trigger ON ddl_command_end EXECUTE FUNCTION _echodb.on_ddl_command_end();
-DROP EVENT TRIGGER IF EXISTS peerdb_auto_mirror_drop_trigger;
-CREATE EVENT TRIGGER peerdb_auto_mirror_drop_trigger ON sql_drop EXECUTE FUNCTION _echodb.on_sql_drop();
-DROP EVENT TRIGGER IF EXISTS peerdb_auto_mirror_rewrite_trigger;
-CREATE EVENT TRIGGER peerdb_auto_mirror_rewrite_trigger ON table_rewrite EXECUTE FUNCTION _echodb.on_table_rewrite();
-
--- The triggers see to every table, also in sessions that set session_replication_role.
-ALTER EVENT TRIGGER peerdb_auto_mirror_trigger ENABLE ALWAYS;
-ALTER EVENT TRIGGER peerdb_auto_mirror_drop_trigger ENABLE ALWAYS;
-ALTER EVENT TRIGGER peerdb_auto_mirror_rewrite_trigger ENABLE ALWAYS;

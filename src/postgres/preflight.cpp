@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "postgres/preflight_kinds.sql.h"
 #include "postgres/preflight_server.sql.h"
 #include "postgres/preflight_tables.sql.h"
 #include "postgres/server_version.h"
@@ -49,43 +50,43 @@ ServerFacts read_server_facts(PostgresConnection& source) {
   };
 }
 
-class Findings {
- public:
-  void fatal(ErrorCode code, std::string what, std::string remedy) {
-    all_.push_back({Finding::Severity::Fatal, code, std::move(what), std::move(remedy)});
-  }
-  void warning(ErrorCode code, std::string what, std::string remedy) {
-    all_.push_back({Finding::Severity::Warning, code, std::move(what), std::move(remedy)});
-  }
-  std::vector<Finding> worst_first() && {
-    std::ranges::stable_sort(all_, {}, &Finding::severity);
-    return std::move(all_);
-  }
-
- private:
-  std::vector<Finding> all_;
-};
+constexpr int kMajor = 10'000;
+constexpr int kServerVersionTested = 180000;
 
 /// Of a server that is too old nothing else is asked: it might not know what the questions mean.
-void require_version(int version) {
-  constexpr int kMajor = 10'000;
-  if (version >= kServerVersionMin) return;
-  throw Error(ErrorCode::InvalidConfiguration,
-              fmt::format("the source (POSTGRES_HOST) is PostgreSQL {}, and EchoDB needs {} at the least",
-                          version / kMajor, kServerVersionMin / kMajor),
-              "upgrade the server, or let POSTGRES_HOST name a newer one");
+bool check_version(int version, Findings& findings) {
+  if (version < kServerVersionMin) {
+    findings.fatal(ErrorCode::InvalidConfiguration,
+                   fmt::format("the source (POSTGRES_HOST) is PostgreSQL {}, and EchoDB needs {} at the least",
+                               version / kMajor, kServerVersionMin / kMajor),
+                   "upgrade the server, or let POSTGRES_HOST name a newer one");
+    return false;
+  }
+  if (version / kMajor > kServerVersionTested / kMajor) {
+    findings.warning(fmt::format("the source is PostgreSQL {}, newer than any that EchoDB was tested with ({})",
+                                 version / kMajor, kServerVersionTested / kMajor),
+                     "look for a newer EchoDB");
+  } else {
+    findings.ok(fmt::format("the source is PostgreSQL {}", version / kMajor));
+  }
+  return true;
 }
 
 void check_server(const ServerFacts& facts, Findings& findings) {
-  if (facts.in_recovery) {
+  if (!facts.in_recovery) {
+    findings.ok("the source is a primary");
+  } else {
     findings.fatal(ErrorCode::SourceRejected, "the source (POSTGRES_HOST) is a standby, which can record no DDL",
                    "let POSTGRES_HOST and POSTGRES_PORT name its primary");
   }
-  if (facts.wal_level != "logical") {
+  if (facts.wal_level == "logical") {
+    findings.ok("wal_level is logical");
+  } else {
     findings.fatal(ErrorCode::SourceNotLogical,
                    fmt::format("wal_level of the source (POSTGRES_HOST) is '{}', not 'logical'", facts.wal_level),
                    "ALTER SYSTEM SET wal_level = logical; then restart PostgreSQL "
-                   "(RDS: set rds.logical_replication = 1; Cloud SQL: cloudsql.logical_decoding = on)");
+                   "(RDS: set rds.logical_replication = 1; Cloud SQL: cloudsql.logical_decoding = on; "
+                   "Azure: set wal_level in the server parameters)");
   }
   if (!facts.has_own_slot && facts.slots_used >= facts.slots_max) {
     findings.fatal(
@@ -94,30 +95,42 @@ void check_server(const ServerFacts& facts, Findings& findings) {
         fmt::format("SELECT pg_drop_replication_slot('…') for one that nobody uses, or ALTER SYSTEM SET "
                     "max_replication_slots = {}; then restart PostgreSQL",
                     facts.slots_max + 4));
+  } else {
+    findings.ok(
+        fmt::format("{} of {} replication slots (max_replication_slots) are taken", facts.slots_used, facts.slots_max));
   }
   if (facts.wal_senders_used_by_others >= facts.wal_senders_max) {
     findings.fatal(
         ErrorCode::SourceRejected,
         fmt::format("all {} WAL senders of the source (max_wal_senders) are taken", facts.wal_senders_max),
         fmt::format("ALTER SYSTEM SET max_wal_senders = {}; then restart PostgreSQL", facts.wal_senders_max + 4));
+  } else {
+    findings.ok(fmt::format("{} of {} WAL senders (max_wal_senders) are taken by others",
+                            facts.wal_senders_used_by_others, facts.wal_senders_max));
   }
 }
 
 void check_role(const ServerFacts& facts, Findings& findings) {
   std::string role = quote_sql_identifier(facts.role);
-  if (!facts.may_replicate) {
+  if (facts.may_replicate) {
+    findings.ok(fmt::format("role {} may replicate", role));
+  } else {
     findings.fatal(ErrorCode::SourcePrivilege, fmt::format("role {} (POSTGRES_USER) may not replicate", role),
                    fmt::format("ALTER ROLE {} REPLICATION; (RDS: GRANT rds_replication TO {};)", role, role));
   }
-  if (!facts.may_create_event_triggers) {
-    findings.fatal(
-        ErrorCode::SourcePrivilege,
-        fmt::format("role {} (POSTGRES_USER) may not create event triggers, which carry schema changes", role),
-        fmt::format("ALTER ROLE {} SUPERUSER; or run `echodb setup` once with POSTGRES_USER set to a "
-                    "superuser (RDS: GRANT rds_superuser TO {};)",
-                    role, role));
+  if (facts.may_create_event_triggers) {
+    findings.ok(fmt::format("role {} may create event triggers, or they are there", role));
+  } else {
+    findings.warning(
+        fmt::format("role {} (POSTGRES_USER) may not create event triggers: new tables and schema changes are found by "
+                    "looking every ECHODB_CATALOG_POLL_SECONDS, many changes cost a new copy of their table, and some "
+                    "are not seen (docs/managed-services.md)",
+                    role),
+        fmt::format("ALTER ROLE {} SUPERUSER; then `echodb setup` (RDS: GRANT rds_superuser TO {};)", role, role));
   }
-  if (!facts.may_create_in_database) {
+  if (facts.may_create_in_database) {
+    findings.ok(fmt::format("role {} may create in database {}", role, quote_sql_identifier(facts.database)));
+  } else {
     findings.fatal(ErrorCode::SourcePrivilege,
                    fmt::format("role {} (POSTGRES_USER) may create neither schema nor publication in database {} "
                                "(POSTGRES_DB)",
@@ -148,40 +161,62 @@ void check_tables(PostgresConnection& source, const Settings& settings, const Se
     std::string_view table = tables.text(row, 1);
     if (tables.boolean(row, 2)) {
       findings.warning(
-          ErrorCode::SourcePrivilege,
           fmt::format("table {} is not owned by role {} (POSTGRES_USER), so it cannot be published", table, role),
           fmt::format("ALTER TABLE {} OWNER TO {}; or GRANT its owner TO {};", table, role, role));
     } else {
-      findings.warning(ErrorCode::SourcePrivilege,
-                       fmt::format("role {} (POSTGRES_USER) may not read table {}", role, table),
+      findings.warning(fmt::format("role {} (POSTGRES_USER) may not read table {}", role, table),
                        fmt::format("GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {};", tables.text(row, 0),
                                    role, table, role));
     }
   }
 }
 
+void check_keyless(const std::string& tables, NoPrimaryKeyPolicy policy, Findings& findings) {
+  switch (policy) {
+    case NoPrimaryKeyPolicy::Full:
+      findings.ok("without a primary key, so followed as bags of rows with REPLICA IDENTITY FULL: " + tables);
+      break;
+    case NoPrimaryKeyPolicy::InsertOnly:
+      findings.warning("without a primary key, so only their inserts are followed (ECHODB_NO_PK_POLICY): " + tables,
+                       "add a primary key, or set ECHODB_NO_PK_POLICY=full");
+      break;
+    case NoPrimaryKeyPolicy::Skip:
+      findings.warning("without a primary key, so not followed (ECHODB_NO_PK_POLICY): " + tables,
+                       "add a primary key, or set ECHODB_NO_PK_POLICY=full");
+      break;
+  }
+}
+
+/// What becomes of each table that is not an ordinary one with a key.
+void check_kinds(PostgresConnection& source, const Settings& settings, Findings& findings) {
+  QueryResult kinds = source.query(std::string(sql::preflight_kinds),
+                                   {to_array_text(settings.sync_schemas), to_array_text(settings.excluded_tables)});
+  for (std::size_t row = 0; row < kinds.rows(); ++row) {
+    std::string_view kind = kinds.text(row, 0);
+    std::string tables = fmt::format("{} {}", kinds.text(row, 1), kinds.text(row, 2));
+    if (kind == "with a key") {
+      findings.ok(fmt::format("{} tables have a key", kinds.text(row, 1)));
+    } else if (kind == "without a key") {
+      check_keyless(tables, settings.no_pk_policy, findings);
+    } else if (kind == "unlogged") {
+      findings.warning("UNLOGGED tables are not in the log, so they are not followed: " + tables,
+                       "ALTER TABLE … SET LOGGED; or name them in EXCLUDED_TABLES");
+    } else {
+      findings.ok(fmt::format("not followed, because they are {}: {}", kind, tables));
+    }
+  }
+}
+
 }  // namespace
 
-std::vector<Finding> preflight(PostgresConnection& source, const Settings& settings) {
-  require_version(source.server_version());
-  Findings findings;
+void examine_source(PostgresConnection& source, const Settings& settings, Findings& findings) {
+  if (!check_version(source.server_version(), findings)) return;
   ServerFacts facts = read_server_facts(source);
   check_server(facts, findings);
   check_role(facts, findings);
   check_schemas(source, settings, findings);
   if (!facts.superuser) check_tables(source, settings, facts, findings);
-  return std::move(findings).worst_first();
-}
-
-void require_no_fatal(const std::vector<Finding>& findings) {
-  std::vector<Finding> fatal;
-  std::ranges::copy_if(findings, std::back_inserter(fatal),
-                       [](const Finding& finding) { return finding.severity == Finding::Severity::Fatal; });
-  if (fatal.empty()) return;
-  if (fatal.size() == 1) throw Error(fatal[0].code, fatal[0].what, fatal[0].remedy);
-  std::string all = "the source is not ready for replication:";
-  for (const Finding& finding : fatal) all += fmt::format("\n  {}\n    what to do: {}", finding.what, finding.remedy);
-  throw Error(fatal[0].code, all);
+  check_kinds(source, settings, findings);
 }
 
 }  // namespace echodb

@@ -48,8 +48,7 @@ void start(PostgresConnection& connection, const ReplicationOptions& options) {
   } catch (const Error& error) {
     // 42704: no such slot; 55000: the slot was invalidated and cannot be read from any more.
     if (error.sqlstate() == "42704" || error.sqlstate() == "55000") {
-      throw Error(ErrorCode::SlotLost, error.message(), "run `echodb setup`: it makes the slot again and copies anew")
-          .with("slot", options.slot);
+      throw Error(ErrorCode::SlotLost, error.message()).with("slot", options.slot);
     }
     throw;
   }

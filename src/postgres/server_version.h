@@ -18,4 +18,7 @@ constexpr bool scans_by_ctid(int server_version) { return server_version >= 1400
 /// a published table whose replica identity contains one.
 constexpr bool publishes_generated_columns(int server_version) { return server_version >= 180000; }
 
+/// Slots that standbys have too, when they synchronise slots: the stream goes on with a promoted one.
+constexpr bool has_failover_slots(int server_version) { return server_version >= 170000; }
+
 }  // namespace echodb

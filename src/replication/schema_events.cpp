@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "replication/target_steps.h"
@@ -15,6 +17,16 @@ bool born_empty(const TableMessage& message) { return message.tag == "CREATE TAB
 bool same_but_for_storage(TableSchema left, const TableSchema& right) {
   left.relfilenode = right.relfilenode;
   return left == right;
+}
+
+/// Whether more may have happened between two looks at a table than can be seen: its rows were written anew, a column
+/// gave way to another one of its name, rows are told apart by something else.
+bool may_hide_rewrite(const TableSchema& before, const TableSchema& after) {
+  if (before.relfilenode != after.relfilenode || after.relkind == 'p' || before.key() != after.key()) return true;
+  return std::ranges::any_of(after.columns, [&](const Column& column) {
+    auto namesake = std::ranges::find(before.columns, column.name, &Column::name);
+    return namesake != before.columns.end() && namesake->attnum != column.attnum;
+  });
 }
 
 }  // namespace
@@ -106,6 +118,9 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
   if (rewrite == Rewrite::None && same_but_for_storage(table.schema(), version.schema)) return;
   parts_.batcher.seal(table);
   TableSchema before = table.schema();
+  if (command.tag == kDescribeTag && rewrite == Rewrite::None && may_hide_rewrite(before, version.schema)) {
+    rewrite = Rewrite::Unknown;
+  }
   if (before.qualified_name() != version.schema.qualified_name()) rename(table, version.schema);
   SchemaChange change = compare_schemas({.before = before, .after = version.schema, .rewrite = rewrite},
                                         parts_.registry.write_target(table), parts_.registry.choices());

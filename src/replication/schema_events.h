@@ -100,9 +100,13 @@ class SchemaEvents {
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   enum class CopyStart { FromStart, Resume, NewlyPublished };
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
-  void resume_table(MirroredTable& table, Lsn source_position);
+  struct Resumption {
+    Lsn source_position;
+    bool exchanged = false;
+  };
+  void resume_table(MirroredTable& table, const Resumption& found);
   void finish_steps(MirroredTable& table);
-  bool finish_exchange(MirroredTable& table);
+  [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
   void copied(MirroredTable& table);
   void note_text_fallbacks(const MirroredTable& table);
 

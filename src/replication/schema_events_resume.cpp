@@ -11,31 +11,36 @@ namespace echodb {
 void SchemaEvents::resume(Lsn source_position) {
   parts_.registry.for_each([&](MirroredTable& table) {
     TableVersion newest = table.versions.back().version;
+    // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
+    const bool exchanged = is_shadow_exchanged(table);
     follow(table, newest, [&] {
       finish_steps(table);
-      resume_table(table, source_position);
+      resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
   });
 }
 
-void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
+void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   note_text_fallbacks(table);
   if (table.record.state == TableState::Error) schedule_healing(table.record.oid, ErrorCode::TargetRejected);
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
     table.gate = std::make_shared<CopyGate>();
     table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
-    table.copied_to = source_position;
+    table.copied_to = found.source_position;
   }
   if (table.record.state != TableState::Pending && table.record.state != TableState::Copying) return;
   // Copies that finish_steps() began are under way.
-  if (table.copy_job != 0 || finish_exchange(table)) return;
+  if (table.copy_job != 0) return;
+  // A mark that an earlier copy left on the target is not this one's, which has still to begin.
+  if (table.record.state == TableState::Copying && found.exchanged) return copied(table);
   bool is_bag = table.schema().key().empty();
   bool resume = table.record.state == TableState::Copying && !is_bag;
   bool first = table.record.state == TableState::Pending;
   table.record.state = TableState::Copying;
   auto definition = table_definition(table.schema(), parts_.registry.write_target(table), parts_.registry.choices());
-  auto task = task_for(table, nullptr, first ? "mirror_created" : "", table.name());
-  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = source_position};
+  const char* event = !first ? "" : table.record.shadow ? "copy_again" : "mirror_created";
+  auto task = task_for(table, nullptr, event, table.name());
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = found.source_position};
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
               server = parts_.registry.server()](WriterTools& tools) {
     if (resume) {
@@ -48,7 +53,7 @@ void SchemaEvents::resume_table(MirroredTable& table, Lsn source_position) {
   });
   start_copy(table, *task, resume ? CopyStart::Resume : CopyStart::FromStart);
   push(table, std::move(task));
-  if (first) ++counters_.created;
+  if (first && !table.record.shadow) ++counters_.created;
 }
 
 /// Steps that an earlier run had begun and may not have ended. The rows that come again are of the schema before, and
@@ -76,13 +81,11 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
 }
 
 /// Whether the copy's shadow has taken the target's place already, and only the catalog does not know.
-bool SchemaEvents::finish_exchange(MirroredTable& table) {
-  if (!table.record.shadow || table.schema().key().empty()) return false;
+bool SchemaEvents::is_shadow_exchanged(const MirroredTable& table) const {
+  if (table.record.state != TableState::Copying || !table.record.shadow || table.schema().key().empty()) return false;
   ClickHouseClient clickhouse(parts_.settings.clickhouse, {});
   TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
-  if (!is_exchanged(clickhouse, pair, parts_.registry.server())) return false;
-  copied(table);
-  return true;
+  return is_exchanged(clickhouse, pair, parts_.registry.server());
 }
 
 }  // namespace echodb

@@ -12,8 +12,10 @@ class StatusBoard {
  public:
   using Complete = std::function<void(WorkerStatus&)>;
 
+  /// The slot's part is not the stream's: it stays.
   void put(WorkerStatus status) {
     std::lock_guard lock(mutex_);
+    status.slot = std::move(status_.slot);
     status_ = std::move(status);
   }
   [[nodiscard]] WorkerStatus get() const {

@@ -46,7 +46,7 @@ Lsn start_position(const Settings& settings, const StreamRecord& record, std::st
   QueryResult slot =
       source.query("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", {record.slot});
   if (slot.rows() == 0 || slot.is_null(0, 0)) {
-    throw Error(ErrorCode::SlotLost, "the replication slot is gone", "run `echodb setup`").with("slot", record.slot);
+    throw Error(ErrorCode::SlotLost, "the replication slot is gone").with("slot", record.slot);
   }
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
@@ -102,7 +102,14 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
               stop),
       position_(settings.postgres) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+  has_event_triggers_ = has_event_triggers(source);
   schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
+  if (!has_event_triggers_ || record.failed_over) {
+    catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
+                                               .stream = record.name,
+                                               .interval = settings.catalog_poll,
+                                               .once = has_event_triggers_});
+  }
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
 }
 
@@ -226,6 +233,7 @@ void Stream::save_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
+  if (lanes_.depth(*bookmark_lane_) == 0) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
   schema_events_.forget_snapshots(confirmed_);
 }
@@ -254,7 +262,18 @@ bool Stream::finish() {
   }
   confirm(/*at_once=*/true);
   catalog_.save_applied(record_.name, confirmed_);
+  save_bookmark();
+  lanes_.wait_idle(limits::kGracePeriod / 10);
   return watermark_.idle();
+}
+
+/// ClickHouse learns what the catalog knows already, never before: replication/bookmark.h.
+void Stream::save_bookmark() {
+  Bookmark bookmark{.stream = record_.name,
+                    .system_identifier = record_.system_identifier,
+                    .timeline = record_.timeline,
+                    .applied = confirmed_};
+  lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
 }
 
 void Stream::publish_status() {

@@ -8,6 +8,8 @@
 #include "postgres/pgoutput.h"
 #include "postgres/replication_stream.h"
 #include "replication/batcher.h"
+#include "replication/bookmark.h"
+#include "replication/catalog_poll.h"
 #include "replication/copier.h"
 #include "replication/lag_clock.h"
 #include "replication/schema_events.h"
@@ -53,12 +55,14 @@ class Stream final : private PgoutputHandler {
   void collect_events();
   void confirm(bool at_once);
   void save_progress();
+  void save_bookmark();
   void publish_status();
   bool finish();
   void expect_word();
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
   [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
 
+  void check_relation(const MirroredTable& table, const RelationMessage& message);
   void apply_message(Bytes content, Lsn lsn);
   MirroredTable* table_for_change(Oid oid);
   template <typename Add>
@@ -76,10 +80,13 @@ class Stream final : private PgoutputHandler {
   Watermark watermark_;
   Copier copier_;  // before the lanes: their steps start and cancel copies
   LaneScheduler lanes_;
+  std::shared_ptr<Lane> bookmark_lane_ = std::make_shared<Lane>("bookmark");
   Batcher batcher_;
   SchemaEvents schema_events_;
   ReplicationStream source_;
   SourcePosition position_;
+  std::optional<CatalogPoll> catalog_poll_;
+  bool has_event_triggers_ = true;
   PgoutputDecoder decoder_;
   LagClock lag_;
   Oid message_table_ = 0;  ///< 0 where messages are messages

@@ -1,5 +1,6 @@
 // The stream's half that hears pgoutput's messages: transactions, rows and schema messages find their table here.
 
+#include <algorithm>
 #include <optional>
 
 #include "base/log.h"
@@ -60,12 +61,38 @@ void Stream::change(Oid oid, Add add) {
   }
 }
 
+/// Without event triggers this message is the first to tell of a schema change: of its names and of the types that are
+/// PostgreSQL's own. (Another type may be a domain over the one we know.) What the table is now is asked for then, and
+/// it is copied again.
+void Stream::check_relation(const MirroredTable& table, const RelationMessage& message) {
+  constexpr Oid kFirstUserOid = 16384;
+  if (!table.followed() || table.lost) return;
+  auto fits = [&](const LiveVersion& live) {
+    std::size_t known = 0;
+    for (const Column& column : live.version.schema.columns) {
+      if (known == message.columns.size() || message.columns[known].name != column.name) {
+        if (column.generated) continue;
+        return false;
+      }
+      Oid type = message.columns[known++].type_oid;
+      if (type < kFirstUserOid && type != column.type.oid) return false;
+    }
+    return known == message.columns.size();
+  };
+  if (std::ranges::any_of(table.versions, fits)) return;
+  schema_events_.apply(LostMessage{.oid = message.oid,
+                                   .reason = "its rows have other columns than before, and there are no event triggers",
+                                   .exclusive = false},
+                       change_lsn_);
+}
+
 /// The message comes once in a session, and again after the source changed the table; a schema that we note for another
 /// reason is read by the last one.
 void Stream::on_relation(const RelationMessage& message) {
   if (message.schema == kMessageSchema && message.name == kMessageTable) message_table_ = message.oid;
   MirroredTable* table = registry_.find(message.oid);
   if (table == nullptr) return;
+  if (!has_event_triggers_) check_relation(*table, message);
   table->published.emplace();
   for (const RelationColumn& column : message.columns) table->published->emplace_back(column.name);
   for (LiveVersion& version : table->versions) version.positions = nullptr;

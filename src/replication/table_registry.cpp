@@ -121,8 +121,12 @@ void TableRegistry::forget_plans(MirroredTable& table) {
   }
 }
 
+TargetTable shadow_table(const std::string& database, Oid table) {
+  return {database, fmt::format("{}{}", kShadowPrefix, table)};
+}
+
 TargetTable TableRegistry::shadow(const MirroredTable& table) const {
-  return {database_, fmt::format("{}{}", kShadowPrefix, table.record.oid)};
+  return shadow_table(database_, table.record.oid);
 }
 
 TargetTable TableRegistry::write_target(const MirroredTable& table) const {

@@ -14,6 +14,9 @@ namespace echodb {
 std::string choose_target_name(const std::string& schema, const std::string& name,
                                const std::function<bool(const std::string&)>& taken);
 
+/// The table that is filled behind the back of a source table's target.
+TargetTable shadow_table(const std::string& database, Oid table);
+
 /// The tables of one stream: by oid, with their target names and lanes. Owned by the stream's thread.
 class TableRegistry {
  public:

@@ -79,6 +79,10 @@ void create_target(ClickHouseClient& clickhouse, const TableDefinition& definiti
   clickhouse.query(create_table_sql(definition, server));
 }
 
+void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table) {
+  if (exists(clickhouse, table) && is_ours(clickhouse, table)) drop(clickhouse, table);
+}
+
 void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server) {
   // Left by an earlier exchange: it must not be taken for this one's.

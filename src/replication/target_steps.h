@@ -20,6 +20,9 @@ struct CreateOptions {
 void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options);
 
+/// Drops the table, if it is there and was made by EchoDB.
+void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table);
+
 struct TablePair {
   TargetTable target;
   TargetTable shadow;

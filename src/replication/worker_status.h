@@ -40,6 +40,22 @@ struct BreakerStatus {
   std::uint64_t failures = 0;  ///< in a row
 };
 
+/// What the replication slot costs the source. Kept up to date while no stream runs as well.
+struct SlotStatus {
+  std::string name;
+  bool known = false;   ///< the source has answered
+  bool exists = false;  ///< false: there is none, or none any more
+  bool active = false;  ///< somebody reads it
+  bool failover = false;
+  std::string wal_status;
+  std::string loss;  ///< why it is of no use any more; empty: it is
+  std::uint64_t retained_bytes = 0;
+  std::uint64_t unconfirmed_bytes = 0;
+  std::optional<std::int64_t> safe_wal_bytes;
+  std::uint64_t retained_bytes_max = 0;  ///< ECHODB_MAX_RETAINED_WAL
+  std::uint64_t releases = 0;            ///< how often it was given up because of that
+};
+
 /// What a worker tells about itself: a consistent copy, made by the stream's thread several times a second.
 struct WorkerStatus {
   std::string state = "starting";  ///< starting, follower, copying, streaming, error, stopping
@@ -62,6 +78,7 @@ struct WorkerStatus {
   std::uint64_t mirrors_failed = 0;
   std::uint64_t retries = 0;
   std::string last_error;  ///< empty: none
+  SlotStatus slot;
   std::vector<TableStatus> tables;
   std::vector<TextFallback> text_fallbacks;
   std::vector<BreakerStatus> breakers;

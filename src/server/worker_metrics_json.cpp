@@ -40,6 +40,21 @@ json tables_json(const std::vector<TableStatus>& tables) {
   return all;
 }
 
+json slot_json(const SlotStatus& slot) {
+  if (!slot.known) return nullptr;
+  return {{"name", slot.name},
+          {"exists", slot.exists},
+          {"active", slot.active},
+          {"failover", slot.failover},
+          {"wal_status", text_or_null(slot.wal_status)},
+          {"loss", text_or_null(slot.loss)},
+          {"retained_bytes", slot.retained_bytes},
+          {"retained_bytes_max", slot.retained_bytes_max},
+          {"unconfirmed_bytes", slot.unconfirmed_bytes},
+          {"safe_wal_bytes", slot.safe_wal_bytes ? json(*slot.safe_wal_bytes) : json(nullptr)},
+          {"releases", slot.releases}};
+}
+
 }  // namespace
 
 std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& identity) {
@@ -74,6 +89,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"transactions", status.transactions},
       {"buffered_bytes", status.buffered_bytes},
       {"retries", status.retries},
+      {"slot", slot_json(status.slot)},
       {"tables", tables_json(status.tables)},
       {"text_fallbacks", std::move(text_fallbacks)},
   };

@@ -82,6 +82,26 @@ void add_stream(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   all.push_back(counter("echodb_transactions_total", "Transactions read").value(number(status.transactions)));
 }
 
+void add_slot(std::vector<MetricFamily>& all, const SlotStatus& slot) {
+  if (!slot.known) return;
+  Labels status{{"slot", slot.name}, {"wal_status", slot.exists ? slot.wal_status : "none"}};
+  all.push_back(gauge("echodb_slot_state", "What the slot's log is, as a label").value(1, std::move(status)));
+  all.push_back(gauge("echodb_slot_active", "1 while somebody reads the slot").value(number(slot.active)));
+  all.push_back(gauge("echodb_slot_lost", "1 when nothing can be read from the slot any more")
+                    .value(number(!slot.exists || !slot.loss.empty())));
+  all.push_back(gauge("echodb_slot_retained_bytes", "Log that the source keeps because of the slot")
+                    .value(number(slot.retained_bytes)));
+  all.push_back(gauge("echodb_slot_retained_bytes_max", "ECHODB_MAX_RETAINED_WAL; 0 is no bound")
+                    .value(number(slot.retained_bytes_max)));
+  all.push_back(
+      gauge("echodb_slot_unconfirmed_bytes", "Log after what was confirmed").value(number(slot.unconfirmed_bytes)));
+  if (slot.safe_wal_bytes) {
+    all.push_back(gauge("echodb_slot_safe_wal_bytes", "Log that can be written before the slot is lost")
+                      .value(static_cast<double>(*slot.safe_wal_bytes)));
+  }
+  all.push_back(counter("echodb_slot_releases_total", "Times the slot was given up").value(number(slot.releases)));
+}
+
 void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   Family states = gauge("echodb_table_state", "The state each table is in, as a label");
   Family copied = counter("echodb_table_rows_copied_total", "Rows copied, by table");
@@ -109,6 +129,7 @@ std::string to_prometheus_text(const WorkerStatus& status, const WorkerIdentity&
   std::vector<MetricFamily> all;
   add_worker(all, status, identity);
   add_stream(all, status);
+  add_slot(all, status.slot);
   add_tables(all, status);
   return prometheus::TextSerializer().Serialize(all);
 }

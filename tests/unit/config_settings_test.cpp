@@ -184,6 +184,23 @@ TEST(Settings, ReadSecondsWithFractions) {
   for (const char* seconds : {"-1", "nan", "inf", "1e300", "5s"}) fault_of({{"RETRY_DELAY", seconds}});
 }
 
+TEST(Settings, ReadSizesWithUnits) {
+  auto size = [](const std::string& text) {
+    return load_settings({{{"ECHODB_MAX_RETAINED_WAL", text}}}).max_retained_wal;
+  };
+  EXPECT_EQ(size("0"), 0);
+  EXPECT_EQ(size("1048576"), 1048576);
+  EXPECT_EQ(size("16MB"), 16 << 20);
+  EXPECT_EQ(size("1.5 gb"), 3ULL << 29);
+  EXPECT_EQ(size("2TB"), 2ULL << 40);
+}
+
+TEST(Settings, RefuseSizesThatAreNone) {
+  for (const char* text : {"-1", "10 apples", "GB", "1e400", "99999TB99", "nan"}) {
+    EXPECT_THROW(load_settings({{{"ECHODB_MAX_RETAINED_WAL", text}}}), Error) << text;
+  }
+}
+
 TEST(Settings, ReadWordsInAnyCase) {
   EXPECT_EQ(load_settings({{{"LOG_LEVEL", "debug"}}}).log_level, "DEBUG");
   EXPECT_EQ(load_settings({{{"ECHODB_ON_DROP", "Keep"}}}).on_drop, OnDrop::Keep);

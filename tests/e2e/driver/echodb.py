@@ -60,9 +60,9 @@ class EchoDb:
         until(READY_SECONDS, "clickhouse answers /ping", lambda: self._answers(self.clickhouse_port, "/ping"),
               self.clickhouse.check_alive)
 
-    def start_worker(self) -> None:
+    def start_worker(self, path: str = "/ready") -> None:
         self.worker.start()
-        until(READY_SECONDS, "the worker is ready", lambda: self._answers(self.health_port, "/ready"),
+        until(READY_SECONDS, f"the worker's {path}", lambda: self._answers(self.health_port, path),
               self.worker.check_alive)
 
     def stop(self, child: Child) -> None:

@@ -11,6 +11,7 @@ from .echodb import EchoDb
 from .postgres import PostgresServer, Session
 
 SYNC_SECONDS = 120
+BOOKMARK = "_echodb_bookmark"  # which source ClickHouse holds, and up to where
 
 # Everything a script can leave in the watched schemas. Extensions' own objects stay.
 DROP_ALL = """
@@ -68,6 +69,11 @@ class Environment:
             self.sessions[name] = Session(self.postgres, name)
         return self.sessions[name]
 
+    def shell_environment(self) -> dict[str, str]:
+        """The source by libpq's variables, EchoDB's settings, and `echodb` itself."""
+        libpq = self.postgres.environment()
+        return self.echodb.env | libpq | {"PATH": f"{self.echodb.program.parent}:{libpq['PATH']}"}
+
     def close_sessions(self) -> None:
         for session in self.sessions.values():
             session.close()
@@ -106,7 +112,7 @@ class Environment:
             self.echodb.start_worker()
         self.postgres.fetch(DROP_ALL)
         self.sync()
-        left = self.echodb.query("SHOW TABLES").decode().split()
+        left = [name for name in self.echodb.query("SHOW TABLES").decode().split() if name != BOOKMARK]
         if left:
             raise Failed(f"every table was dropped, but ClickHouse still has {left}")
 
@@ -116,6 +122,6 @@ class Environment:
     def discard(self, keep: bool) -> None:
         self.close_sessions()
         self.echodb.discard()
-        self.postgres.child.discard()
+        self.postgres.discard()
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)

@@ -34,11 +34,16 @@ class PostgresServer:
         self.cluster = directory / "postgres"
         self.log = directory / "postgres.log"
         self.user = "postgres" if os.geteuid() == 0 else None
-        settings = dict(SETTINGS, port=str(self.port), unix_socket_directories=str(self.cluster))
-        command = [str(bindir / "postgres"), "-D", str(self.cluster)]
-        for name, value in settings.items():
-            command += ["-c", f"{name}={value}"]
-        self.child = Child("postgres", command, self.log, dict(os.environ), directory, self.user)
+        self.child = self._server("postgres", self.cluster, self.port, {})
+        self.standby: Child | None = None
+        self.standby_port = 0
+
+    def _server(self, name: str, cluster: Path, port: int, extra: dict[str, str]) -> Child:
+        settings = dict(SETTINGS, port=str(port), unix_socket_directories=str(cluster)) | extra
+        command = [str(self.bindir / "postgres"), "-D", str(cluster)]
+        for key, value in settings.items():
+            command += ["-c", f"{key}={value}"]
+        return Child(name, command, self.log, dict(os.environ), self.directory, self.user)
 
     def create(self) -> None:
         self.cluster.mkdir()
@@ -65,22 +70,90 @@ class PostgresServer:
         self.child.end(signal.SIGQUIT)  # an immediate shutdown: the next start recovers
         self.start()
 
-    def _answers(self, database: str) -> bool:
+    def backup(self) -> None:
+        """Keeps a copy of the cluster as it is on disk; the server is stopped meanwhile."""
+        self.child.end(signal.SIGINT)
+        self._copy(self.cluster, self.directory / "backup")
+        self.start()
+
+    def restore(self) -> None:
+        self.child.end(signal.SIGINT)
+        self._copy(self.directory / "backup", self.cluster)
+        self.start()
+
+    def make_standby(self) -> None:
+        """A physical standby that keeps the slots in step with ours (PostgreSQL 17)."""
+        cluster = self.directory / "standby"
+        self.fetch("SELECT pg_create_physical_replication_slot('standby', true)")
+        self.child.end(signal.SIGINT)
+        self._copy(self.cluster, cluster)
+        for slot in (cluster / "pg_replslot").iterdir():
+            shutil.rmtree(slot)
+        (cluster / "standby.signal").touch()
+        self.start()
+        self.standby_port = free_port()
+        self.standby_settings = {
+            "primary_conninfo": f"host=127.0.0.1 port={self.port} user={USER} password={PASSWORD} dbname={DATABASE}",
+            "primary_slot_name": "standby", "hot_standby_feedback": "on", "sync_replication_slots": "on"}
+        self.standby = self._server("standby", cluster, self.standby_port, self.standby_settings)
+        self.standby.start()
+        until(60, "the standby answers", lambda: self._answers("postgres", self.standby_port), self.standby.check_alive)
+
+    def ask_standby(self, query: str) -> list[tuple]:
+        return self.fetch(query, port=self.standby_port)
+
+    def await_synced_slot(self) -> None:
+        """A slot is kept once the standby has all that the slot needs, which takes some activity on the primary."""
+        def is_synced() -> bool:
+            self.fetch("SELECT pg_logical_emit_message(true, 'e2e', ''), pg_log_standby_snapshot()")
+            time.sleep(0.1)
+            return self.ask_standby("SELECT count(*) FROM pg_replication_slots WHERE synced AND NOT temporary")[0][0] == 1
+        until(60, "the standby has our slot", is_synced, self.standby.check_alive)
+
+    def cut_standby_off(self) -> None:
+        """From now on the standby receives nothing."""
+        self.standby.end(signal.SIGINT)
+        cluster = self.directory / "standby"
+        self.standby = self._server("standby", cluster, self.standby_port,
+                                    {"hot_standby_feedback": "on", "primary_conninfo": "host=127.0.0.1 port=1"})
+        self.standby.start()
+        until(60, "the standby answers", lambda: self._answers("postgres", self.standby_port), self.standby.check_alive)
+
+    def promote(self) -> None:
+        """The primary stops for good, and the standby takes its place and its port."""
+        self.child.end(signal.SIGINT)
+        self.ask_standby("SELECT pg_promote()")
+        self.standby.end(signal.SIGINT)
+        self.cluster = self.directory / "standby"
+        self.child, self.standby = self._server("postgres", self.cluster, self.port, {}), None
+        self.start()
+
+    def discard(self) -> None:
+        self.child.discard()
+        if self.standby is not None:
+            self.standby.discard()
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(["cp", "-a", source, target], check=True)
+
+    def _answers(self, database: str, port: int = 0) -> bool:
         try:
-            self.connect(database).close()
+            self.connect(database, port).close()
             return True
         except psycopg2.OperationalError:
             return False
 
-    def connect(self, database: str = DATABASE):
+    def connect(self, database: str = DATABASE, port: int = 0):
         """A connection of the driver's own, in autocommit."""
-        connection = psycopg2.connect(host="127.0.0.1", port=self.port, user=USER, password=PASSWORD, dbname=database,
+        connection = psycopg2.connect(host="127.0.0.1", port=port or self.port, user=USER, password=PASSWORD, dbname=database,
                                       application_name="e2e driver")
         connection.autocommit = True
         return connection
 
-    def fetch(self, query: str, arguments=None, database: str = DATABASE) -> list[tuple]:
-        connection = self.connect(database)
+    def fetch(self, query: str, arguments=None, database: str = DATABASE, port: int = 0) -> list[tuple]:
+        connection = self.connect(database, port)
         try:
             cursor = connection.cursor()
             cursor.execute(query, arguments)

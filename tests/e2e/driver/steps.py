@@ -91,8 +91,10 @@ class Steps:
             echodb.stop(worker)
         elif step.text in ("kill", "kill and start"):
             worker.end(signal.SIGKILL)
+        elif step.text == "launch":
+            echodb.start_worker("/health")
         elif step.text != "start":
-            raise ScriptError(f"worker: start, stop, restart, kill, kill and start; not '{step.text}'")
+            raise ScriptError(f"worker: start, launch, stop, restart, kill, kill and start; not '{step.text}'")
         if step.text in ("start", "restart", "kill and start"):
             echodb.start_worker()
 
@@ -112,8 +114,20 @@ class Steps:
             self.environment.postgres.restart()
         elif step.text == "crash":
             self.environment.postgres.crash()
+        elif step.text == "backup":
+            self.environment.postgres.backup()
+        elif step.text == "restore":
+            self.environment.postgres.restore()
+        elif step.text == "standby":
+            self.environment.postgres.make_standby()
+        elif step.text == "await synced slot":
+            self.environment.postgres.await_synced_slot()
+        elif step.text == "cut standby off":
+            self.environment.postgres.cut_standby_off()
+        elif step.text == "promote":
+            self.environment.postgres.promote()
         else:
-            raise ScriptError(f"postgres: restart, crash; not '{step.text}'")
+            raise ScriptError(f"postgres: there is no '{step.text}'")
 
     def do_metrics(self, step: Step) -> None:
         holds, now = _metric(self.environment, step.text)
@@ -146,7 +160,7 @@ class Steps:
         until(AWAIT_SECONDS, f"await {step.text}", holds, self.environment.postgres.child.check_alive)
 
     def do_shell(self, step: Step) -> None:
-        answer = subprocess.run(["bash", "-euo", "pipefail", "-c", step.text], env=self.environment.postgres.environment(),
+        answer = subprocess.run(["bash", "-euo", "pipefail", "-c", step.text], env=self.environment.shell_environment(),
                                 cwd=self.environment.directory, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, timeout=SHELL_SECONDS, text=True)
         if answer.returncode != 0:
@@ -158,7 +172,7 @@ class Steps:
             raise ScriptError("start needs a name of its own: start(load): command")
         with open(self.environment.directory / f"{step.name}.log", "wb") as log:
             self.background[step.name] = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", step.text], env=self.environment.postgres.environment(),
+                ["bash", "-euo", "pipefail", "-c", step.text], env=self.environment.shell_environment(),
                 cwd=self.environment.directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def do_join(self, step: Step) -> None:

@@ -15,7 +15,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p' AND n.nspname IN ('public', 'sales')
   AND c.relname NOT LIKE 'temp\\_%' AND NOT (n.nspname = 'public' AND c.relname LIKE 'secret\\_%') ORDER BY 2
 """
-TARGETS = "SELECT name FROM system.tables WHERE database = 'echodb'"
+TARGETS = "SELECT name FROM system.tables WHERE database = 'echodb' AND name <> '_echodb_bookmark'"
 MIRRORED = "SELECT oid, target_name, state, coalesce(error, '') FROM _echodb.tables WHERE state <> 'dropped'"
 
 

@@ -1,0 +1,117 @@
+#include "control/doctor.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "catalog/store.h"
+#include "clickhouse/preflight.h"
+#include "control/setup.h"
+#include "control/slot_state.h"
+#include "control/source_identity.h"
+#include "postgres/preflight.h"
+#include "postgres/server_version.h"
+
+namespace echodb {
+namespace {
+
+constexpr double kDiskLeftMin = 0.1;
+
+/// The slot and the stream, if there are any yet.
+void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
+  StreamNames names = stream_names(settings);
+  CatalogStore catalog(settings.postgres, "doctor", stop);
+  std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
+  if (std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, names.stream, stop)) {
+    SourceComparison comparison = compare_source(settings.postgres, *bookmark, stream, stop);
+    if (comparison.fault.empty()) {
+      findings.ok("ClickHouse holds this source");
+    } else {
+      findings.fatal(source_replaced(comparison.fault));
+    }
+  }
+  if (!stream) {
+    findings.ok("nothing is set up yet");
+    return;
+  }
+  std::optional<SlotState> slot = look_at_slot(source, stream->slot);
+  if (!slot || !slot->loss().empty()) {
+    findings.warning(slot ? slot->loss() : fmt::format("the replication slot {} is gone", stream->slot),
+                     "nothing to do: the worker makes it again and copies every table; `echodb setup` does so now");
+    return;
+  }
+  std::string words = fmt::format("the slot {} is {}, {}, and retains {} MB of log", stream->slot, slot->wal_status,
+                                  slot->active ? "active" : "read by nobody", slot->retained_bytes >> 20);
+  if (settings.max_retained_wal > 0 && slot->retained_bytes > settings.max_retained_wal) {
+    findings.warning(words + ", more than ECHODB_MAX_RETAINED_WAL",
+                     "start `echodb worker`, and see that ClickHouse "
+                     "keeps up (`echodb status`)");
+  } else {
+    findings.ok(words);
+  }
+  if (has_failover_slots(source.server_version()) && !slot->failover) {
+    findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
+                     fmt::format("with the worker stopped, over a replication connection: ALTER_REPLICATION_SLOT {} "
+                                 "(FAILOVER true)",
+                                 stream->slot));
+  }
+}
+
+void examine_source_side(const Settings& settings, Findings& findings, std::stop_token stop) {
+  try {
+    PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+    examine_source(source, settings, findings);
+    if (source.server_version() < kServerVersionMin) return;
+    examine_source_load(source, settings, findings);
+    examine_stream(source, settings, findings, stop);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::Stopped) throw;
+    // ClickHouse's own faults are found by its own checks.
+    if (!to_string(error.code()).starts_with("target_")) findings.fatal(error);
+  }
+}
+
+void examine_this_machine(const Settings& settings, Findings& findings) {
+  namespace fs = std::filesystem;
+  std::error_code fault;
+  fs::path directory = fs::absolute(settings.data_dir, fault);
+  while (!fault && !fs::exists(directory) && directory.has_parent_path()) directory = directory.parent_path();
+  fs::space_info space = fs::space(directory, fault);
+  if (fault || space.capacity == 0) {
+    findings.warning(
+        fmt::format("the disk of {} (ECHODB_DATA_DIR) cannot be looked at: {}", settings.data_dir, fault.message()),
+        "see that the directory exists and can be read");
+    return;
+  }
+  double left = static_cast<double>(space.available) / static_cast<double>(space.capacity);
+  std::string words = fmt::format("the disk of {} (ECHODB_DATA_DIR) has {:.0f} % left ({} GB)", settings.data_dir,
+                                  left * 100, space.available >> 30);
+  if (left < kDiskLeftMin) {
+    findings.warning(words, "free space, or set ECHODB_DATA_DIR to a directory on another disk");
+  } else {
+    findings.ok(words);
+  }
+}
+
+}  // namespace
+
+std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
+  Findings findings;
+  examine_source_side(settings, findings, stop);
+  examine_target(settings.clickhouse, findings, std::move(stop));
+  examine_this_machine(settings, findings);
+  return std::move(findings).worst_first();
+}
+
+void require_no_fatal(const std::vector<Finding>& findings) {
+  std::vector<Finding> fatal;
+  std::ranges::copy_if(findings, std::back_inserter(fatal),
+                       [](const Finding& finding) { return finding.severity == Finding::Severity::Fatal; });
+  if (fatal.empty()) return;
+  if (fatal.size() == 1) throw Error(fatal[0].code, fatal[0].what, fatal[0].remedy);
+  std::string all = "not ready for replication:";
+  for (const Finding& finding : fatal) all += fmt::format("\n  {}\n    what to do: {}", finding.what, finding.remedy);
+  throw Error(fatal[0].code, all);
+}
+
+}  // namespace echodb

@@ -1,0 +1,199 @@
+#include "control/new_stream.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <sstream>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "control/source_identity.h"
+#include "postgres/server_version.h"
+#include "replication/bookmark.h"
+#include "replication/table_registry.h"
+#include "replication/target_steps.h"
+
+namespace echodb {
+namespace {
+
+/// How often a slot is made before a schema that keeps changing is put up with.
+constexpr int kSlotTries = 5;
+
+using Tables = std::vector<TableRecord>;
+
+const TableSchema& schema_of(const TableRecord& table) { return table.versions.back().schema; }
+
+/// The tables as they are at the slot's first position, read in the slot's own snapshot. Those of the first schema of
+/// SYNC_SCHEMA come first: they have the first choice of names.
+Tables read_tables(PostgresConnection& replication, Lsn consistent, const Settings& settings) {
+  QueryResult found = replication.execute(
+      "SELECT r.prrelid, _echodb.table_snapshot(r.prrelid) FROM pg_publication_rel r JOIN pg_publication p "
+      "ON p.oid = r.prpubid, _echodb.watch w WHERE p.pubname IN (w.publication, w.publication || '_insert_only')");
+  Tables tables;
+  for (std::size_t row = 0; row < found.rows(); ++row) {
+    std::string snapshot(found.text(row, 1));
+    TableRecord table{.oid = static_cast<Oid>(found.number(row, 0))};
+    table.versions.push_back({consistent, parse_table_schema(snapshot), snapshot});
+    tables.push_back(std::move(table));
+  }
+  auto rank = [&](const TableRecord& table) {
+    return std::ranges::find(settings.sync_schemas, schema_of(table).schema) - settings.sync_schemas.begin();
+  };
+  std::ranges::stable_sort(tables, {}, rank);
+  return tables;
+}
+
+/// The table that readers know by this source table's name; nullptr when there is none. A table that was dropped and
+/// made again is another one where dropped tables are kept.
+const TableRecord* known_as(const Tables& before, const TableRecord& table, OnDrop on_drop) {
+  auto found = std::ranges::find_if(before, [&](const TableRecord& other) {
+    return other.state != TableState::Dropped &&
+           schema_of(other).qualified_name() == schema_of(table).qualified_name() &&
+           (on_drop == OnDrop::Drop || other.oid == table.oid);
+  });
+  return found == before.end() ? nullptr : &*found;
+}
+
+/// Tables keep their targets' names; new ones get what is free.
+void name_targets(Tables& tables, const Tables& before, const StreamStart& start, OnDrop on_drop) {
+  for (TableRecord& table : tables) {
+    const TableRecord* known = known_as(before, table, on_drop);
+    if (known != nullptr) table.target_name = known->target_name;
+    table.shadow = known != nullptr || (before.empty() && start.target_in_use);
+  }
+  for (TableRecord& table : tables) {
+    if (!table.target_name.empty()) continue;
+    table.target_name =
+        choose_target_name(schema_of(table).schema, schema_of(table).name, [&](const std::string& name) {
+          return std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
+        });
+  }
+}
+
+/// What the source lost while nobody looked: targets whose table is gone, and shadow tables of copies that were under
+/// way.
+void drop_leftovers(const Settings& settings, const Tables& tables, const Tables& before, std::stop_token stop) {
+  ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
+  const std::string& database = settings.clickhouse.database;
+  for (const TableRecord& old : before) {
+    clickhouse.query(drop_table_sql(shadow_table(database, old.oid)));
+    bool in_use = std::ranges::find(tables, old.target_name, &TableRecord::target_name) != tables.end();
+    if (in_use || old.state == TableState::Dropped || settings.on_drop == OnDrop::Keep) continue;
+    log::info("mirror dropped: {}, whose table is gone", old.target_name);
+    drop_if_ours(clickhouse, {database, old.target_name});
+  }
+  failpoint("setup.leftovers_dropped");
+}
+
+/// A catalog that went back with its source does not know all that is in ClickHouse, and what it does not know may be
+/// somebody else's: that is for a person to drop.
+void name_strangers(const Settings& settings, const Tables& tables, std::stop_token stop) {
+  ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
+  std::istringstream found(clickhouse.query(
+      fmt::format("SELECT DISTINCT table FROM system.columns WHERE database = {} AND name = {} ORDER BY table",
+                  quote_literal(settings.clickhouse.database), quote_literal(kVersionColumn))));
+  for (std::string name; std::getline(found, name);) {
+    if (std::ranges::find(tables, name, &TableRecord::target_name) != tables.end()) continue;
+    log::warn("ClickHouse has a table {} that the source does not have; if it came from there, drop it: DROP TABLE {}",
+              name, qualified({settings.clickhouse.database, name}));
+  }
+}
+
+std::string create_slot_command(const std::string& slot, int server_version) {
+  return fmt::format("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput {}", quote_sql_identifier(slot),
+                     has_failover_slots(server_version) ? "(SNAPSHOT 'use', FAILOVER true)" : "USE_SNAPSHOT");
+}
+
+class StreamMaker {
+ public:
+  StreamMaker(const Settings& settings, const StreamStart& start, CatalogStore& catalog, std::stop_token stop)
+      : settings_(settings), start_(start), catalog_(catalog), stop_(std::move(stop)) {}
+
+  StreamRecord make() {
+    SourceIdentity source = identify_source(settings_.postgres, stop_);
+    PostgresConnection replication(settings_.postgres, ConnectionKind::Replication, stop_);
+    replication.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    QueryResult slot = replication.execute(create_slot_command(start_.names.slot, replication.server_version()));
+    Lsn consistent = parse_lsn(slot.text(0, 1));
+    failpoint("setup.slot_created");
+    StreamRecord stream{.name = start_.names.stream,
+                        .slot = start_.names.slot,
+                        .publication = start_.names.publication,
+                        .system_identifier = source.system_identifier,
+                        .consistent = consistent,
+                        .applied = consistent};
+    try {
+      record(stream, source, read_tables(replication, consistent, settings_));
+    } catch (...) {
+      replication.execute("ROLLBACK");
+      replication.execute(fmt::format("DROP_REPLICATION_SLOT {}", quote_sql_identifier(start_.names.slot)));
+      throw;
+    }
+    failpoint("setup.recorded");
+    replication.execute("COMMIT");
+    return stream;
+  }
+
+ private:
+  /// The catalog comes last: only then is what ClickHouse has been told true.
+  void record(const StreamRecord& stream, const SourceIdentity& source, Tables tables) {
+    Tables before = start_.previous ? catalog_.load_tables(stream.name) : Tables();
+    name_targets(tables, before, start_, settings_.on_drop);
+    if (!before.empty()) drop_leftovers(settings_, tables, before, stop_);
+    if (start_.source_replaced) name_strangers(settings_, tables, stop_);
+    write_bookmark(settings_.clickhouse,
+                   {.stream = stream.name,
+                    .system_identifier = source.system_identifier,
+                    .timeline = source.timeline,
+                    .applied = stream.consistent},
+                   stop_);
+    failpoint("setup.bookmark_written");
+    catalog_.create_stream(stream, tables);
+  }
+
+  const Settings& settings_;
+  const StreamStart& start_;
+  CatalogStore& catalog_;
+  std::stop_token stop_;
+};
+
+/// Changes with every schema change that is committed.
+std::string schema_fingerprint(PostgresConnection& source) {
+  QueryResult sums = source.query(
+      "SELECT (SELECT sum(hashtext(c.oid || ' ' || c.xmin)) FROM pg_class c WHERE c.relpersistence <> 't') || ' ' || "
+      "(SELECT sum(hashtext(a.attrelid || ' ' || a.attnum || ' ' || a.xmin)) FROM pg_attribute a JOIN pg_class c "
+      "ON c.oid = a.attrelid WHERE c.relpersistence <> 't')");
+  return std::string(sums.text(0, 0));
+}
+
+/// A slot made beside an open transaction waits for it. PostgreSQL then forgets what was committed to its catalog
+/// meanwhile, and the slot can never decode the tables it concerns ("could not map filenode"): it is made anew.
+StreamRecord make_sound(PostgresConnection& source, CatalogStore& catalog, const std::function<StreamRecord()>& make) {
+  for (int attempt = 1;; ++attempt) {
+    std::string before = schema_fingerprint(source);
+    StreamRecord stream = make();
+    if (schema_fingerprint(source) == before) return stream;
+    if (attempt == kSlotTries) {
+      log::warn(
+          "the schema kept changing while the slot {} was made: if the worker reports that it could not map a "
+          "filenode, drop the slot at a quieter time: it is made again by itself",
+          stream.slot);
+      return stream;
+    }
+    constexpr const char* kReason = "the schema changed while the slot was made";
+    log::info("{}: making it again", kReason);
+    catalog.request_remake(stream.name, kReason);
+    source.query("SELECT pg_drop_replication_slot($1)", {stream.slot});
+  }
+}
+
+}  // namespace
+
+StreamRecord begin_stream(PostgresConnection& source, const Settings& settings, const StreamStart& start,
+                          CatalogStore& catalog, std::stop_token stop) {
+  StreamMaker maker(settings, start, catalog, std::move(stop));
+  return make_sound(source, catalog, [&] { return maker.make(); });
+}
+
+}  // namespace echodb

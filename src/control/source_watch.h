@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "config/settings.h"
+#include "control/slot_state.h"
+#include "replication/status_board.h"
+
+namespace echodb {
+
+/// Watches what the slot costs the source, on a thread and a connection of its own, whether a stream runs or not: the
+/// log piles up just when none does. Puts it on the status board, and warns once whenever a limit is passed.
+///
+/// With ECHODB_ON_MAX_RETAINED_WAL=release it also decides when the slot is to be given up; that is done by whoever
+/// runs the stream (control/worker), since nothing else may touch it.
+class SourceWatch {
+ public:
+  SourceWatch(const Settings& settings, std::string slot, StatusBoard& board);
+
+  /// The slot retains more than is allowed, and is to be dropped.
+  [[nodiscard]] bool release_due() const { return release_due_; }
+  /// It has been dropped.
+  void released();
+  /// After a second release in a row nothing begins again before this.
+  [[nodiscard]] std::chrono::steady_clock::time_point rest_until() const;
+
+  /// While it lives, its token is raised with the outer one, and when a release is due.
+  class RunStop {
+   public:
+    RunStop(SourceWatch& watch, const std::stop_token& outer);
+    ~RunStop();
+    RunStop(const RunStop&) = delete;
+    RunStop& operator=(const RunStop&) = delete;
+    [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+   private:
+    struct Raise {
+      std::stop_source& source;
+      void operator()() const { source.request_stop(); }
+    };
+    SourceWatch& watch_;
+    std::stop_source source_;
+    std::stop_callback<Raise> with_outer_;
+  };
+
+ private:
+  /// Says once that something began, and is ready to say so again when it is over.
+  class Crossing {
+   public:
+    bool begins(bool now) { return !std::exchange(before_, now) && now; }
+
+   private:
+    bool before_ = false;
+  };
+
+  void watch(std::stop_token stop);
+  void note(const std::optional<SlotState>& slot);
+  void warn(const SlotState& slot);
+  void make_release_due();
+
+  const Settings& settings_;
+  std::string slot_;
+  StatusBoard& board_;
+  Crossing much_;
+  Crossing too_much_;
+  Crossing unreserved_;
+  Crossing nearly_lost_;
+  Crossing lost_;
+  std::atomic<bool> release_due_{false};
+  mutable std::mutex mutex_;
+  std::stop_source* run_ = nullptr;                    ///< guarded by mutex_
+  int releases_ = 0;                                   ///< guarded by mutex_
+  std::chrono::steady_clock::time_point released_at_;  ///< guarded by mutex_
+  std::jthread thread_;                                ///< last: it uses all the others
+};
+
+}  // namespace echodb
