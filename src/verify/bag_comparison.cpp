@@ -239,7 +239,7 @@ void BagComparison::read_target(Pass& pass, std::uint64_t part, std::uint64_t pa
   list += fmt::format("{}, {}, {}, {}, {}, {}", kVersionColumn, kRowHashColumn, kLsnColumn, kOrdinalColumn,
                       kChangeColumn, kIsDeletedColumn);
   constexpr std::size_t kExtraBytes = sizeof(RowHash) + 3 * sizeof(std::uint64_t) + 1;
-  auto on_rows = [&](TargetRows& piece) {
+  const TargetReader::OnRows on_rows = [&](TargetRows& piece) {
     RowBinaryReader extra(as_bytes(piece.extra));
     for (std::size_t row = 0; row < piece.rows(); ++row) {
       TargetRow one{};
@@ -258,8 +258,7 @@ void BagComparison::read_target(Pass& pass, std::uint64_t part, std::uint64_t pa
       pass.target.push_back(one);
     }
   };
-  const TargetReader::OnRows consume = on_rows;
-  RowsParser parser(table, columns, {.digests = table.in_place, .extra_bytes = kExtraBytes}, consume);
+  RowsParser parser(table, columns, {.digests = table.in_place, .extra_bytes = kExtraBytes}, on_rows);
   tools_.target.read_raw(list, {}, [&](Bytes bytes) { parser.consume(bytes); });
   parser.finish();
   pass.log_end = tools_.position.log_end();

@@ -5,25 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/log.h"
 #include "control/setup.h"
 
 namespace echodb {
-namespace {
-
-void log_result(const CheckReport& report) {
-  if (report.verdict == Verdict::Different) {
-    log::warn("check of {} ({}): {} rows differ", report.table, to_string(report.mode), report.mismatched);
-  } else if (report.verdict == Verdict::Unknown) {
-    log::info("check of {} ({}): could not tell: {}", report.table, to_string(report.mode), report.reason);
-  } else {
-    log::info("check of {} ({}): equal, {} rows, {} ms", report.table, to_string(report.mode), report.rows_compared,
-              report.duration.count());
-  }
-}
-
-}  // namespace
-
 Checker::Checker(Settings settings, std::stop_token stop)
     : settings_(std::move(settings)), stop_(std::move(stop)), catalog_(settings_.postgres, "checker", stop_) {}
 
@@ -70,7 +54,6 @@ CheckReport Checker::check(const TableRecord& table, const CheckOptions& options
     if (error.code() == ErrorCode::Stopped) throw;
     report.reason = error.what();
   }
-  log_result(report);
   return report;
 }
 

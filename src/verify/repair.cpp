@@ -201,7 +201,7 @@ class BagRepair {
         ordinal_(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())) {}
 
   void run(std::vector<std::string>& words) {
-    position_ = reader_.position();
+    position_ = Lsn{reader_.position().value - 1};
     std::vector<BagIdentity> to_remove;
     bool impossible = false;
     for (const auto& [hash, content] : comparison_.differing()) {

@@ -26,8 +26,9 @@ KeyRows repair_rows(const CheckEnvironment& environment, const CheckedTable& tab
                     const Settlement::Outcome& outcome, std::vector<std::string>& words, const std::stop_token& stop);
 
 /// The same of a table without a key. A row that is missing is inserted as a row of its own, an extra one gets a
-/// tombstone; both with the present end of the log, which is above every version that the target has and below every
-/// later commit, so that the stream's own choice of rows to delete stays what it was when the log is read again.
+/// tombstone; both with the byte before the log's present end, which is above every version that the target has and
+/// below every later commit, so that the stream's own choice of rows to delete stays what it was when the log is read
+/// again.
 void repair_bag(const CheckEnvironment& environment, const CheckedTable& table, BagComparison& comparison,
                 std::vector<std::string>& words, const std::stop_token& stop);
 

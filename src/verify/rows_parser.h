@@ -9,7 +9,7 @@
 namespace echodb {
 
 /// Makes builders of rows in RowBinary that arrive in pieces cut anywhere. A row is the columns, the digest, the
-/// version, and some bytes for whoever asked for them. One answer per parser.
+/// version, and some bytes for whoever asked for them. One answer per parser; `on_rows` must outlive it.
 class RowsParser {
  public:
   struct Tail {
@@ -18,6 +18,7 @@ class RowsParser {
   };
   RowsParser(const CheckedTable& table, std::span<const std::size_t> columns, Tail tail,
              const TargetReader::OnRows& on_rows);
+  RowsParser(const CheckedTable&, std::span<const std::size_t>, Tail, TargetReader::OnRows&&) = delete;
 
   void consume(Bytes piece);
   /// Throws Error(ProtocolViolation) when the answer ended in the middle of a row.

@@ -124,7 +124,7 @@ std::map<std::uint64_t, std::uint64_t> TargetReader::versions(KeyRows& keys, std
   if (rows.empty()) return newest;
   KeyRows found(table_.plan);
   std::vector<std::size_t> columns(table_.plan->key());
-  auto on_rows = [&](TargetRows& piece) {
+  const OnRows on_rows = [&](TargetRows& piece) {
     std::vector<const ColumnBuilder*> key;
     for (const auto& column : piece.columns) key.push_back(column.get());
     for (std::size_t row = 0; row < piece.rows(); ++row) {
