@@ -55,23 +55,24 @@ class RowRepair {
     std::uint64_t changed_since = 0;
   };
 
-  /// `versions`: what the settlement saw under each key.
-  Done run(std::span<const std::size_t> rows, const std::map<std::size_t, std::uint64_t>& versions) {
-    std::map<std::uint64_t, std::uint64_t> now = target_.versions(keys_, rows);
-    std::vector<std::size_t> still;
+  Done run(std::span<const Mismatch* const> mismatches) {
+    std::vector<std::size_t> rows;
+    for (const Mismatch* mismatch : mismatches) rows.push_back(mismatch->key);
+    const std::map<std::uint64_t, std::uint64_t> now = target_.versions(keys_, rows);
+    std::vector<std::size_t> in_source;
     wanted_.clear();
-    for (std::size_t row : rows) {
-      const std::uint64_t digest = keys_.digest(row);
+    for (const Mismatch* mismatch : mismatches) {
+      const std::uint64_t digest = keys_.digest(mismatch->key);
       auto found = now.find(digest);
-      const std::uint64_t version = found == now.end() ? 0 : found->second;
-      if (version != versions.at(row)) {
+      if ((found == now.end() ? 0 : found->second) != mismatch->version) {
         ++done_.changed_since;
         continue;
       }
-      still.push_back(row);
-      wanted_[digest] = {.row = row, .version = version + 1};
+      // An extra row's key, if the source has it by now, came with a later commit.
+      if (mismatch->kind != MismatchKind::Extra) in_source.push_back(mismatch->key);
+      wanted_[digest] = {.row = mismatch->key, .version = mismatch->version + 1};
     }
-    if (!still.empty()) write(still);
+    if (!wanted_.empty()) write(in_source);
     return std::exchange(done_, {});
   }
 
@@ -81,10 +82,10 @@ class RowRepair {
     std::uint64_t version;
   };
 
-  void write(std::span<const std::size_t> still) {
+  void write(std::span<const std::size_t> in_source) {
     TableBatch batch(table_.plan);
     reader_.begin(limits::kStatementTimeout);
-    reader_.read_keys_raw(keys_, still, [&](std::span<const TupleValue> row) { add(batch, row); });
+    reader_.read_keys_raw(keys_, in_source, [&](std::span<const TupleValue> row) { add(batch, row); });
     reader_.commit();
     done_.written += batch.rows();
     for (const auto& [digest, wanted] : wanted_) {
@@ -159,19 +160,21 @@ KeyRows repair_rows(const CheckEnvironment& environment, const CheckedTable& tab
   KeyRows& keys = settlement.keys();
   KeyRows repaired(table.plan);
   std::vector<std::size_t> impossible;
-  std::vector<std::size_t> rows;
-  std::map<std::size_t, std::uint64_t> versions;
+  std::vector<const Mismatch*> wrong;
   for (const Mismatch& mismatch : outcome.mismatches) {
     repaired.add(keys, mismatch.key);
-    versions[mismatch.key] = mismatch.version;
-    (mismatch.impossible_version ? impossible : rows).push_back(mismatch.key);
+    if (mismatch.impossible_version) {
+      impossible.push_back(mismatch.key);
+    } else {
+      wrong.push_back(&mismatch);
+    }
   }
   remove_impossible(environment, table, keys, impossible, words, stop);
   RowRepair repair(environment, table, keys, stop);
   RowRepair::Done all;
-  for (std::size_t from = 0; from < rows.size(); from += limits::kCheckLookKeys) {
-    const auto some = std::span(rows).subspan(from, std::min(limits::kCheckLookKeys, rows.size() - from));
-    const RowRepair::Done done = repair.run(some, versions);
+  for (std::size_t from = 0; from < wrong.size(); from += limits::kCheckLookKeys) {
+    const auto some = std::span(wrong).subspan(from, std::min(limits::kCheckLookKeys, wrong.size() - from));
+    const RowRepair::Done done = repair.run(some);
     all.written += done.written;
     all.tombstones += done.tombstones;
     all.changed_since += done.changed_since;

@@ -85,9 +85,35 @@ void Settlement::pause(int round) const {
 
 void Settlement::look(std::span<const std::size_t> rows, Outcome& outcome, std::vector<std::size_t>& left) {
   Look look;
+  try {
+    look_at_source(rows, look);
+  } catch (const Error& error) {
+    // Class 22 is a fault of a value: a key that the source's types cannot hold, so it has no such row.
+    if (!error.sqlstate().starts_with("22")) throw;
+    source_.rollback();
+    if (rows.size() > 1) {
+      const std::size_t half = rows.size() / 2;
+      this->look(rows.first(half), outcome, left);
+      return this->look(rows.subspan(half), outcome, left);
+    }
+    if (source_.can_hold(keys_, rows.front())) throw;
+    look.moment = source_.begin(limits::kStatementTimeout);
+    source_.commit();
+  }
+  look_at_target(rows, look);
+  outcome.position = look.moment.before;
+  for (std::size_t row : rows) {
+    if (!judge(row, look, outcome)) left.push_back(row);
+  }
+}
+
+void Settlement::look_at_source(std::span<const std::size_t> rows, Look& look) {
   look.moment = source_.begin(limits::kStatementTimeout);
   look.source = source_rows(rows);
   source_.commit();
+}
+
+void Settlement::look_at_target(std::span<const std::size_t> rows, Look& look) {
   position_.await_applied(look.moment.after);
   look.target = target_rows(rows);
   std::vector<std::size_t> without_row;
@@ -97,10 +123,6 @@ void Settlement::look(std::span<const std::size_t> rows, Outcome& outcome, std::
   look.versions = target_.versions(keys_, without_row);
   look.log_end = position_.log_end();
   look.standbys = position_.commits_wait_for_standbys();
-  outcome.position = look.moment.before;
-  for (std::size_t row : rows) {
-    if (!judge(row, look, outcome)) left.push_back(row);
-  }
 }
 
 /// Whether the row is decided.

@@ -77,6 +77,8 @@ class Settlement {
   struct Look;
 
   void look(std::span<const std::size_t> rows, Outcome& outcome, std::vector<std::size_t>& left);
+  void look_at_source(std::span<const std::size_t> rows, Look& look);
+  void look_at_target(std::span<const std::size_t> rows, Look& look);
   Rows source_rows(std::span<const std::size_t> rows);
   Rows target_rows(std::span<const std::size_t> rows);
   bool judge(std::size_t key, const Look& look, Outcome& outcome);

@@ -105,6 +105,8 @@ SourceMoment SourceReader::begin(std::chrono::milliseconds statement_timeout) {
 
 void SourceReader::commit() { connection_.execute("COMMIT"); }
 
+void SourceReader::rollback() { connection_.execute("ROLLBACK"); }
+
 Lsn SourceReader::position() { return parse_lsn(connection_.query("SELECT pg_current_wal_insert_lsn()").text(0, 0)); }
 
 std::uint64_t SourceReader::copy(const std::string& sql, bool with_place, const OnBatch& on_batch) {
@@ -166,25 +168,42 @@ void SourceReader::read_keys_raw(const KeyRows& keys, std::span<const std::size_
   copy(keys_sql(keys, rows), parser, handler);
 }
 
-std::string SourceReader::keys_sql(const KeyRows& keys, std::span<const std::size_t> rows) {
+SourceReader::WantedKeys SourceReader::wanted(const KeyRows& keys, std::span<const std::size_t> rows) {
   const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
   if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  std::string names;
+  WantedKeys wanted{.relation = source->relation, .names = {}, .rows = {}};
   std::string typed;
   std::string arrays;
-  std::string wanted;
+  std::string untyped;
   for (std::size_t part = 0; part < keys.parts(); ++part) {
     const SourceColumn* key = source->find(table_.plan->columns()[table_.plan->key()[part]].attnum);
     if (key == nullptr) throw Error(ErrorCode::SchemaMismatch, "a key column was dropped");
     const char* comma = part == 0 ? "" : ", ";
-    names += comma + key->name;
+    wanted.names += comma + key->name;
     typed += fmt::format("{}wanted.k{}::{}", comma, part, key->type);
     arrays += fmt::format("{}{}::text[]", comma, quote_sql_literal(column_as_array(keys.column(part), rows)));
-    wanted += fmt::format("{}k{}", comma, part);
+    untyped += fmt::format("{}k{}", comma, part);
   }
-  return fmt::format(
-      "COPY (SELECT {} FROM {} WHERE ({}) IN (SELECT {} FROM unnest({}) AS wanted({}))) TO STDOUT (FORMAT binary)",
-      copied_list(*table_.plan, texts_), source->relation, names, typed, arrays, wanted);
+  wanted.rows = fmt::format("SELECT {} FROM unnest({}) AS wanted({})", typed, arrays, untyped);
+  return wanted;
+}
+
+std::string SourceReader::keys_sql(const KeyRows& keys, std::span<const std::size_t> rows) {
+  const WantedKeys wanted = this->wanted(keys, rows);
+  return fmt::format("COPY (SELECT {} FROM {} WHERE ({}) IN ({})) TO STDOUT (FORMAT binary)",
+                     copied_list(*table_.plan, texts_), wanted.relation, wanted.names, wanted.rows);
+}
+
+bool SourceReader::can_hold(const KeyRows& keys, std::size_t row) {
+  const WantedKeys wanted = this->wanted(keys, std::span(&row, 1));
+  try {
+    connection_.query(wanted.rows);
+    return true;
+  } catch (const Error& error) {
+    // Class 22 is a fault of the value.
+    if (!error.sqlstate().starts_with("22")) throw;
+    return false;
+  }
 }
 
 std::uint64_t SourceReader::read_sample(std::uint64_t rows, std::uint64_t of, const OnBatch& on_batch) {

@@ -37,6 +37,8 @@ class SourceReader {
   SourceMoment begin(std::chrono::milliseconds statement_timeout);
   /// Ends it.
   void commit();
+  /// The same, after an error.
+  void rollback();
 
   /// Rows in the order of the leading key column: those above `after` (an SQL literal; empty: from the start), as many
   /// as `rows` and the others that share the last one's leading value. Returns how many.
@@ -45,6 +47,8 @@ class SourceReader {
   std::uint64_t read_blocks(const CopyRange& range, const OnBatch& on_batch);
   /// The rows of these keys, those there are.
   std::uint64_t read_keys(const KeyRows& keys, std::span<const std::size_t> rows, const OnBatch& on_batch);
+  /// Whether the source's types can hold this key at all: the target's may be a String, where anything can be planted.
+  bool can_hold(const KeyRows& keys, std::size_t row);
   /// The same rows as they come: bytes, or text where `texts()` says so.
   void read_keys_raw(const KeyRows& keys, std::span<const std::size_t> rows,
                      const std::function<void(std::span<const TupleValue>)>& on_row);
@@ -75,6 +79,13 @@ class SourceReader {
   std::uint64_t copy(const std::string& sql, bool with_place, const OnBatch& on_batch);
   void copy(const std::string& sql, CopyBinaryParser& parser, CopyRowHandler& handler);
   std::string relation_name(Oid relation);
+  /// Keys as the source's types: `names` are the table's key columns, `rows` is a SELECT of these keys.
+  struct WantedKeys {
+    std::string relation;
+    std::string names;
+    std::string rows;
+  };
+  WantedKeys wanted(const KeyRows& keys, std::span<const std::size_t> rows);
   std::string keys_sql(const KeyRows& keys, std::span<const std::size_t> rows);
 
   const CheckedTable& table_;

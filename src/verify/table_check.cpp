@@ -166,7 +166,10 @@ class TableCheck {
 };
 
 /// Why a table in this state cannot be compared; empty when it can.
-std::string obstacle(const TableRecord& record) {
+std::string obstacle(const TableRecord& record, const Settings& settings) {
+  if (settings.no_pk_policy == NoPrimaryKeyPolicy::InsertOnly && record.versions.back().schema.key().empty()) {
+    return "the table is mirrored without its updates and deletes (ECHODB_NO_PK_POLICY=insert_only)";
+  }
   if (record.state == TableState::Error) return "the table is in error: " + record.error;
   if (record.state != TableState::Streaming) return fmt::format("the table is {}", to_string(record.state));
   if (record.shadow) return "the table is being copied again";
@@ -182,7 +185,7 @@ CheckReport check_table(const CheckEnvironment& environment, const TableRecord& 
                      .mode = options.mode,
                      .at = std::chrono::system_clock::now()};
   const auto began = std::chrono::steady_clock::now();
-  report.reason = obstacle(record);
+  report.reason = obstacle(record, environment.settings);
   if (report.reason.empty()) {
     try {
       ClickHouseClient clickhouse(environment.settings.clickhouse, stop);
