@@ -6,6 +6,19 @@
 #include "columns/make_column.h"
 
 namespace echodb {
+namespace {
+
+/// As people write it; PostgreSQL reads it with and without the dashes.
+std::string with_dashes(const std::string& uuid) {
+  std::string text;
+  for (std::size_t digit = 0; digit < uuid.size(); ++digit) {
+    if (digit == 8 || digit == 12 || digit == 16 || digit == 20) text += '-';
+    text += uuid[digit];
+  }
+  return text;
+}
+
+}  // namespace
 
 KeyRows::KeyRows(std::shared_ptr<const TablePlan> plan) : plan_(std::move(plan)) {
   ECHO_ASSERT(!plan_->is_bag());
@@ -48,7 +61,8 @@ std::string KeyRows::text(std::size_t row, std::size_t part) const {
 nlohmann::json KeyRows::show(std::size_t row) const {
   nlohmann::json key = nlohmann::json::object();
   for (std::size_t part = 0; part < columns_.size(); ++part) {
-    key[plan_->columns()[plan_->key()[part]].source_name] = text(row, part);
+    const PlannedColumn& column = plan_->columns()[plan_->key()[part]];
+    key[column.source_name] = column.type.form == ValueForm::Uuid ? with_dashes(text(row, part)) : text(row, part);
   }
   return key;
 }
