@@ -82,7 +82,7 @@ std::string CheckedTable::live_rows(const std::string& condition) const {
 TableSchema schema_in_force(const TableRecord& record) {
   TableSchema schema = record.versions.back().schema;
   for (Column& column : schema.columns) {
-    column.as_text = std::ranges::find(record.text_columns, column.attnum) != record.text_columns.end();
+    column.as_text = std::ranges::count(record.text_columns, column.attnum, &TextColumn::attnum) > 0;
   }
   return schema;
 }
