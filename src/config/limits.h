@@ -29,8 +29,8 @@ inline constexpr auto kQueryTimeout = 60s;
 inline constexpr std::size_t kCopyRangeBytes = 64ULL << 20;
 inline constexpr std::size_t kPostgresPageBytes = 8192;
 
-// A check of a table (verify/). Memory: a range's keys and digests, twice; or the digests of a part of a table whose key
-// has no common order, 16 bytes a row and side; and the keys in doubt.
+// A check of a table (verify/). Memory: a range's keys and digests, twice; or the digests of a part of a table whose
+// key has no common order, 16 bytes a row and side; and the keys in doubt.
 
 /// Rows of a key range: compared as a whole, and one by one when the whole differs. Fewer when rows are wide.
 inline constexpr std::size_t kCheckRangeRowsMax = 200'000;

@@ -15,8 +15,8 @@ namespace echodb {
 namespace {
 
 constexpr std::size_t kRangeRowsMin = 1'000;
-/// Ranges that have been read and not compared yet.
-constexpr std::size_t kRangesAhead = 2;
+/// Ranges that have been read and not compared yet: one wait for the stream serves them all.
+constexpr std::size_t kRangesAhead = 6;
 
 /// The source's rows of one range.
 struct KeyRange {
