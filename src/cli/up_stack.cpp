@@ -182,7 +182,7 @@ ChildCommand UpStack::worker(std::uint16_t index) const {
 
 void UpStack::start_checker() {
   step_("starting the checker");
-  start_role("checker", [&] {
+  start_role(role("checker"), [&] {
     auto answer = http_get(checker_url() + "/health");
     return answer && answer->status == 200;
   });
