@@ -89,3 +89,20 @@ CREATE TABLE IF NOT EXISTS _echodb.journal (
   event text NOT NULL,
   detail text NOT NULL DEFAULT ''
 );
+
+-- What the checks of the tables found, the latest of each table. report is the answer of the checker's /verify.
+CREATE TABLE IF NOT EXISTS _echodb.checks (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT now(),
+  stream text NOT NULL REFERENCES _echodb.streams ON DELETE CASCADE,
+  oid bigint NOT NULL,
+  table_name text NOT NULL,
+  mode text NOT NULL,
+  result text NOT NULL,             -- equal, different, unknown
+  lsn pg_lsn NOT NULL,
+  rows_compared bigint NOT NULL,
+  mismatched bigint NOT NULL,
+  duration_ms bigint NOT NULL,
+  report jsonb NOT NULL
+);
+CREATE INDEX IF NOT EXISTS checks_by_table ON _echodb.checks (stream, oid, id);

@@ -71,6 +71,19 @@ struct TableRecord {
   std::vector<TableVersion> versions;  ///< by rising lsn
 };
 
+/// A check of a table, as it is kept: see verify/check_report.h.
+struct CheckRecord {
+  Oid oid = 0;
+  std::string table;  ///< schema.name at the time
+  std::string mode;
+  std::string result;  ///< equal, different, unknown
+  Lsn position;
+  std::uint64_t rows_compared = 0;
+  std::uint64_t mismatched = 0;
+  std::uint64_t duration_ms = 0;
+  std::string report;  ///< all of it, as JSON
+};
+
 /// Heap blocks [first_block, end_block) of one relation.
 struct CopyRange {
   int number = 0;

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "catalog/catalog_schema.sql.h"
+#include "catalog/store_connection.h"
 
 namespace echodb {
 namespace {
@@ -108,35 +109,6 @@ void CatalogStore::connect() {
   connection_.emplace(settings_, ConnectionKind::Ordinary, stop_);
   connection_->query(
       "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
-}
-
-template <typename Work>
-auto CatalogStore::with_connection(Work work) {
-  std::lock_guard lock(mutex_);
-  if (!connection_) connect();
-  try {
-    return work(*connection_);
-  } catch (const Error& error) {
-    // A statement cut short by a stop leaves the connection in the middle of it.
-    if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped) connection_.reset();
-    throw;
-  }
-}
-
-template <typename Work>
-void CatalogStore::in_transaction(Work work) {
-  with_connection([&](PostgresConnection& connection) {
-    begin_write(connection);
-    try {
-      work(connection);
-      connection.execute("COMMIT");
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::SourceUnreachable && error.code() != ErrorCode::Stopped) {
-        connection.execute("ROLLBACK");
-      }
-      throw;
-    }
-  });
 }
 
 /// Begins the transaction of a write and makes sure that nobody else's epoch has begun.

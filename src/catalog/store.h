@@ -53,6 +53,11 @@ class CatalogStore {
   void replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges);
   void finish_range(const std::string& stream, Oid table, const CopyRange& range);
 
+  /// Adds a check to the history; of each table the latest ones are kept.
+  void save_check(const std::string& stream, const CheckRecord& check);
+  /// The latest check of each table.
+  std::vector<CheckRecord> latest_checks(const std::string& stream);
+
   struct JournalEntry {
     Oid table = 0;  ///< 0: the stream
     std::string event;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config/settings.h"
 #include "control/setup.h"
@@ -27,5 +28,16 @@ struct StatusOptions {
   bool json = false;
 };
 int status_command(const Settings& settings, const StatusOptions& options);
+
+struct VerifyOptions {
+  std::vector<std::string> tables;  ///< as in ResyncOptions; empty: all
+  std::string mode;                 ///< empty: ECHODB_CHECK_MODE
+  bool repair = false;
+  bool json = false;
+};
+/// 0: all equal, 2: a table differs, 1: of some table it could not be told.
+int verify_command(const Settings& settings, const VerifyOptions& options);
+
+int checker_command(const Settings& settings);
 
 }  // namespace echodb

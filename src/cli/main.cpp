@@ -85,6 +85,19 @@ int main(int argc, char** argv) {
   status->add_flag("--json", status_options.json, "print the worker's metrics as JSON");
   status->callback(
       [&] { command = [&](const Settings& settings) { return status_command(settings, status_options); }; });
+  VerifyOptions verify_options;
+  auto* verify =
+      app.add_subcommand("verify", "compare tables on both sides; exit 0 equal, 2 different, 1 could not tell");
+  verify->add_option("tables", verify_options.tables, "schema.name, or names in the first watched schema; none: all");
+  verify->add_option("--mode", verify_options.mode, "count, sample, fingerprint or full")
+      ->check(CLI::IsMember({"count", "sample", "fingerprint", "full"}));
+  verify->add_flag("--repair", verify_options.repair, "read what differs from the source again, and check it again");
+  verify->add_flag("--json", verify_options.json, "print the reports as JSON");
+  verify->callback(
+      [&] { command = [&](const Settings& settings) { return verify_command(settings, verify_options); }; });
+  app.add_subcommand("checker", "check all tables on a schedule and on demand")->callback([&] {
+    command = checker_command;
+  });
 
   CLI11_PARSE(app, argc, argv);
   try {

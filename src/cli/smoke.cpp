@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/error.h"
@@ -55,10 +56,10 @@ class TemporaryDirectory {
   fs::path path_;
 };
 
-std::array<std::uint16_t, 3> three_free_ports() {
+std::array<std::uint16_t, 4> four_free_ports() {
   std::set<std::uint16_t> ports;
-  while (ports.size() < 3) ports.insert(free_port());
-  std::array<std::uint16_t, 3> all{};
+  while (ports.size() < 4) ports.insert(free_port());
+  std::array<std::uint16_t, 4> all{};
   std::ranges::copy(ports, all.begin());
   return all;
 }
@@ -67,10 +68,11 @@ std::array<std::uint16_t, 3> three_free_ports() {
 Variables documented_defaults(const Settings& settings, const fs::path& data_directory) {
   Variables variables;
   for (const SettingDescription& setting : setting_descriptions()) variables[setting.name] = setting.default_value;
-  auto [postgres, clickhouse, health] = three_free_ports();
+  auto [postgres, clickhouse, health, checker] = four_free_ports();
   variables["POSTGRES_PORT"] = std::to_string(postgres);
   variables["CLICKHOUSE_PORT"] = std::to_string(clickhouse);
   variables["HEALTH_CHECK_PORT"] = std::to_string(health);
+  variables["CONSISTENCY_CHECKER_PORT"] = std::to_string(checker);
   variables["ECHODB_DATA_DIR"] = data_directory.string();
   variables["ECHODB_CHDB_LIBRARY"] = settings.chdb_library;
   return variables;
@@ -87,6 +89,7 @@ class SmokeRun {
     step("the event triggers are installed", [&] { expect_triggers(); });
     step("users, products, orders and order_items are in ClickHouse", [&] { expect_sample_tables(); });
     step("a new table appears with its three rows", [&] { create_test_table(); });
+    step("the checker finds every table equal", [&] { expect_equal(); });
     step("everything stops", [&] { stop(); });
     step("everything starts again", [&] { start(); });
     step("a new row arrives, and nothing is lost or doubled", [&] { expect_continued(); });
@@ -103,6 +106,7 @@ class SmokeRun {
   void expect_triggers();
   void expect_sample_tables();
   void create_test_table();
+  void expect_equal();
   void expect_continued();
   void expect_rows_in_target(const std::string& table);
   void expect_names_in_target(const std::string& names);
@@ -175,7 +179,8 @@ void SmokeRun::stop() {
   Settings settings = load_settings({variables_});
   expect_free_ports({{"POSTGRES_PORT", "PostgreSQL", "127.0.0.1", settings.postgres.port},
                      {"CLICKHOUSE_PORT", "ClickHouse", "127.0.0.1", settings.clickhouse.port},
-                     {"HEALTH_CHECK_PORT", "the worker", settings.health_host, settings.health_port}});
+                     {"HEALTH_CHECK_PORT", "the worker", settings.health_host, settings.health_port},
+                     {"CONSISTENCY_CHECKER_PORT", "the checker", settings.checker_host, settings.checker_port}});
 }
 
 void SmokeRun::expect_healthy() {
@@ -224,6 +229,14 @@ void SmokeRun::expect_names_in_target(const std::string& names) {
 void SmokeRun::create_test_table() {
   source(kCreateTable);
   expect_names_in_target("Alice,Bob,Charlie");
+}
+
+void SmokeRun::expect_equal() {
+  wait_until("all equal", [&]() -> std::string {
+    auto answer = http_get(stack_->checker_url() + "/verify-all", kStepWithin);
+    if (!answer || answer->status != 200) return "no answer";
+    return nlohmann::json::parse(answer->body).at("match").get<bool>() ? "all equal" : answer->body;
+  });
 }
 
 void SmokeRun::expect_continued() {

@@ -80,6 +80,10 @@ std::vector<std::string> UpStack::worker_urls() const {
   return urls;
 }
 
+std::string UpStack::checker_url() const {
+  return fmt::format("http://{}:{}", reachable(effective_.checker_host), effective_.checker_port);
+}
+
 void UpStack::start() {
   if (private_postgres()) postgres_ = std::make_unique<LocalPostgres>(given_.postgres, data_path_);
   // Data that is there may have a server left from a killed run, which has its port: that one is ours to end.
@@ -94,6 +98,7 @@ void UpStack::start() {
   if (embedded_clickhouse()) start_clickhouse();
   run_setup();
   for (std::uint16_t index = 0; index < workers_; ++index) start_worker(index);
+  start_checker();
 }
 
 void UpStack::take_data_directory() {
@@ -117,6 +122,7 @@ void UpStack::expect_ports() const {
   for (std::uint16_t index = 0; index < workers_; ++index) {
     claims.push_back({"HEALTH_CHECK_PORT", "the worker's health endpoints", given_.health_host, worker_port(index)});
   }
+  claims.push_back({"CONSISTENCY_CHECKER_PORT", "the checker's endpoints", given_.checker_host, given_.checker_port});
   expect_free_ports(claims);
 }
 
@@ -172,6 +178,14 @@ ChildCommand UpStack::worker(std::uint16_t index) const {
   child.log_file = log_directory() / (child.name + ".log");
   child.environment["LOG_FILE"] = child.log_file.string();
   return child;
+}
+
+void UpStack::start_checker() {
+  step_("starting the checker");
+  start_role(role("checker"), [&] {
+    auto answer = http_get(checker_url() + "/health");
+    return answer && answer->status == 200;
+  });
 }
 
 ChildCommand UpStack::role(const std::string& name) const {

@@ -16,7 +16,8 @@
 namespace echodb {
 
 /// Everything `up` runs: a private PostgreSQL and the embedded ClickHouse where no host is configured, then
-/// `setup` once, then the workers. The children are this same program; they get their settings as environment.
+/// `setup` once, then the workers and the checker. The children are this same program; they get their settings as
+/// environment.
 class UpStack {
  public:
   struct Options {
@@ -46,6 +47,8 @@ class UpStack {
   /// Where the first worker's endpoints are reached from this machine: "http://127.0.0.1:8080".
   [[nodiscard]] std::string worker_url() const { return worker_url(0); }
   [[nodiscard]] std::vector<std::string> worker_urls() const;
+  /// The same of the checker's: "http://127.0.0.1:8090".
+  [[nodiscard]] std::string checker_url() const;
 
  private:
   void take_data_directory();
@@ -57,6 +60,7 @@ class UpStack {
   [[nodiscard]] ChildCommand worker(std::uint16_t index) const;
   [[nodiscard]] std::uint16_t worker_port(std::uint16_t index) const;
   [[nodiscard]] std::string worker_url(std::uint16_t index) const;
+  void start_checker();
   [[nodiscard]] ChildCommand role(const std::string& name) const;
   /// Throws, in its own words, when the child has ended.
   void expect_running(const ChildCommand& child, std::uintmax_t words_from);

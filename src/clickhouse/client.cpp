@@ -78,6 +78,32 @@ std::size_t on_answer(char* from, std::size_t size, std::size_t count, void* ans
   return size * count;
 }
 
+/// What a statement prints, handed on piece by piece. The body of a refusal is kept instead.
+struct Download {
+  CURL* curl;
+  const std::function<void(Bytes)>& consume;
+  std::string refusal = {};
+  std::exception_ptr failure = {};  ///< of `consume`: must not pass through libcurl
+};
+
+std::size_t on_piece(char* from, std::size_t size, std::size_t count, void* download) {
+  auto& into = *static_cast<Download*>(download);
+  const std::string_view piece(from, size * count);
+  long status = 0;
+  curl_easy_getinfo(into.curl, CURLINFO_RESPONSE_CODE, &status);
+  if (status != 200) {
+    into.refusal += piece;
+    return piece.size();
+  }
+  try {
+    into.consume(as_bytes(piece));
+  } catch (...) {
+    into.failure = std::current_exception();
+    return 0;
+  }
+  return piece.size();
+}
+
 /// What was sent and is not acknowledged for so long will not be: the connection is dead.
 int on_socket(void*, curl_socket_t socket, curlsocktype) {
   auto milliseconds = static_cast<unsigned>(std::chrono::milliseconds(limits::kSocketTimeout).count());
@@ -121,11 +147,23 @@ class ClickHouseClient::Impl {
     }
   }
 
+  void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters) {
+    Download download{.curl = handle_.get(), .consume = consume};
+    Bytes body = as_bytes(sql);
+    try {
+      send({}, std::span(&body, 1), parameters, limits::kCheckQueryTimeout, &download);
+    } catch (const Error&) {
+      if (download.failure) std::rethrow_exception(download.failure);
+      throw;
+    }
+  }
+
   ClickHouseSettings settings_;
 
  private:
+  /// Returns what was printed, unless it goes to a download.
   std::string send(std::string_view sql_in_url, std::span<const Bytes> body, const Parameters& parameters,
-                   std::chrono::milliseconds timeout) {
+                   std::chrono::milliseconds timeout, Download* download = nullptr) {
     std::string url = build_url(sql_in_url, parameters);
     Headers headers = build_headers();
     Upload upload{.parts = body, .permit = settings_.permit.get()};
@@ -140,8 +178,14 @@ class ClickHouseClient::Impl {
     curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
     curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_rewind);
     curl_easy_setopt(curl, CURLOPT_SEEKDATA, &upload);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_answer);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    if (download == nullptr) {
+      curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_answer);
+      curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+    } else {
+      curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_piece);
+      curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
+      curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L * 1024);
+    }
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -156,7 +200,7 @@ class ClickHouseClient::Impl {
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop_);
     // Last, so that no time passes between the look at the lease and the request.
     if (settings_.permit != nullptr) settings_.permit->expect();
-    perform(answer);
+    perform(download == nullptr ? answer : download->refusal);
     return answer;
   }
 
@@ -235,6 +279,13 @@ ClickHouseClient& ClickHouseClient::operator=(ClickHouseClient&&) noexcept = def
 std::string ClickHouseClient::query(std::string_view sql, const Parameters& parameters) {
   Bytes body = as_bytes(sql);
   return impl_->post({}, std::span(&body, 1), parameters, limits::kQueryTimeout);
+}
+
+void ClickHouseClient::read(std::string_view sql, const std::function<void(Bytes)>& consume,
+                            const Parameters& parameters) {
+  Parameters whole = parameters;
+  whole["wait_end_of_query"] = "1";
+  impl_->read(sql, consume, whole);
 }
 
 void ClickHouseClient::insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters) {

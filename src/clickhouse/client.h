@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -38,6 +39,9 @@ class ClickHouseClient {
 
   /// Runs a statement and returns what it printed. Add `FORMAT …` to choose how; TabSeparated otherwise.
   std::string query(std::string_view sql, const Parameters& parameters = {});
+  /// Runs a statement and hands over what it prints as it comes; an exception of `consume` ends the request. The answer
+  /// is complete on the server before its first byte leaves, so a failure is never taken for rows.
+  void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters = {});
   /// Runs `insert`, which ends in FORMAT …, with the parts as its data. Returns when ClickHouse has stored all of it.
   void insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters = {});
 

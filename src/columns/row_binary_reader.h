@@ -12,6 +12,7 @@ class RowBinaryReader {
   explicit RowBinaryReader(Bytes bytes) : bytes_(bytes) {}
 
   [[nodiscard]] bool at_end() const { return bytes_.empty(); }
+  [[nodiscard]] std::size_t remaining() const { return bytes_.size(); }
 
   Bytes read_bytes(std::size_t count) {
     if (bytes_.size() < count) throw Error(ErrorCode::ProtocolViolation, "RowBinary ends in the middle of a value");

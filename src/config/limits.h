@@ -29,4 +29,28 @@ inline constexpr auto kQueryTimeout = 60s;
 inline constexpr std::size_t kCopyRangeBytes = 64ULL << 20;
 inline constexpr std::size_t kPostgresPageBytes = 8192;
 
+// A check of a table (verify/). Memory: a range's keys and digests, twice; or the digests of a part of a table whose
+// key has no common order, 16 bytes a row and side; and the keys in doubt.
+
+/// Rows of a key range: compared as a whole, and one by one when the whole differs. Fewer when rows are wide.
+inline constexpr std::size_t kCheckRangeRowsMax = 200'000;
+inline constexpr std::size_t kCheckRangeBytes = 64ULL << 20;
+/// Rows that are decoded at once.
+inline constexpr std::size_t kCheckBatchRows = 20'000;
+inline constexpr std::size_t kCheckBatchBytes = 8ULL << 20;
+/// Rows whose digests are held at once, of each side, where there are no key ranges.
+inline constexpr std::size_t kCheckPartRowsMax = 8'000'000;
+/// Rows that may be in doubt at once; a table with more is too different to be looked at row by row.
+inline constexpr std::size_t kCheckCandidatesMax = 200'000;
+/// Keys of one look at rows in doubt.
+inline constexpr std::size_t kCheckLookKeys = 1'000;
+/// Mismatches that a result names; the others are counted.
+inline constexpr std::size_t kCheckMismatchesNamed = 100;
+/// A row that changes between every two looks at it is given up after so many.
+inline constexpr int kCheckLooksMax = 12;
+/// One statement of a check on the target.
+inline constexpr auto kCheckQueryTimeout = 600s;
+/// How long a check waits for a slot that nobody reads.
+inline constexpr auto kCheckIdleSlotTimeout = 15s;
+
 }  // namespace echodb::limits

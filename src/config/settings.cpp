@@ -107,6 +107,8 @@ Set breaker_timeout(BreakerSettings Settings::*breaker) {
 
 constexpr NumberRange kCount{1, 1000};
 constexpr NumberRange kRows{1, 10'000'000};
+constexpr NumberRange kSampleRows{1, 1'000'000};
+constexpr NumberRange kRowsPerSecond{0, 1'000'000'000};
 constexpr NumberRange kBytes{1ULL << 20, 1ULL << 40};
 constexpr NumberRange kMilliseconds{1, 3'600'000};
 
@@ -142,6 +144,14 @@ std::vector<SettingDescription> describe_documented() {
       {"LOG_FILE", "", "log file, rotated at 10 MB, five kept; unset: standard error", text(&S::log_file)},
       {"HEALTH_CHECK_HOST", "127.0.0.1", "address of /health, /ready and /metrics", text(&S::health_host)},
       {"HEALTH_CHECK_PORT", "8080", "port of /health, /ready and /metrics", port(&S::health_port)},
+      {"CONSISTENCY_CHECK_INTERVAL", "900", "seconds from one check of all tables to the next; 0: on demand only",
+       seconds(&S::consistency_interval)},
+      {"CONSISTENCY_SAMPLE_SIZE", "100", "rows of each side that a check in mode sample looks at",
+       number(&S::consistency_sample_size, kSampleRows)},
+      {"CONSISTENCY_MAX_LAG", "300", "seconds a check waits for the stream before it says that it could not tell",
+       seconds(&S::consistency_max_lag)},
+      {"CONSISTENCY_CHECKER_HOST", "127.0.0.1", "address of the checker's endpoints", text(&S::checker_host)},
+      {"CONSISTENCY_CHECKER_PORT", "8090", "port of the checker's endpoints", port(&S::checker_port)},
       {"WORKER_ID", "", "unique per worker; unset: generated", text(&S::worker_id)},
       {"LEADER_ELECTION_TTL", "30", "a leader that gives no sign of life for so long is replaced, in seconds",
        lease_seconds(&S::leader_election_ttl)},
@@ -184,6 +194,10 @@ std::vector<SettingDescription> describe_own() {
        number(&S::memory_bytes_max, kBytes)},
       {"ECHODB_SNAPSHOT_WORKERS", "2", "connections that copy existing tables", number(&S::snapshot_workers, kCount)},
       {"ECHODB_WRITERS", "2", "connections that insert the stream into ClickHouse", number(&S::writers, kCount)},
+      {"ECHODB_CHECK_MODE", "fingerprint", "what a check compares: count, sample, fingerprint or full",
+       choice(&S::check_mode, {"count", "sample", "fingerprint", "full"})},
+      {"ECHODB_CHECK_ROWS_PER_SECOND", "0", "rows a check reads from the source per second; 0: no limit",
+       number(&S::check_rows_per_second, kRowsPerSecond)},
       {"ECHODB_ON_DROP", "drop", "what becomes of the target table when its source is dropped: drop or keep",
        choice(&S::on_drop, {"drop", "keep"})},
       {"ECHODB_NO_PK_POLICY", "full", "tables without a key: full, insert_only or skip",

@@ -65,6 +65,9 @@ enum class UnsupportedValues { Text, Stop };
 /// What happens when the slot retains more log than allowed.
 enum class OnMaxRetainedWal { Warn, Release };
 
+/// How much of a table the checker compares.
+enum class CheckMode { Count, Sample, Fingerprint, Full };
+
 /// The operator's wish for some columns.
 struct ColumnTypeRule {
   std::string pattern;  ///< a glob for schema.table.column
@@ -98,6 +101,14 @@ struct Settings {
   std::string target_peer = "clickhouse_analytics";
 
   std::uint32_t retries_max = 5;
+  std::chrono::milliseconds consistency_interval{900'000};
+  std::uint64_t consistency_sample_size = 100;
+  std::chrono::milliseconds consistency_max_lag{300'000};
+  std::string checker_host = "127.0.0.1";
+  std::uint16_t checker_port = 8090;
+  CheckMode check_mode = CheckMode::Fingerprint;
+  std::uint64_t check_rows_per_second = 0;  ///< 0: as fast as both servers answer
+
   std::chrono::milliseconds retry_delay{5000};
   double retry_backoff = 2.0;
   std::chrono::milliseconds reconnect_delay{10'000};

@@ -42,13 +42,18 @@ CopiedTexts copied_texts(const TablePlan& plan, int server_version) {
   return streams_bytes_and_messages(server_version) ? CopiedTexts::None : CopiedTexts::All;
 }
 
-std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
-                     CopiedTexts texts) {
+std::string copied_list(const TablePlan& plan, CopiedTexts texts) {
   std::string list;
   for (const PlannedColumn& column : plan.columns()) {
     if (!list.empty()) list += ", ";
     list += expression(column, texts);
   }
+  return list;
+}
+
+std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
+                     CopiedTexts texts) {
+  std::string list = copied_list(plan, texts);
   if (plan.is_bag()) list += list.empty() ? "ctid" : ", ctid";
   std::string where;
   if (range.first_block > 0) where += fmt::format(" WHERE ctid >= '({},0)'::tid", range.first_block);

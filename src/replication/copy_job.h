@@ -50,6 +50,9 @@ std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server
 /// version, so that the hashes of copied and streamed rows agree.
 CopiedTexts copied_texts(const TablePlan& plan, int server_version);
 
+/// The SELECT list of a plan's columns, in its order.
+std::string copied_list(const TablePlan& plan, CopiedTexts texts);
+
 /// COPY (SELECT …) TO STDOUT (FORMAT binary) of one range. `relation_name` is quoted.
 std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
                      CopiedTexts texts);

@@ -1,7 +1,9 @@
 """EchoDB's own programs: the embedded ClickHouse, setup, and the worker."""
 
+import json
 import os
 import signal
+import subprocess
 from pathlib import Path
 
 import requests
@@ -10,6 +12,7 @@ from .children import Child, Failed, free_port, run_once, until
 from .postgres import DATABASE, PASSWORD, USER, PostgresServer
 
 READY_SECONDS = 60
+VERIFY_SECONDS = 120
 SETTINGS = {
     "SYNC_SCHEMA": "public,sales",
     "EXCLUDED_TABLES": "temp_*,public.secret_*",
@@ -54,6 +57,14 @@ class EchoDb:
     def status(self) -> str:
         """What `echodb status` prints."""
         return run_once([str(self.program), "status"], self.env, self.directory, self.directory / "status.log")
+
+    def verify(self, arguments: list[str]) -> list[dict]:
+        """The reports of `echodb verify`."""
+        answer = subprocess.run([str(self.program), "verify", "--json", *arguments], env=self.env, cwd=self.directory,
+                                stdin=subprocess.DEVNULL, capture_output=True, timeout=VERIFY_SECONDS, text=True)
+        if answer.returncode not in (0, 1, 2) or not answer.stdout:
+            raise Failed(f"echodb verify ended with {answer.returncode}: {answer.stderr[-2000:]}")
+        return json.loads(answer.stdout)
 
     def start_clickhouse(self) -> None:
         self.clickhouse.start()

@@ -10,6 +10,7 @@ import requests
 from .children import Failed
 from .environment import Environment
 from .needs import is_there
+from .planting import plant_and_repair, verify_all
 from .script import Script, ScriptError
 from .steps import Steps
 
@@ -21,8 +22,10 @@ FAILURES = (Failed, ScriptError, psycopg2.Error, requests.RequestException, subp
 class Runner:
     """Keeps one environment from script to script, and replaces it after a failure or when a script wants its own."""
 
-    def __init__(self, program: Path, bindir: Path, keep: bool):
+    def __init__(self, program: Path, bindir: Path, keep: bool, verify: bool = False, plant: bool = False):
         self.program, self.bindir, self.keep = program, bindir, keep
+        self.verify, self.plant = verify or plant, plant
+        self.planted = 0
         self.environment: Environment | None = None
         self.skipped: list[Script] = []
 
@@ -57,6 +60,7 @@ class Runner:
                 steps.run(step)
             line = len(script.path.read_text(encoding="utf-8").splitlines())
             steps.close()
+            self._verify(environment)
             if script.own_environment:
                 self.discard()
             else:
@@ -66,6 +70,17 @@ class Runner:
             return self._give_up(f"{script.path.name}:{line}: {error}")
         finally:
             steps.close()
+
+    def _verify(self, environment: Environment) -> None:
+        """What the script has left must be equal by `echodb verify`, too, and faults planted in it found."""
+        running = environment.echodb.worker.running and environment.echodb.clickhouse.running
+        if not self.verify or not running:
+            return
+        environment.close_sessions()
+        environment.sync()
+        verify_all(environment.echodb)
+        if self.plant:
+            self.planted += plant_and_repair(environment.echodb)
 
     def _environment_for(self, script: Script) -> Environment:
         if script.own_environment:

@@ -142,6 +142,16 @@ class Steps:
     def do_status(self, step: Step) -> None:
         _check_text("echodb status", self.echodb.status(), step.text)
 
+    def do_verify(self, step: Step) -> None:
+        """The result, what was repaired, and each mismatch: its kind, key and columns."""
+        lines = []
+        for report in self.echodb.verify(step.text.split()):
+            lines.append(report["result"])
+            lines += [f"repair: {words}" for words in report.get("repairs", [])]
+            lines += sorted(f"{one['kind']} {json.dumps(one['key'])} {','.join(one['columns'])}".rstrip()
+                            for one in report["mismatches"])
+        _compare("echodb verify", step.expected or ["equal"], lines)
+
     def do_await(self, step: Step) -> None:
         verb, _, text = step.text.partition(" ")
 

@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "embedded/stop_signals.h"
+#include "verify/checker.h"
+
+namespace echodb {
+namespace {
+
+constexpr int kExitUnknown = 1;
+constexpr int kExitDifferent = 2;
+constexpr std::size_t kMismatchesShown = 20;
+
+/// One line on the terminal that is written over and over.
+class ProgressLine {
+ public:
+  ProgressLine() : shown_(isatty(STDERR_FILENO) != 0) {}
+
+  void show(const std::string& table, std::uint64_t rows, std::uint64_t of) const {
+    if (!shown_) return;
+    constexpr std::size_t kWidth = 30;
+    const double part = of == 0 ? 0 : std::min(1.0, static_cast<double>(rows) / static_cast<double>(of));
+    const auto done = static_cast<std::size_t>(part * kWidth);
+    fmt::print(stderr, "\r{:<40} [{:<{}}] {} rows\033[K", table, std::string(done, '#'), kWidth, rows);
+  }
+  void clear() const {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+  }
+
+ private:
+  bool shown_;
+};
+
+std::string columns_text(const std::vector<std::string>& columns) {
+  return columns.empty() ? std::string() : fmt::format(" in {}", fmt::join(columns, ", "));
+}
+
+void print(const CheckReport& report) {
+  fmt::print("{:<40} {:<10} {:>12} {:>12} {:>9} {:>9} ms\n", report.table, to_string(report.verdict),
+             report.source_rows, report.target_rows, report.mismatched, report.duration.count());
+  if (!report.reason.empty()) fmt::print("  {}\n", report.reason);
+  for (std::size_t i = 0; i < std::min(report.mismatches.size(), kMismatchesShown); ++i) {
+    const ReportedMismatch& mismatch = report.mismatches[i];
+    fmt::print("  {} {}{}\n", mismatch.kind, mismatch.key, columns_text(mismatch.columns));
+  }
+  if (report.mismatched > kMismatchesShown) fmt::print("  … {} in all\n", report.mismatched);
+  for (const std::string& repair : report.repairs) fmt::print("  repair: {}\n", repair);
+}
+
+std::vector<TableRecord> chosen(Checker& checker, const Settings& settings, const std::vector<std::string>& names) {
+  if (names.empty()) return checker.tables();
+  std::vector<TableRecord> tables;
+  for (const std::string& name : names) {
+    auto dot = name.find('.');
+    const std::string schema = dot == std::string::npos ? settings.sync_schemas.front() : name.substr(0, dot);
+    const std::string table = dot == std::string::npos ? name : name.substr(dot + 1);
+    std::optional<TableRecord> found = checker.find(schema, table);
+    if (!found) {
+      throw Error(ErrorCode::InvalidConfiguration,
+                  fmt::format("{}.{} is not a table that EchoDB mirrors", schema, table), "`echodb status` lists them");
+    }
+    tables.push_back(*std::move(found));
+  }
+  return tables;
+}
+
+int run(const Settings& settings, const VerifyOptions& options, const std::stop_token& stop) {
+  Checker checker(settings, stop);
+  CheckOptions check{.mode = settings.check_mode, .repair = options.repair};
+  if (!options.mode.empty()) check.mode = *parse_check_mode(options.mode);
+  std::vector<TableRecord> tables = chosen(checker, settings, options.tables);
+  ProgressLine line;
+  nlohmann::json all = nlohmann::json::array();
+  bool different = false;
+  bool unknown = false;
+  if (!options.json) {
+    fmt::print("{:<40} {:<10} {:>12} {:>12} {:>9} {:>12}\n", "table", "result", "postgres", "clickhouse", "differ",
+               "time");
+  }
+  for (const TableRecord& table : tables) {
+    const std::string name = table.versions.back().schema.qualified_name();
+    check.on_progress = [&](std::uint64_t rows, std::uint64_t of) { line.show(name, rows, of); };
+    const CheckReport report = checker.check(table, check);
+    line.clear();
+    different = different || report.verdict == Verdict::Different;
+    unknown = unknown || report.verdict == Verdict::Unknown;
+    if (options.json) {
+      all.push_back(to_json(report));
+    } else {
+      print(report);
+    }
+  }
+  if (options.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  return different ? kExitDifferent : unknown ? kExitUnknown : 0;
+}
+
+}  // namespace
+
+int verify_command(const Settings& settings, const VerifyOptions& options) {
+  StopSignals signals;
+  std::exception_ptr failure;
+  std::stop_source ended;
+  int status = kExitUnknown;
+  std::jthread work([&](std::stop_token stop) {
+    try {
+      status = run(settings, options, stop);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    ended.request_stop();
+  });
+  constexpr std::chrono::milliseconds kLookInterval{20};
+  while (!signals.requested() && !ended.stop_requested()) signals.wait_for(kLookInterval);
+  work.request_stop();
+  work.join();
+  if (failure) std::rethrow_exception(failure);
+  return status;
+}
+
+}  // namespace echodb

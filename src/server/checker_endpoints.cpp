@@ -1,0 +1,187 @@
+#include "server/checker_endpoints.h"
+
+#include <fmt/format.h>
+#include <prometheus/text_serializer.h>
+
+#include <nlohmann/json.hpp>
+
+namespace echodb {
+namespace {
+
+using nlohmann::json;
+
+constexpr unsigned kConnectionsMax = 64;
+
+HttpResponse json_response(unsigned status, const json& body) {
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json"}},
+          .body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
+          .stream = nullptr};
+}
+
+bool asks_for_prometheus(const HttpRequest& request) {
+  const std::string* accept = request.header("accept");
+  if (accept == nullptr || accept->find("application/json") != std::string::npos) return false;
+  return accept->find("text/plain") != std::string::npos ||
+         accept->find("application/openmetrics-text") != std::string::npos;
+}
+
+/// Throws Error(InvalidConfiguration) for a word that is no mode.
+CheckMode mode_of(const HttpRequest& request, CheckMode otherwise) {
+  const std::string* word = request.parameter("mode");
+  if (word == nullptr || word->empty()) return otherwise;
+  const std::optional<CheckMode> mode = parse_check_mode(*word);
+  if (!mode) {
+    throw Error(ErrorCode::InvalidConfiguration,
+                fmt::format("'{}' is not a mode: count, sample, fingerprint or full", *word));
+  }
+  return *mode;
+}
+
+prometheus::MetricFamily family(std::string name, std::string help, prometheus::MetricType type) {
+  return {std::move(name), std::move(help), type, {}};
+}
+
+void add(prometheus::MetricFamily& to, double value, std::vector<prometheus::ClientMetric::Label> labels = {}) {
+  prometheus::ClientMetric metric;
+  metric.label = std::move(labels);
+  if (to.type == prometheus::MetricType::Counter) metric.counter.value = value;
+  if (to.type == prometheus::MetricType::Gauge) metric.gauge.value = value;
+  to.metric.push_back(std::move(metric));
+}
+
+std::string prometheus_text(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
+  using prometheus::MetricType;
+  auto checks = family("echodb_checks_total", "Checks of tables", MetricType::Counter);
+  auto repairs = family("echodb_repairs_total", "Checks that repaired rows", MetricType::Counter);
+  auto uptime = family("echodb_checker_uptime_seconds", "Seconds since the checker started", MetricType::Gauge);
+  auto equal =
+      family("echodb_table_equal", "1 equal, 0 different, -1 could not tell, at the last check", MetricType::Gauge);
+  auto rows = family("echodb_table_rows_compared", "Rows that the last check compared", MetricType::Gauge);
+  auto differ = family("echodb_table_rows_differing", "Rows that differed at the last check", MetricType::Gauge);
+  add(checks, static_cast<double>(status.checks));
+  add(repairs, static_cast<double>(status.repairs));
+  add(uptime, static_cast<double>(uptime_seconds));
+  for (const auto& [table, text] : status.reports) {
+    const json report = json::parse(text);
+    const json& match = report.at("match");
+    add(equal, match.is_null() ? -1 : match.get<bool>() ? 1 : 0, {{"table", table}});
+    add(rows, report.at("rows_compared").get<double>(), {{"table", table}});
+    add(differ, report.at("mismatched").get<double>(), {{"table", table}});
+  }
+  return prometheus::TextSerializer().Serialize({checks, repairs, uptime, equal, rows, differ});
+}
+
+json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
+  json tables{
+      {"total", status.reports.size()}, {"equal", 0}, {"different", 0}, {"unknown", 0}, {"list", json::array()}};
+  for (const auto& [table, text] : status.reports) {
+    json report = json::parse(text);
+    json& count = tables[report.at("result").get<std::string>()];
+    count = count.get<int>() + 1;
+    tables["list"].push_back(std::move(report));
+  }
+  return {{"running", true},
+          {"uptime_seconds", uptime_seconds},
+          {"checks", status.checks},
+          {"repairs", status.repairs},
+          {"checking", status.checking.empty() ? json(nullptr) : json(status.checking)},
+          {"next_check_in_seconds", status.next_in.count()},
+          {"last_error", status.last_error.empty() ? json(nullptr) : json(status.last_error)},
+          {"tables", std::move(tables)}};
+}
+
+}  // namespace
+
+CheckerEndpoints::CheckerEndpoints(const Settings& settings, Checker& checker, CheckSchedule& schedule)
+    : settings_(settings),
+      checker_(checker),
+      schedule_(schedule),
+      server_({.host = settings.checker_host,
+               .port = settings.checker_port,
+               .port_variable = "CONSISTENCY_CHECKER_PORT",
+               .connections_max = kConnectionsMax},
+              without_body([this](const HttpRequest& request) { return respond(request); })) {}
+
+std::int64_t CheckerEndpoints::uptime_seconds() const {
+  return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
+}
+
+HttpResponse CheckerEndpoints::respond(const HttpRequest& request) {
+  try {
+    return answer(request);
+  } catch (const Error& error) {
+    const bool is_asked_wrongly = error.code() == ErrorCode::InvalidConfiguration;
+    return json_response(is_asked_wrongly ? 400 : 503, {{"error", error.what()}});
+  }
+}
+
+HttpResponse CheckerEndpoints::answer(const HttpRequest& request) {
+  const bool is_repair = request.path == "/repair";
+  const bool right_method = is_repair ? request.method == "POST" : request.method == "GET" || request.method == "HEAD";
+  if (!right_method) {
+    HttpResponse refusal =
+        json_response(405, {{"error", is_repair ? "a repair is asked for with POST" : "only GET is answered here"}});
+    refusal.headers.emplace_back("Allow", is_repair ? "POST" : "GET, HEAD");
+    return refusal;
+  }
+  if (request.path == "/health") return health();
+  if (request.path == "/ready") return ready();
+  if (request.path == "/metrics") return metrics(request);
+  if (request.path == "/verify") return verify(request, false);
+  if (is_repair) return verify(request, true);
+  if (request.path == "/verify-all") return verify_all(request);
+  return json_response(404, {{"error", "there are /health, /ready, /verify, /verify-all, /repair and /metrics"}});
+}
+
+HttpResponse CheckerEndpoints::health() const {
+  const CheckSchedule::Status status = schedule_.status();
+  return json_response(200, {{"status", "healthy"},
+                             {"checking", status.checking.empty() ? json(nullptr) : json(status.checking)},
+                             {"uptime_seconds", uptime_seconds()}});
+}
+
+HttpResponse CheckerEndpoints::ready() const {
+  const CheckSchedule::Status status = schedule_.status();
+  const bool is_ready = status.looked && status.last_error.empty();
+  json body{{"ready", is_ready}};
+  if (!status.last_error.empty()) body["last_error"] = status.last_error;
+  return json_response(is_ready ? 200 : 503, body);
+}
+
+HttpResponse CheckerEndpoints::metrics(const HttpRequest& request) const {
+  if (asks_for_prometheus(request)) {
+    return {.status = 200,
+            .headers = {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
+            .body = prometheus_text(schedule_.status(), uptime_seconds()),
+            .stream = nullptr};
+  }
+  return json_response(200, metrics_json(schedule_.status(), uptime_seconds()));
+}
+
+HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
+  const std::string* schema = request.parameter("schema");
+  const std::string* table = request.parameter("table");
+  if (table == nullptr || table->empty()) {
+    return json_response(400, {{"error", "name a table: ?schema=public&table=users"}});
+  }
+  const std::string& in = schema == nullptr || schema->empty() ? settings_.sync_schemas.front() : *schema;
+  const CheckMode mode = mode_of(request, settings_.check_mode);
+  const std::optional<TableRecord> found = checker_.find(in, *table);
+  if (!found) return json_response(404, {{"error", fmt::format("{}.{} is not mirrored", in, *table)}});
+  return json_response(200, to_json(schedule_.check(*found, {.mode = mode, .repair = repair})));
+}
+
+HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
+  const CheckMode mode = mode_of(request, settings_.check_mode);
+  json reports = json::array();
+  bool all_match = true;
+  for (const TableRecord& table : checker_.tables()) {
+    const CheckReport report = schedule_.check(table, {.mode = mode});
+    all_match = all_match && report.verdict == Verdict::Equal;
+    reports.push_back(to_json(report));
+  }
+  return json_response(200, {{"match", all_match}, {"tables", std::move(reports)}});
+}
+
+}  // namespace echodb

@@ -1,0 +1,88 @@
+#include "verify/checker.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "control/setup.h"
+
+namespace echodb {
+Checker::Checker(Settings settings, std::stop_token stop)
+    : settings_(std::move(settings)), stop_(std::move(stop)), catalog_(settings_.postgres, "checker", stop_) {}
+
+CheckEnvironment Checker::environment() {
+  std::optional<StreamRecord> stream = catalog_.find_stream(stream_names(settings_).stream);
+  if (!stream) {
+    throw Error(ErrorCode::InvalidConfiguration, "nothing is mirrored from this database yet", "run `echodb setup`");
+  }
+  ClickHouseClient clickhouse(settings_.clickhouse, stop_);
+  return {.settings = settings_,
+          .stream = *std::move(stream),
+          .choices = type_choices(settings_, clickhouse.server_version())};
+}
+
+std::vector<TableRecord> Checker::tables() {
+  const std::string stream = stream_names(settings_).stream;
+  if (!catalog_.find_stream(stream)) {
+    throw Error(ErrorCode::InvalidConfiguration, "nothing is mirrored from this database yet", "run `echodb setup`");
+  }
+  std::vector<TableRecord> tables = catalog_.load_tables(stream);
+  std::erase_if(tables, [](const TableRecord& table) {
+    return table.state == TableState::Dropped || table.dropped || table.versions.empty();
+  });
+  return tables;
+}
+
+std::optional<TableRecord> Checker::find(const std::string& schema, const std::string& name) {
+  for (TableRecord& table : tables()) {
+    const TableSchema& now = table.versions.back().schema;
+    if (now.schema == schema && now.name == name) return std::move(table);
+  }
+  return std::nullopt;
+}
+
+CheckReport Checker::check(const TableRecord& table, const CheckOptions& options) {
+  std::lock_guard turn(turn_);
+  CheckReport report{.table = table.versions.back().schema.qualified_name(),
+                     .mode = options.mode,
+                     .at = std::chrono::system_clock::now()};
+  try {
+    report = check_table(environment(), table, options, stop_);
+    record(table, report);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::Stopped) throw;
+    report.reason = error.what();
+  }
+  return report;
+}
+
+void Checker::record(const TableRecord& table, const CheckReport& report) {
+  const std::string stream = stream_names(settings_).stream;
+  if (!report.repairs.empty()) {
+    catalog_.journal({.table = table.oid,
+                      .event = "table_repaired",
+                      .detail = fmt::format("{}: {}", report.table, fmt::join(report.repairs, "; "))});
+  }
+  catalog_.save_check(stream,
+                      {.oid = table.oid,
+                       .table = report.table,
+                       .mode = std::string(to_string(report.mode)),
+                       .result = std::string(to_string(report.verdict)),
+                       .position = report.position,
+                       .rows_compared = report.rows_compared,
+                       .mismatched = report.mismatched,
+                       .duration_ms = static_cast<std::uint64_t>(report.duration.count()),
+                       .report = to_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+}
+
+std::vector<CheckRecord> Checker::history() {
+  std::vector<CheckRecord> checks = catalog_.latest_checks(stream_names(settings_).stream);
+  const std::vector<TableRecord> now = tables();
+  std::erase_if(checks, [&](const CheckRecord& check) {
+    return std::ranges::find(now, check.oid, &TableRecord::oid) == now.end();
+  });
+  return checks;
+}
+
+}  // namespace echodb

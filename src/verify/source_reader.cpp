@@ -1,0 +1,266 @@
+#include "verify/source_reader.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "config/limits.h"
+#include "postgres/copy_binary.h"
+#include "postgres/server_version.h"
+#include "replication/source_look_up.h"
+#include "replication/source_table.h"
+#include "verify/table_size.sql.h"
+
+namespace echodb {
+namespace {
+
+/// The last field of "xmin:xmax:xip,xip".
+std::vector<std::uint64_t> in_progress(std::string_view snapshot) {
+  std::vector<std::uint64_t> ids;
+  snapshot.remove_prefix(snapshot.rfind(':') + 1);
+  const char* end = snapshot.data() + snapshot.size();
+  for (const char* at = snapshot.data(); at < end; ++at) {
+    std::uint64_t id = 0;
+    auto [stopped, fault] = std::from_chars(at, end, id);
+    if (fault != std::errc()) throw Error(ErrorCode::ProtocolViolation, "not a snapshot");
+    ids.push_back(id);
+    at = stopped;
+  }
+  return ids;
+}
+
+/// More keys than this share a leading value: it does not cut the table into ranges.
+constexpr std::uint64_t kRowsPerLeadingValueMax = 50'000;
+/// A table of this size is in memory anyway, whatever its order.
+constexpr std::uint64_t kSmallTableBytes = 64ULL << 20;
+constexpr double kCorrelationLeast = 0.9;
+
+}  // namespace
+
+/// Makes batches of bounded size of a COPY's rows.
+class SourceReader::Sink final : public CopyRowHandler {
+ public:
+  Sink(SourceReader& reader, bool with_place, const OnBatch& on_batch)
+      : reader_(reader), with_place_(with_place), on_batch_(on_batch) {
+    fresh();
+  }
+
+  void on_row(std::span<const TupleValue> row) override {
+    if (with_place_) {
+      batch_->add_copied_row(row.first(row.size() - 1), {.place = rows_, .texts = reader_.texts_});
+    } else {
+      batch_->add_copied_row(row, {.place = rows_, .texts = reader_.texts_});
+    }
+    ++rows_;
+    for (const TupleValue& value : row) bytes_ += value.value.size() + 1;
+    if (batch_->rows() >= limits::kCheckBatchRows || bytes_ >= limits::kCheckBatchBytes) flush();
+  }
+
+  void flush() {
+    if (batch_->rows() == 0) return;
+    render_source_texts(*batch_, reader_.tools_);
+    on_batch_(*batch_);
+    fresh();
+  }
+
+  [[nodiscard]] std::uint64_t rows() const { return rows_; }
+
+ private:
+  void fresh() {
+    batch_ = std::make_unique<TableBatch>(reader_.table_.plan);
+    bytes_ = 0;
+  }
+
+  SourceReader& reader_;
+  bool with_place_;
+  const OnBatch& on_batch_;
+  std::unique_ptr<TableBatch> batch_;
+  std::uint64_t rows_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+SourceReader::SourceReader(const Settings& settings, const CheckedTable& table, std::stop_token stop)
+    : table_(table),
+      source_(settings.postgres),
+      stop_(std::move(stop)),
+      connection_(source_, ConnectionKind::Ordinary, stop_),
+      texts_(copied_texts(*table.plan, connection_.server_version())),
+      tools_{.clickhouse = ClickHouseClient(settings.clickhouse, stop_), .source = [this]() -> PostgresConnection& {
+               if (!rendering_) rendering_.emplace(source_, ConnectionKind::Ordinary, stop_);
+               return *rendering_;
+             }} {
+  connection_.execute("SET application_name = 'echodb check'");
+}
+
+SourceMoment SourceReader::begin(std::chrono::milliseconds statement_timeout) {
+  SourceMoment moment{.before = position(), .after = {}, .in_progress = {}};
+  QueryResult seen = connection_.execute(
+      fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {}; "
+                  "SELECT pg_current_wal_insert_lsn(), pg_current_snapshot()::text",
+                  statement_timeout.count()));
+  moment.after = parse_lsn(seen.text(0, 0));
+  moment.in_progress = in_progress(seen.text(0, 1));
+  return moment;
+}
+
+void SourceReader::commit() { connection_.execute("COMMIT"); }
+
+void SourceReader::rollback() { connection_.execute("ROLLBACK"); }
+
+Lsn SourceReader::position() { return parse_lsn(connection_.query("SELECT pg_current_wal_insert_lsn()").text(0, 0)); }
+
+std::uint64_t SourceReader::copy(const std::string& sql, bool with_place, const OnBatch& on_batch) {
+  CopyBinaryParser parser({.columns = table_.plan->columns().size() + (with_place ? 1 : 0)});
+  Sink sink(*this, with_place, on_batch);
+  copy(sql, parser, sink);
+  sink.flush();
+  return sink.rows();
+}
+
+void SourceReader::copy(const std::string& sql, CopyBinaryParser& parser, CopyRowHandler& handler) {
+  connection_.copy_out(sql, [&](Bytes chunk) {
+    if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "the check was stopped");
+    parser.consume(chunk, handler);
+  });
+  parser.finish();
+}
+
+std::string SourceReader::relation_name(Oid relation) {
+  QueryResult found = connection_.query(
+      "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+      "WHERE c.oid = $1::oid",
+      {std::to_string(relation)});
+  if (found.rows() == 0) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  return std::string(found.text(0, 0));
+}
+
+std::uint64_t SourceReader::read_range(const std::string& after, std::size_t rows, const OnBatch& on_batch) {
+  const std::string leading = quote_sql_identifier(table_.plan->columns()[table_.plan->key().front()].source_name);
+  // The index gives the rows in order; sorting the table for every range would not end.
+  connection_.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off");
+  return copy(fmt::format("COPY (SELECT {0} FROM ONLY {1}{2} ORDER BY {3} FETCH FIRST {4} ROWS WITH TIES) "
+                          "TO STDOUT (FORMAT binary)",
+                          copied_list(*table_.plan, texts_), relation_name(table_.oid),
+                          after.empty() ? "" : fmt::format(" WHERE {} > {}", leading, after), leading, rows),
+              /*with_place=*/false, on_batch);
+}
+
+std::uint64_t SourceReader::read_blocks(const CopyRange& range, const OnBatch& on_batch) {
+  return copy(copy_sql(*table_.plan, relation_name(range.relation), range, texts_), table_.plan->is_bag(), on_batch);
+}
+
+std::uint64_t SourceReader::read_keys(const KeyRows& keys, std::span<const std::size_t> rows, const OnBatch& on_batch) {
+  return copy(keys_sql(keys, rows), /*with_place=*/false, on_batch);
+}
+
+void SourceReader::read_keys_raw(const KeyRows& keys, std::span<const std::size_t> rows,
+                                 const std::function<void(std::span<const TupleValue>)>& on_row) {
+  class Handler final : public CopyRowHandler {
+   public:
+    explicit Handler(const std::function<void(std::span<const TupleValue>)>& call) : call_(call) {}
+    void on_row(std::span<const TupleValue> row) override { call_(row); }
+
+   private:
+    const std::function<void(std::span<const TupleValue>)>& call_;
+  };
+  CopyBinaryParser parser({.columns = table_.plan->columns().size()});
+  Handler handler(on_row);
+  copy(keys_sql(keys, rows), parser, handler);
+}
+
+SourceReader::WantedKeys SourceReader::wanted(const KeyRows& keys, std::span<const std::size_t> rows) {
+  const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
+  if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  WantedKeys wanted{.relation = source->relation, .names = {}, .rows = {}};
+  std::string typed;
+  std::string arrays;
+  std::string untyped;
+  for (std::size_t part = 0; part < keys.parts(); ++part) {
+    const SourceColumn* key = source->find(table_.plan->columns()[table_.plan->key()[part]].attnum);
+    if (key == nullptr) throw Error(ErrorCode::SchemaMismatch, "a key column was dropped");
+    const char* comma = part == 0 ? "" : ", ";
+    wanted.names += comma + key->name;
+    typed += fmt::format("{}wanted.k{}::{}", comma, part, key->type);
+    arrays += fmt::format("{}{}::text[]", comma, quote_sql_literal(column_as_array(keys.column(part), rows)));
+    untyped += fmt::format("{}k{}", comma, part);
+  }
+  wanted.rows = fmt::format("SELECT {} FROM unnest({}) AS wanted({})", typed, arrays, untyped);
+  return wanted;
+}
+
+std::string SourceReader::keys_sql(const KeyRows& keys, std::span<const std::size_t> rows) {
+  const WantedKeys wanted = this->wanted(keys, rows);
+  return fmt::format("COPY (SELECT {} FROM {} WHERE ({}) IN ({})) TO STDOUT (FORMAT binary)",
+                     copied_list(*table_.plan, texts_), wanted.relation, wanted.names, wanted.rows);
+}
+
+bool SourceReader::can_hold(const KeyRows& keys, std::size_t row) {
+  const WantedKeys wanted = this->wanted(keys, std::span(&row, 1));
+  try {
+    connection_.query(wanted.rows);
+    return true;
+  } catch (const Error& error) {
+    // Class 22 is a fault of the value.
+    if (!error.sqlstate().starts_with("22")) throw;
+    return false;
+  }
+}
+
+std::uint64_t SourceReader::read_sample(std::uint64_t rows, std::uint64_t of, const OnBatch& on_batch) {
+  const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
+  if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  // Somewhat more than asked for, since a sample's size is a matter of chance; a small table is taken whole.
+  constexpr double kMargin = 1.5;
+  constexpr std::uint64_t kWhole = 10'000;
+  const bool is_small = of < kWhole || rows * 4 > of;
+  const std::string sample =
+      is_small ? std::string()
+               : fmt::format(" TABLESAMPLE BERNOULLI ({})",
+                             std::min(100.0, 100.0 * kMargin * static_cast<double>(rows) / static_cast<double>(of)));
+  return copy(
+      fmt::format("COPY (SELECT {} FROM {}{}{} LIMIT {}) TO STDOUT (FORMAT binary)", copied_list(*table_.plan, texts_),
+                  source->relation, sample, is_small ? " ORDER BY random()" : "", rows),
+      /*with_place=*/false, on_batch);
+}
+
+std::uint64_t SourceReader::count() {
+  const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
+  if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  return connection_.query("SELECT count(*) FROM " + source->relation).number(0, 0);
+}
+
+std::vector<CopyRange> SourceReader::ranges() {
+  QueryResult leaves = connection_.query(
+      "SELECT c.oid, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int FROM pg_class c "
+      "WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM "
+      "pg_partition_tree($1::oid::regclass))) ORDER BY c.oid",
+      {std::to_string(table_.oid)});
+  std::vector<HeapSize> heaps;
+  for (std::size_t row = 0; row < leaves.rows(); ++row) {
+    heaps.push_back({.relation = static_cast<Oid>(leaves.number(row, 0)), .pages = leaves.number(row, 1)});
+  }
+  return cut_ranges(heaps, connection_.server_version());
+}
+
+SourceReader::Size SourceReader::size() {
+  QueryResult found = connection_.query(std::string(sql::table_size), {std::to_string(table_.oid)});
+  return {.rows = found.number(0, 0), .bytes = found.number(0, 1)};
+}
+
+bool SourceReader::lies_in_key_order() {
+  const Size size = this->size();
+  const std::string& leading = table_.plan->columns()[table_.plan->key().front()].source_name;
+  QueryResult found = connection_.query(
+      "SELECT abs(s.correlation), CASE WHEN s.n_distinct < 0 THEN greatest(-s.n_distinct * $4::float8, 1) "
+      "ELSE s.n_distinct END FROM pg_stats s WHERE s.schemaname = $1 AND s.tablename = $2 AND s.attname = $3 "
+      "AND NOT s.inherited",
+      {table_.schema_name, table_.name, leading, std::to_string(size.rows)});
+  if (found.rows() == 0) return true;
+  const bool ordered = !found.is_null(0, 0) && std::stod(std::string(found.text(0, 0))) >= kCorrelationLeast;
+  const double distinct = std::stod(std::string(found.text(0, 1)));
+  const bool fine = table_.plan->key().size() == 1 || distinct < 1 ||
+                    static_cast<double>(size.rows) / distinct < static_cast<double>(kRowsPerLeadingValueMax);
+  return fine && (ordered || size.bytes < kSmallTableBytes);
+}
+
+}  // namespace echodb

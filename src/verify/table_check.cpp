@@ -1,0 +1,205 @@
+#include "verify/table_check.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "config/limits.h"
+#include "verify/bag_comparison.h"
+#include "verify/exact_count.h"
+#include "verify/repair.h"
+#include "verify/table_comparison.h"
+
+namespace echodb {
+namespace {
+
+/// A repair is checked, and what the check finds repaired, so often.
+constexpr int kRepairRoundsMax = 3;
+
+std::string_view word(MismatchKind kind) {
+  switch (kind) {
+    case MismatchKind::Missing: return "missing";
+    case MismatchKind::Extra: return "extra";
+    case MismatchKind::Different: break;
+  }
+  return "different";
+}
+
+/// The connections and the findings of one table's check.
+class TableCheck {
+ public:
+  TableCheck(const CheckEnvironment& environment, const CheckedTable& table, const CheckOptions& options,
+             const std::stop_token& stop, CheckReport& report)
+      : environment_(environment),
+        table_(table),
+        options_(options),
+        stop_(stop),
+        report_(report),
+        source_(environment.settings, table, stop),
+        target_(environment.settings.clickhouse, table, stop),
+        position_(environment.settings.postgres, environment.stream.slot, environment.settings.consistency_max_lag,
+                  stop) {}
+
+  void run() {
+    if (options_.mode == CheckMode::Count && !options_.repair) return count();
+    if (table_.plan->is_bag()) return bag();
+    keyed();
+  }
+
+ private:
+  void count() {
+    ExactCount exact(table_, source_, target_, position_, stop_);
+    const ExactCount::Outcome outcome = exact.run();
+    report_.source_rows = outcome.source_rows;
+    report_.target_rows = outcome.target_rows;
+    report_.rows_compared = outcome.source_rows;
+    report_.position = outcome.position;
+    report_.verdict = !outcome.exact                               ? Verdict::Unknown
+                      : outcome.source_rows == outcome.target_rows ? Verdict::Equal
+                                                                   : Verdict::Different;
+    if (!outcome.exact) report_.reason = "the table changed at every attempt to count it";
+  }
+
+  void bag() {
+    BagComparison comparison({.settings = environment_.settings,
+                              .table = table_,
+                              .source = source_,
+                              .target = target_,
+                              .position = position_,
+                              .on_progress = options_.on_progress,
+                              .stop = stop_});
+    for (int round = 0;; ++round) {
+      BagComparison::Outcome outcome = comparison.run();
+      report_.source_rows = outcome.source_rows;
+      report_.target_rows = outcome.target_rows;
+      report_.rows_compared = outcome.source_rows;
+      report_.position = outcome.position;
+      report_.mismatched = outcome.mismatched;
+      report_.undecided = outcome.undecided;
+      report_.mismatches = std::move(outcome.mismatches);
+      conclude(false);
+      if (!repairs_again(round)) return;
+      repair_bag(environment_, table_, comparison, report_.repairs, stop_);
+    }
+  }
+
+  void keyed() {
+    Settlement settlement(table_, source_, target_, position_, stop_);
+    Comparison comparison{.settings = environment_.settings,
+                          .table = table_,
+                          .source = source_,
+                          .target = target_,
+                          .position = position_,
+                          .settlement = settlement,
+                          .mode = options_.mode,
+                          .on_progress = options_.on_progress,
+                          .stop = stop_};
+    if (options_.mode == CheckMode::Sample) {
+      compare_sample(comparison);
+    } else if (has_key_ranges(comparison)) {
+      compare_by_key_ranges(comparison);
+    } else {
+      compare_by_key_digests(comparison);
+    }
+    for (int round = 0;; ++round) {
+      const Settlement::Outcome outcome = settlement.run();
+      describe(comparison, outcome);
+      if (!repairs_again(round)) return;
+      KeyRows repaired = repair_rows(environment_, table_, settlement, outcome, report_.repairs, stop_);
+      // The very rows that were repaired are looked at again.
+      settlement.clear();
+      for (std::size_t row = 0; row < repaired.rows(); ++row) settlement.add(repaired, row);
+    }
+  }
+
+  [[nodiscard]] bool repairs_again(int round) const {
+    return options_.repair && report_.verdict == Verdict::Different && round < kRepairRoundsMax;
+  }
+
+  void describe(const Comparison& comparison, const Settlement::Outcome& outcome) {
+    std::uint64_t missing = 0;
+    std::uint64_t extra = 0;
+    report_.mismatches.clear();
+    for (const Mismatch& mismatch : outcome.mismatches) {
+      missing += mismatch.kind == MismatchKind::Missing ? 1 : 0;
+      extra += mismatch.kind == MismatchKind::Extra ? 1 : 0;
+      if (report_.mismatches.size() < limits::kCheckMismatchesNamed) {
+        report_.mismatches.push_back({.key = comparison.settlement.keys()
+                                                 .show(mismatch.key)
+                                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
+                                      .kind = word(mismatch.kind),
+                                      .columns = mismatch.columns});
+      }
+    }
+    report_.source_rows = comparison.source_rows;
+    report_.target_rows = comparison.source_rows - missing + extra;
+    report_.rows_compared = comparison.source_rows;
+    report_.mismatched = outcome.mismatches.size();
+    report_.undecided = outcome.undecided.size();
+    report_.position = comparison.as_of;
+    conclude(comparison.too_many);
+  }
+
+  void conclude(bool too_many) {
+    report_.reason.clear();
+    if (report_.undecided > 0) {
+      report_.reason = fmt::format("{} rows changed between every two looks at them", report_.undecided);
+    }
+    if (too_many) {
+      report_.reason =
+          fmt::format("more than {} rows differ, the rest of the table was not compared", limits::kCheckCandidatesMax);
+    }
+    report_.verdict = report_.mismatched > 0              ? Verdict::Different
+                      : report_.undecided > 0 || too_many ? Verdict::Unknown
+                                                          : Verdict::Equal;
+  }
+
+  const CheckEnvironment& environment_;
+  const CheckedTable& table_;
+  const CheckOptions& options_;
+  const std::stop_token& stop_;
+  CheckReport& report_;
+  SourceReader source_;
+  TargetReader target_;
+  StreamPosition position_;
+};
+
+/// Why a table in this state cannot be compared; empty when it can.
+std::string obstacle(const TableRecord& record, const Settings& settings) {
+  if (settings.no_pk_policy == NoPrimaryKeyPolicy::InsertOnly && record.versions.back().schema.key().empty()) {
+    return "the table is mirrored without its updates and deletes (ECHODB_NO_PK_POLICY=insert_only)";
+  }
+  if (record.state == TableState::Error) return "the table is in error: " + record.error;
+  if (record.state != TableState::Streaming) return fmt::format("the table is {}", to_string(record.state));
+  if (record.shadow) return "the table is being copied again";
+  if (!record.versions.back().pending.empty() || !record.renamed_from.empty()) return "its schema is being changed";
+  return {};
+}
+
+}  // namespace
+
+CheckReport check_table(const CheckEnvironment& environment, const TableRecord& record, const CheckOptions& options,
+                        const std::stop_token& stop) {
+  CheckReport report{.table = record.versions.back().schema.qualified_name(),
+                     .mode = options.mode,
+                     .at = std::chrono::system_clock::now()};
+  const auto began = std::chrono::steady_clock::now();
+  report.reason = obstacle(record, environment.settings);
+  if (report.reason.empty()) {
+    try {
+      ClickHouseClient clickhouse(environment.settings.clickhouse, stop);
+      const CheckedTable table = look_at_table(environment.stream.name, record, environment.choices,
+                                               environment.settings.clickhouse.database, clickhouse);
+      TableCheck(environment, table, options, stop, report).run();
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::Stopped) throw;
+      report.verdict = Verdict::Unknown;
+      report.reason = error.what();
+    }
+  }
+  report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
+  return report;
+}
+
+}  // namespace echodb

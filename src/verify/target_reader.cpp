@@ -1,0 +1,144 @@
+#include "verify/target_reader.h"
+
+#include <fmt/format.h>
+
+#include "config/limits.h"
+#include "replication/target_look_up.h"
+#include "verify/rows_parser.h"
+
+namespace echodb {
+namespace {
+
+/// Room enough for what a server may put around a statement.
+constexpr std::size_t kMaxQuerySizeDefault = 262'144;
+/// The check's statements give way to those of users.
+constexpr const char* kPriority = "10";
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (std::byte byte : as_bytes(bytes)) {
+    text += kDigits[std::to_integer<std::size_t>(byte) >> 4];
+    text += kDigits[std::to_integer<std::size_t>(byte) & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+TargetReader::TargetReader(const ClickHouseSettings& settings, const CheckedTable& table, std::stop_token stop)
+    : table_(table), client_(settings, std::move(stop)) {}
+
+ClickHouseClient::Parameters TargetReader::parameters(std::size_t statement_bytes) const {
+  ClickHouseClient::Parameters parameters{{"priority", kPriority}};
+  // Another replica must not answer from before the stream's last insert.
+  if (has_is_deleted_argument(table_.server)) parameters["select_sequential_consistency"] = "1";
+  if (statement_bytes > 0) parameters["max_query_size"] = std::to_string(statement_bytes + kMaxQuerySizeDefault);
+  if (table_.plan->has_json()) parameters["output_format_binary_write_json_as_string"] = "1";
+  return parameters;
+}
+
+std::string TargetReader::key_list() const {
+  std::string list;
+  for (std::size_t column : table_.plan->key()) list += (list.empty() ? "" : ", ") + table_.quoted(column);
+  return list;
+}
+
+TargetReader::Totals TargetReader::totals(const std::string& condition) {
+  const std::string sql = fmt::format("SELECT count(), sum({}), max({}) FROM {} FORMAT RowBinary", table_.row_digest(),
+                                      kVersionColumn, table_.live_rows(condition));
+  const std::string answer = client_.query(sql, parameters(sql.size()));
+  RowBinaryReader reader(as_bytes(answer));
+  Totals totals;
+  totals.rows = reader.read<std::uint64_t>();
+  totals.digest_sum = reader.read<std::uint64_t>();
+  totals.newest = Lsn{reader.read<std::uint64_t>()};
+  return totals;
+}
+
+std::uint64_t TargetReader::count(const std::string& condition) {
+  const std::string sql = fmt::format("SELECT count() FROM {} FORMAT RowBinary", table_.live_rows(condition));
+  const std::string answer = client_.query(sql, parameters(sql.size()));
+  RowBinaryReader reader(as_bytes(answer));
+  return reader.read<std::uint64_t>();
+}
+
+void TargetReader::read_sql(std::span<const std::size_t> columns, Digests digests, const std::string& condition,
+                            const OnRows& on_rows) {
+  std::string list;
+  for (std::size_t column : columns) list += table_.quoted(column) + ", ";
+  if (digests == Digests::Yes) list += table_.row_digest() + ", ";
+  const std::string sql =
+      fmt::format("SELECT {}{} FROM {} FORMAT RowBinary", list, kVersionColumn, table_.live_rows(condition));
+  RowsParser parser(table_, columns, {.digests = digests == Digests::Yes}, on_rows);
+  client_.read(
+      sql, [&](Bytes piece) { parser.consume(piece); }, parameters(sql.size()));
+  parser.finish();
+}
+
+void TargetReader::read(std::span<const std::size_t> columns, Digests digests, const std::string& condition,
+                        const OnRows& on_rows) {
+  read_sql(columns, digests, condition, on_rows);
+}
+
+std::string TargetReader::key_condition(const KeyRows& keys, std::span<const std::size_t> rows) {
+  if (!can_look_up(table_.server)) {
+    // An old server finds the rows by their keys' hashes: it has to read the key columns whole.
+    std::string list;
+    KeyRows one(table_.plan);
+    for (std::size_t row : rows) {
+      one.clear();
+      one.add(keys, row);
+      list += fmt::format("{}{}", list.empty() ? "" : ", ", one.digest(0));
+    }
+    return fmt::format("{} IN ({})", table_.key_digest(), list);
+  }
+  std::string structure;
+  for (std::size_t column : table_.plan->key()) {
+    structure +=
+        fmt::format("{}k{} {}", structure.empty() ? "" : ", ", column, table_.plan->columns()[column].type.native_type);
+  }
+  std::string values;
+  for (std::size_t row : rows) values += hex(keys.row_binary(row));
+  return fmt::format("({}) IN (SELECT * FROM format(RowBinary, {}, unhex('{}')))", key_list(), quote_literal(structure),
+                     values);
+}
+
+void TargetReader::read_keys(std::span<const std::size_t> columns, const KeyRows& keys,
+                             std::span<const std::size_t> rows, const OnRows& on_rows) {
+  read_sql(columns, Digests::No, key_condition(keys, rows), on_rows);
+}
+
+void TargetReader::read_raw(const std::string& list, const std::string& condition,
+                            const std::function<void(Bytes)>& consume) {
+  const std::string sql = fmt::format("SELECT {} FROM {}{}{} FORMAT RowBinary", list, qualified(table_.target),
+                                      condition.empty() ? "" : " WHERE ", condition);
+  ClickHouseClient::Parameters raw = parameters(sql.size());
+  if (has_is_deleted_argument(table_.server)) raw["final"] = "0";
+  client_.read(sql, consume, raw);
+}
+
+std::map<std::uint64_t, std::uint64_t> TargetReader::versions(KeyRows& keys, std::span<const std::size_t> rows) {
+  std::map<std::uint64_t, std::uint64_t> newest;
+  if (rows.empty()) return newest;
+  KeyRows found(table_.plan);
+  std::vector<std::size_t> columns(table_.plan->key());
+  const OnRows on_rows = [&](TargetRows& piece) {
+    std::vector<const ColumnBuilder*> key;
+    for (const auto& column : piece.columns) key.push_back(column.get());
+    for (std::size_t row = 0; row < piece.rows(); ++row) {
+      found.clear();
+      found.add(key, row);
+      std::uint64_t& version = newest[found.digest(0)];
+      version = std::max(version, piece.versions[row]);
+    }
+  };
+  RowsParser parser(table_, columns, {}, on_rows);
+  read_raw(fmt::format("{}, {}", key_list(), kVersionColumn), key_condition(keys, rows),
+           [&](Bytes piece) { parser.consume(piece); });
+  parser.finish();
+  return newest;
+}
+
+}  // namespace echodb
