@@ -100,7 +100,8 @@ void require_columns(PostgresConnection& source, const TableSchema& schema) {
   QueryResult found = source.query("SELECT _echodb.table_snapshot($1::oid)", {std::to_string(schema.oid)});
   if (found.is_null(0, 0)) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
   auto same = [](const Column& here, const Column& there) {
-    return here.attnum == there.attnum && here.name == there.name && here.type == there.type;
+    return here.attnum == there.attnum && here.name == there.name && here.type.oid == there.type.oid &&
+           here.type.element_oid == there.type.element_oid;
   };
   if (!std::ranges::equal(parse_table_schema(std::string(found.text(0, 0))).columns, schema.columns, same)) {
     throw Error(ErrorCode::SchemaMismatch, "its columns are not the ones that the stream has come to");

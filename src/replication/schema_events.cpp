@@ -141,7 +141,9 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   if (change.effort == Effort::Rebuild) table.record.floor = version.lsn;
   parts_.registry.add_version(table, version);
   auto task = task_for(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
-  bool copying = table.record.state == TableState::Copying && change.effort != Effort::Nothing;
+  // A keyed table's copy goes on under the new schema, which it compares the source's columns with.
+  bool copying =
+      table.record.state == TableState::Copying && (change.effort != Effort::Nothing || table.gate == nullptr);
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
   if (change.effort != Effort::Nothing) {
     task->announce({.recopy = change.effort == Effort::Rebuild, .statements = change.statements});
