@@ -69,6 +69,7 @@ class Table:
     key: list[str]
     bag: bool
     has_bytea_key: bool
+    source_names: dict[str, str]  # by the target's: a column named like one of ours has another name there
     planted: list[tuple[str, str, list[str]]] = field(default_factory=list)  # key (or ''), kind, columns
 
     def has_plain_key(self) -> bool:
@@ -93,7 +94,10 @@ def mirrored_tables(echodb: EchoDb) -> list[Table]:
         bytea = echodb.postgres.fetch("SELECT attname FROM pg_attribute WHERE attrelid = format('%%I.%%I', %s, %s)::regclass "
                                       "AND atttypid = 'bytea'::regtype", (schema, name))
         has_bytea_key = any(column in sorting for (column,) in bytea)
-        tables.append(Table(f"{schema}.{name}", target, own, [] if bag else sorting, bag, has_bytea_key))
+        live = echodb.postgres.fetch("SELECT attname FROM pg_attribute WHERE attrelid = format('%%I.%%I', %s, %s)::regclass "
+                                     "AND attnum > 0 AND NOT attisdropped ORDER BY attnum", (schema, name))
+        source_names = {there: here for (there, _), (here,) in zip(own, live)}
+        tables.append(Table(f"{schema}.{name}", target, own, [] if bag else sorting, bag, has_bytea_key, source_names))
     return tables
 
 
@@ -111,7 +115,8 @@ class Planting:
             self._keyed()
 
     def _note(self, key: str, kind: str, columns: list[str]) -> None:
-        self.table.planted.append((key, kind, columns))
+        names = self.table.source_names
+        self.table.planted.append((key, kind, [names.get(column, column) for column in columns]))
 
     def _rows(self, count: int) -> list[tuple[str, str]]:
         """Conditions for some rows, one each, and their keys."""
@@ -123,7 +128,8 @@ class Planting:
             pairs = zip(self.table.key, values)
             condition = " AND ".join(f"hex(toString({quoted(column)})) = '{value}'" for column, value in pairs)
             texts = [bytes.fromhex(value).decode("utf-8", "replace") for value in values]
-            rows.append((condition, json.dumps(dict(zip(self.table.key, texts)), sort_keys=True)))
+            names = [self.table.source_names[column] for column in self.table.key]
+            rows.append((condition, json.dumps(dict(zip(names, texts)), sort_keys=True)))
         return rows
 
     def _write(self, replaced: str, condition: str) -> None:
@@ -230,6 +236,8 @@ def plant_and_repair(echodb: EchoDb) -> int:
     """Plants in every table, has it found, repaired, and everything equal again. Returns how many were planted."""
     planted = 0
     for table in mirrored_tables(echodb):
+        if table.bag and echodb.verify([table.source])[0]["result"] == "unknown":
+            continue  # mirrored without its updates and deletes: nobody can say what it ought to hold
         Planting(echodb, table).run()
         if not table.planted:
             continue
@@ -240,6 +248,8 @@ def plant_and_repair(echodb: EchoDb) -> int:
         after = echodb.verify([table.source, "--repair"])[0]
         if after["result"] != "equal":
             raise Failed(f"{table.source}: not equal after its repair: {json.dumps(after, indent=1)}")
+        if any(here != there for there, here in table.source_names.items()):
+            continue  # the comparison below goes by names
         name = ".".join('"' + part.replace('"', '""') + '"' for part in table.source.split(".", 1))
         ordinary = echodb.postgres.fetch("SELECT relkind = 'r' FROM pg_class WHERE oid = %s::regclass", (name,))[0][0]
         check_equal(echodb, name, table.target, only=ordinary)
