@@ -40,6 +40,76 @@ Settings settings_from(const Variables& flags) {
   return settings;
 }
 
+/// The command that was chosen, and what each was given.
+struct Choice {
+  Variables flags;
+  std::function<int(const Settings&)> command;
+  UpOptions up;
+  SetupOptions setup;
+  DoctorOptions doctor;
+  ResyncOptions resync;
+  StatusOptions status;
+  VerifyOptions verify;
+};
+
+void add_services(CLI::App& app, Choice& choice) {
+  auto* up = app.add_subcommand("up", "start everything on this machine and keep it running");
+  up->add_flag("--smoke", choice.up.smoke, "try the quick start on a fresh data directory, then exit 0 or 1");
+  up->add_option("--workers", choice.up.workers,
+                 "so many workers, of which one leads, on HEALTH_CHECK_PORT and the ports after it")
+      ->check(CLI::Range(1, 100));
+  up->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) {
+      choice.up.flags = choice.flags;
+      return up_command(settings, choice.up);
+    };
+  });
+  app.add_subcommand("worker", "replicate")->callback([&choice] { choice.command = worker_command; });
+  app.add_subcommand("clickhouse", "serve the embedded ClickHouse")->callback([&choice] {
+    choice.command = clickhouse_command;
+  });
+  app.add_subcommand("checker", "check all tables on a schedule and on demand")->callback([&choice] {
+    choice.command = checker_command;
+  });
+}
+
+void add_preparations(CLI::App& app, Choice& choice) {
+  auto* setup = app.add_subcommand("setup", "prepare both databases; safe to run again");
+  setup->add_flag("--accept-new-source", choice.setup.accept_new_source,
+                  "the source is another one than before, or was restored: copy every table of it again");
+  setup->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) { return setup_command(settings, choice.setup); };
+  });
+  auto* doctor = app.add_subcommand("doctor", "look at both ends and say what is wrong, with the remedy");
+  doctor->add_flag("--json", choice.doctor.json, "print the findings as JSON");
+  doctor->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) { return doctor_command(settings, choice.doctor); };
+  });
+}
+
+void add_questions(CLI::App& app, Choice& choice) {
+  auto* resync = app.add_subcommand("resync", "copy one table again, behind its readers' backs");
+  resync->add_option("table", choice.resync.table, "schema.name, or a name in the first watched schema")->required();
+  resync->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) { return resync_command(settings, choice.resync); };
+  });
+  auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
+  status->add_flag("--json", choice.status.json, "print the worker's metrics as JSON");
+  status->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) { return status_command(settings, choice.status); };
+  });
+  auto* verify =
+      app.add_subcommand("verify", "compare tables on both sides; exit 0 equal, 2 different, 1 could not tell");
+  verify->add_option("tables", choice.verify.tables, "schema.name, or names in the first watched schema; none: all");
+  verify->add_option("--mode", choice.verify.mode, "count, sample, fingerprint or full")
+      ->check(CLI::IsMember({"count", "sample", "fingerprint", "full"}));
+  verify->add_flag("--repair", choice.verify.repair, "read what differs from the source again, and check it again");
+  verify->add_flag("--json", choice.verify.json, "print the reports as JSON");
+  verify->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) { return verify_command(settings, choice.verify); };
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -47,61 +117,15 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   app.set_version_flag("--version", ECHODB_VERSION);
-  Variables flags;
-  add_setting_flags(app, flags);
-
-  std::function<int(const Settings&)> command;
-  UpOptions up_options;
-  StatusOptions status_options;
-  auto* up = app.add_subcommand("up", "start everything on this machine and keep it running");
-  up->add_flag("--smoke", up_options.smoke, "try the quick start on a fresh data directory, then exit 0 or 1");
-  up->add_option("--workers", up_options.workers,
-                 "so many workers, of which one leads, on HEALTH_CHECK_PORT and the ports after it")
-      ->check(CLI::Range(1, 100));
-  up->callback([&] {
-    command = [&](const Settings& settings) {
-      up_options.flags = flags;
-      return up_command(settings, up_options);
-    };
-  });
-  SetupOptions setup_options;
-  auto* setup = app.add_subcommand("setup", "prepare both databases; safe to run again");
-  setup->add_flag("--accept-new-source", setup_options.accept_new_source,
-                  "the source is another one than before, or was restored: copy every table of it again");
-  setup->callback([&] { command = [&](const Settings& settings) { return setup_command(settings, setup_options); }; });
-  DoctorOptions doctor_options;
-  auto* doctor = app.add_subcommand("doctor", "look at both ends and say what is wrong, with the remedy");
-  doctor->add_flag("--json", doctor_options.json, "print the findings as JSON");
-  doctor->callback(
-      [&] { command = [&](const Settings& settings) { return doctor_command(settings, doctor_options); }; });
-  app.add_subcommand("worker", "replicate")->callback([&] { command = worker_command; });
-  app.add_subcommand("clickhouse", "serve the embedded ClickHouse")->callback([&] { command = clickhouse_command; });
-  ResyncOptions resync_options;
-  auto* resync = app.add_subcommand("resync", "copy one table again, behind its readers' backs");
-  resync->add_option("table", resync_options.table, "schema.name, or a name in the first watched schema")->required();
-  resync->callback(
-      [&] { command = [&](const Settings& settings) { return resync_command(settings, resync_options); }; });
-  auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
-  status->add_flag("--json", status_options.json, "print the worker's metrics as JSON");
-  status->callback(
-      [&] { command = [&](const Settings& settings) { return status_command(settings, status_options); }; });
-  VerifyOptions verify_options;
-  auto* verify =
-      app.add_subcommand("verify", "compare tables on both sides; exit 0 equal, 2 different, 1 could not tell");
-  verify->add_option("tables", verify_options.tables, "schema.name, or names in the first watched schema; none: all");
-  verify->add_option("--mode", verify_options.mode, "count, sample, fingerprint or full")
-      ->check(CLI::IsMember({"count", "sample", "fingerprint", "full"}));
-  verify->add_flag("--repair", verify_options.repair, "read what differs from the source again, and check it again");
-  verify->add_flag("--json", verify_options.json, "print the reports as JSON");
-  verify->callback(
-      [&] { command = [&](const Settings& settings) { return verify_command(settings, verify_options); }; });
-  app.add_subcommand("checker", "check all tables on a schedule and on demand")->callback([&] {
-    command = checker_command;
-  });
+  Choice choice;
+  add_setting_flags(app, choice.flags);
+  add_services(app, choice);
+  add_preparations(app, choice);
+  add_questions(app, choice);
 
   CLI11_PARSE(app, argc, argv);
   try {
-    return command(settings_from(flags));
+    return choice.command(settings_from(choice.flags));
   } catch (const std::exception& error) {
     std::cerr << "echodb: " << error.what() << '\n';
     return 1;

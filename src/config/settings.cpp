@@ -112,13 +112,12 @@ constexpr NumberRange kRowsPerSecond{0, 1'000'000'000};
 constexpr NumberRange kBytes{1ULL << 20, 1ULL << 40};
 constexpr NumberRange kMilliseconds{1, 3'600'000};
 
-/// As their users know them.
-std::vector<SettingDescription> describe_documented() {
+/// The servers, as their users know the names.
+std::vector<SettingDescription> describe_connections() {
   using S = Settings;
   using P = PostgresSettings;
   using C = ClickHouseSettings;
   using R = RedisSettings;
-  using B = BreakerSettings;
   return {
       {"POSTGRES_HOST", "", "source host, or `a,b`: whichever is primary; unset: `up` starts a private PostgreSQL",
        text(&S::postgres, &P::host)},
@@ -137,6 +136,14 @@ std::vector<SettingDescription> describe_documented() {
       {"REDIS_PASSWORD", "", "Redis password", text(&S::redis, &R::password)},
       {"SOURCE_PEER_NAME", "postgres_main", "the source's name in metrics and logs", text(&S::source_peer)},
       {"TARGET_PEER_NAME", "clickhouse_analytics", "the target's name in metrics and logs", text(&S::target_peer)},
+  };
+}
+
+/// What is done with them; these names are known as well.
+std::vector<SettingDescription> describe_behaviour() {
+  using S = Settings;
+  using B = BreakerSettings;
+  return {
       {"SYNC_SCHEMA", "public", "schemas to watch: `a,b` or a JSON array", names(&S::sync_schemas)},
       {"EXCLUDED_TABLES", "spatial_ref_sys,geometry_columns,geography_columns,raster_columns,raster_overviews",
        "tables left out: names, schema.name, globs (temp_*), or a JSON array", names(&S::excluded_tables)},
@@ -225,7 +232,8 @@ std::vector<SettingDescription> describe_own() {
 }
 
 std::vector<SettingDescription> describe() {
-  std::vector<SettingDescription> all = describe_documented();
+  std::vector<SettingDescription> all = describe_connections();
+  std::ranges::move(describe_behaviour(), std::back_inserter(all));
   std::ranges::move(describe_own(), std::back_inserter(all));
   return all;
 }

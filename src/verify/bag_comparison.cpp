@@ -168,7 +168,9 @@ BagComparison::DifferingColumns BagComparison::differing_columns() {
 
 void BagComparison::describe(Outcome& outcome) {
   DifferingColumns differing = differing_columns();
-  for (const auto& [hash, content] : certain_) {
+  for (const auto& entry : certain_) {
+    const auto& hash = entry.first;
+    const auto& content = entry.second;
     const std::uint64_t untouched = content.in_target - content.tampered.size();
     auto report = [&](std::string_view kind, std::uint64_t rows, std::vector<std::string> columns) {
       if (rows == 0) return;
