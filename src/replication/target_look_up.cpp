@@ -16,17 +16,6 @@ constexpr int kAccessDenied = 497;
 /// Room enough for what a server may put around a statement.
 constexpr std::size_t kMaxQuerySizeDefault = 262'144;
 
-std::string hex(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (std::byte byte : as_bytes(bytes)) {
-    text += kDigits[std::to_integer<std::size_t>(byte) >> 4];
-    text += kDigits[std::to_integer<std::size_t>(byte) & 15];
-  }
-  return text;
-}
-
 std::string look_up_sql(const TablePlan& plan, const TargetTable& table, std::span<const std::string> keys,
                         std::span<const std::size_t> columns) {
   std::string key_list;
@@ -111,6 +100,17 @@ FoundRows read_answer(std::string_view answer, const TablePlan& plan, std::span<
 }
 
 }  // namespace
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  for (std::byte byte : as_bytes(bytes)) {
+    text += kDigits[std::to_integer<std::size_t>(byte) >> 4];
+    text += kDigits[std::to_integer<std::size_t>(byte) & 15];
+  }
+  return text;
+}
 
 bool can_look_up(const ServerVersion& server) {
   return has_is_deleted_argument(server) && server.at_least(kFormatFunctionSinceMajor, kFormatFunctionSinceMinor);

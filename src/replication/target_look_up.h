@@ -19,4 +19,7 @@ inline constexpr std::size_t kKeysPerLookUp = 1'000;
 FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, ClickHouseClient& clickhouse,
                             std::span<const std::string> keys, std::span<const std::size_t> columns);
 
+/// Bytes as ClickHouse's unhex() reads them.
+std::string hex(std::string_view bytes);
+
 }  // namespace echodb

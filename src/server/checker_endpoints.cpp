@@ -5,26 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "server/endpoint_answers.h"
+
 namespace echodb {
 namespace {
 
 using nlohmann::json;
 
 constexpr unsigned kConnectionsMax = 64;
-
-HttpResponse json_response(unsigned status, const json& body) {
-  return {.status = status,
-          .headers = {{"Content-Type", "application/json"}},
-          .body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
-          .stream = nullptr};
-}
-
-bool asks_for_prometheus(const HttpRequest& request) {
-  const std::string* accept = request.header("accept");
-  if (accept == nullptr || accept->find("application/json") != std::string::npos) return false;
-  return accept->find("text/plain") != std::string::npos ||
-         accept->find("application/openmetrics-text") != std::string::npos;
-}
 
 /// Throws Error(InvalidConfiguration) for a word that is no mode.
 CheckMode mode_of(const HttpRequest& request, CheckMode otherwise) {

@@ -3,27 +3,14 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "server/endpoint_answers.h"
+
 namespace echodb {
 namespace {
 
 using nlohmann::json;
 
 constexpr unsigned kConnectionsMax = 64;
-
-HttpResponse json_response(unsigned status, const json& body) {
-  return {.status = status,
-          .headers = {{"Content-Type", "application/json"}},
-          .body = body.dump(2, ' ', false, json::error_handler_t::replace) + "\n",
-          .stream = nullptr};
-}
-
-/// Scrapers name one of the two text formats; programs that take anything, or JSON before text, get JSON.
-bool asks_for_prometheus(const HttpRequest& request) {
-  const std::string* accept = request.header("accept");
-  if (accept == nullptr || accept->find("application/json") != std::string::npos) return false;
-  return accept->find("text/plain") != std::string::npos ||
-         accept->find("application/openmetrics-text") != std::string::npos;
-}
 
 bool is_ready(const WorkerStatus& status) {
   return status.connected && (status.state == "copying" || status.state == "streaming" || status.state == "follower");

@@ -14,17 +14,6 @@ constexpr std::size_t kMaxQuerySizeDefault = 262'144;
 /// The check's statements give way to those of users.
 constexpr const char* kPriority = "10";
 
-std::string hex(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  for (std::byte byte : as_bytes(bytes)) {
-    text += kDigits[std::to_integer<std::size_t>(byte) >> 4];
-    text += kDigits[std::to_integer<std::size_t>(byte) & 15];
-  }
-  return text;
-}
-
 }  // namespace
 
 TargetReader::TargetReader(const ClickHouseSettings& settings, const CheckedTable& table, std::stop_token stop)
