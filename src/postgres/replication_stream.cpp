@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <thread>
 
 #include "config/limits.h"
 #include "postgres/server_version.h"
@@ -19,6 +20,9 @@ using namespace std::chrono_literals;
 constexpr auto kPatienceDefault = 60s;
 /// A busy server may need a moment for an answer.
 constexpr auto kPatienceMin = 5s;
+/// Changes that are less than this apart are gathered for as long, once a transaction of a few rows would be over.
+constexpr auto kGatherFor = 1ms;
+constexpr int kShortWaits = 16;
 
 std::string start_command(const ReplicationOptions& options, int server_version) {
   bool has_messages = streams_bytes_and_messages(server_version);
@@ -114,10 +118,17 @@ std::optional<WalFrame> ReplicationStream::try_next() {
 }
 
 void ReplicationStream::wait(const WaitFor& what, std::chrono::milliseconds at_most) {
+  auto began = std::chrono::steady_clock::now();
   std::array<pollfd, 2> watched{pollfd{what.wakeup_fd, POLLIN, 0}, pollfd{connection_.socket(), POLLIN, 0}};
   if (poll(watched.data(), what.for_frames ? 2 : 1, static_cast<int>(at_most.count())) < 0 && errno != EINTR) {
     throw Error(ErrorCode::SystemFailure, std::string("poll: ") + std::strerror(errno));
   }
+  if (what.for_frames) gather(std::chrono::steady_clock::now() - began);
+}
+
+void ReplicationStream::gather(std::chrono::steady_clock::duration waited) {
+  short_waits_ = waited < kGatherFor ? short_waits_ + 1 : 0;
+  if (short_waits_ > kShortWaits) std::this_thread::sleep_for(kGatherFor);
 }
 
 void ReplicationStream::send_status(Lsn flushed, Reply reply) {

@@ -46,7 +46,9 @@ class ReplicationStream {
     int wakeup_fd;
     bool for_frames;  ///< false: those that have arrived stay where they are
   };
-  /// Waits until a frame may have arrived, `wakeup_fd` is readable or the time is up.
+  /// Waits until a frame may have arrived, `wakeup_fd` is readable or the time is up. PostgreSQL sends every change by
+  /// itself, and to be woken for each costs both sides more than the change does: while changes follow each other
+  /// closely, this waits a moment longer, so that there are many to read.
   void wait(const WaitFor& what, std::chrono::milliseconds at_most);
 
   enum class Reply { NotWanted, Wanted };
@@ -60,11 +62,13 @@ class ReplicationStream {
 
  private:
   void learn_patience();
+  void gather(std::chrono::steady_clock::duration waited);
 
   PostgresConnection connection_;
   std::optional<PostgresConnection::CopyMessage> current_;
   std::chrono::milliseconds patience_{};
   std::chrono::milliseconds status_interval_{};
+  int short_waits_ = 0;  ///< in a row
 };
 
 }  // namespace echodb

@@ -13,6 +13,13 @@ constexpr int kDoublingsMax = 8;
 constexpr std::chrono::seconds kStrainedIntervalMax{10};
 /// What a row costs besides its values: null maps, lengths, our own columns.
 constexpr std::size_t kRowOverheadBytes = 48;
+/// So few rows are a trickle: a table that has more of them has little to gain from sending them early.
+constexpr std::size_t kTrickleRows = 1'000;
+/// Inserts of a trickle are so many times their own length apart, and no less than this.
+constexpr int kGapPerCost = 4;
+constexpr std::chrono::milliseconds kGapMin{40};
+/// The weight of the last insert's length in what one takes of late, as a divisor.
+constexpr int kCostMemory = 8;
 
 }  // namespace
 
@@ -22,6 +29,7 @@ TableBatch& Batcher::open(MirroredTable& table, LiveVersion& version) {
     table.open = std::make_unique<TableBatch>(version.plan);
     table.open_ticket = watermark_.open();
     table.open_bytes = 0;
+    table.opened_at = Clock::now();
     gathering_.push_back(&table);
   }
   return *table.open;
@@ -66,7 +74,8 @@ void Batcher::refused(const Lane& lane) {
   doublings = std::min(doublings + 1, kDoublingsMax);
 }
 
-void Batcher::taken(const Lane& lane) {
+void Batcher::taken(const Lane& lane, Clock::duration took) {
+  insert_cost_ += (took - insert_cost_) / kCostMemory;
   auto found = strain_.find(&lane);
   if (found != strain_.end() && --found->second == 0) strain_.erase(found);
 }
@@ -78,18 +87,30 @@ std::chrono::milliseconds Batcher::interval(const Lane& lane) const {
                   std::min<std::chrono::milliseconds>(options_.interval * (1 << found->second), kStrainedIntervalMax));
 }
 
+/// Between two inserts of the table.
+Batcher::Clock::duration Batcher::gap(const MirroredTable& table) const {
+  Clock::duration longest = interval(*table.lane);
+  if (strain_.contains(table.lane.get()) || table.open->rows() > kTrickleRows) return longest;
+  auto fair = insert_cost_ * kGapPerCost * static_cast<int>(gathering_.size());
+  return std::clamp<Clock::duration>(fair, std::min<Clock::duration>(kGapMin, longest), longest);
+}
+
 bool Batcher::due(const MirroredTable& table, Clock::time_point now, bool drained) const {
   // More of the same is already in the socket: it costs less together.
-  auto interval = this->interval(*table.lane);
-  bool paused = now - table.last_sealed >= interval;
-  return paused && (drained || now - table.last_sealed >= 2 * interval) && lanes_.depth(*table.lane) < kLaneDepthMax;
+  auto wait = drained ? gap(table) : Clock::duration(2 * interval(*table.lane));
+  return now - table.last_sealed >= wait && lanes_.depth(*table.lane) < kLaneDepthMax;
 }
 
 void Batcher::seal_due(bool drained) {
   auto now = Clock::now();
-  std::vector<MirroredTable*> tables = gathering_;
+  std::vector<MirroredTable*> tables;
+  std::ranges::copy_if(gathering_, std::back_inserter(tables), [&](auto* table) { return due(*table, now, drained); });
+  if (tables.empty()) return;
+  std::ranges::sort(tables, {}, &MirroredTable::opened_at);
+  std::size_t waiting = lanes_.inserts_waiting();
   for (MirroredTable* table : tables) {
-    if (due(*table, now, drained)) seal(*table);
+    if (waiting++ >= options_.waiting_max) return;
+    seal(*table);
   }
 }
 
@@ -99,10 +120,11 @@ void Batcher::seal_all() {
 }
 
 std::optional<Batcher::Clock::time_point> Batcher::next_due() const {
+  if (gathering_.empty() || lanes_.inserts_waiting() >= options_.waiting_max) return std::nullopt;
   std::optional<Clock::time_point> next;
   for (const MirroredTable* table : gathering_) {
     if (lanes_.depth(*table->lane) >= kLaneDepthMax) continue;
-    auto at = table->last_sealed + interval(*table->lane);
+    auto at = table->last_sealed + gap(*table);
     if (!next || at < *next) next = at;
   }
   return next;

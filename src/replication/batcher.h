@@ -11,16 +11,19 @@
 
 namespace echodb {
 
-/// Decides when a table's gathered rows go on their way. The first rows after a pause go at once; a busy table's are
-/// gathered for the interval, so that it makes a bounded number of parts per second; while its lane is still at work
-/// on earlier ones they grow, up to the caps. A table whose inserts ClickHouse finds too many makes fewer and larger
-/// ones: its interval doubles with every refusal, and comes back with every success. Owned by the stream's thread.
+/// Decides when a table's gathered rows go on their way, so that they are seen soon and a table makes a bounded number
+/// of parts per second. The first rows after a pause go at once. Rows that trickle in go a few times an insert's length
+/// apart, which many tables with rows share among them; a busy table's are gathered for the interval. While no writer
+/// is free they grow, up to the caps, and the table that has waited longest is next. A table whose inserts ClickHouse
+/// finds too many makes fewer and larger ones: its interval doubles with every refusal, and comes back with every
+/// success. Owned by the stream's thread.
 class Batcher {
  public:
   using Clock = std::chrono::steady_clock;
 
   struct Options {
     std::chrono::milliseconds interval{100};
+    std::size_t waiting_max = 2;  ///< inserts that wait for a writer: more would only be smaller ones
     std::uint64_t rows_max = 200'000;
     std::uint64_t bytes_max = 32ULL << 20;
   };
@@ -42,7 +45,7 @@ class Batcher {
 
   /// ClickHouse had too much to do for an insert of this lane, or has taken one.
   void refused(const Lane& lane);
-  void taken(const Lane& lane);
+  void taken(const Lane& lane, Clock::duration took);
 
   /// When the next table will be due; nullopt when nothing is gathered or a lane has to finish first.
   [[nodiscard]] std::optional<Clock::time_point> next_due() const;
@@ -54,14 +57,16 @@ class Batcher {
  private:
   [[nodiscard]] bool due(const MirroredTable& table, Clock::time_point now, bool drained) const;
   [[nodiscard]] std::chrono::milliseconds interval(const Lane& lane) const;
+  [[nodiscard]] Clock::duration gap(const MirroredTable& table) const;
   void close(MirroredTable& table);
 
   Options options_;
   TableRegistry& registry_;
   Watermark& watermark_;
   LaneScheduler& lanes_;
-  std::vector<MirroredTable*> gathering_;  ///< tables with an open batch
-  std::map<const Lane*, int> strain_;      ///< doublings of the interval, of lanes that have any
+  std::vector<MirroredTable*> gathering_;                        ///< tables with an open batch
+  std::map<const Lane*, int> strain_;                            ///< doublings of the interval, of lanes that have any
+  Clock::duration insert_cost_ = std::chrono::milliseconds(10);  ///< what one takes, of late
   std::size_t open_bytes_ = 0;
   std::size_t lane_bytes_ = 0;
 };

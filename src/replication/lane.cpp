@@ -74,6 +74,13 @@ std::size_t LaneScheduler::depth(const Lane& lane) const {
   return lane.tasks_.size() + (lane.running_ ? 1 : 0);
 }
 
+std::size_t LaneScheduler::inserts_waiting() const {
+  std::lock_guard lock(mutex_);
+  auto now = Clock::now();
+  return static_cast<std::size_t>(std::ranges::count_if(
+      ready_, [&](const auto& lane) { return lane->not_before_ <= now && lane->tasks_.front()->bytes() > 0; }));
+}
+
 bool LaneScheduler::hold(const std::shared_ptr<Lane>& lane, std::uint64_t releases) {
   std::lock_guard lock(mutex_);
   if (lane->releases_ != releases) return false;
@@ -182,7 +189,7 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   lane->tasks_.pop_front();
   lane->running_ = true;
   ++running_;
-  moved_at_ = Clock::now();
+  auto began = moved_at_ = Clock::now();
   lock.unlock();
   std::optional<Error> failure;
   try {
@@ -198,7 +205,7 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   moved_at_ = Clock::now();
   --running_;
   lane->running_ = false;
-  finish(lane, std::move(task), std::move(failure));
+  finish(lane, std::move(task), moved_at_ - began, std::move(failure));
 }
 
 /// The oldest lane whose time has come; nullptr when there is none. REQUIRES: the mutex.
@@ -236,7 +243,7 @@ std::chrono::milliseconds LaneScheduler::pause_after(Lane& lane, const Error& fa
   return until_probe.count() > 0 ? until_probe + std::chrono::milliseconds(1) : own;
 }
 
-void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task,
+void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, Clock::duration took,
                            std::optional<Error> failure) {
   // Whatever is left is another run's, perhaps another worker's: nothing that follows may overtake it.
   if (failure && (failure->code() == ErrorCode::Stopped || failure->code() == ErrorCode::LeadershipLost)) {
@@ -248,6 +255,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     lane->failures_ = 0;
     event.tickets = task->tickets;
     event.bytes = task->bytes();
+    event.took = took;
     advance(lane, 1);
   } else if (options_.transient(*failure)) {
     lane->not_before_ = Clock::now() + pause_after(*lane, *failure);

@@ -73,6 +73,7 @@ struct LaneEvent {
   std::shared_ptr<Lane> lane;
   std::vector<Watermark::Ticket> tickets;
   std::size_t bytes = 0;
+  std::chrono::steady_clock::duration took{};  ///< by the task, once it has succeeded
   std::optional<Error> failure;  ///< the lane is failed: its task cannot succeed, and what follows it waits for reset()
   bool retrying = false;         ///< with `failure`: the task will be tried again, the event is for the record only
 };
@@ -102,6 +103,8 @@ class LaneScheduler {
   void run_after(LaneTask& task, const std::shared_ptr<Lane>& other);
   /// Steps queued or running.
   [[nodiscard]] std::size_t depth(const Lane& lane) const;
+  /// Lanes whose next step is an insert that could run now if a writer were free.
+  [[nodiscard]] std::size_t inserts_waiting() const;
   /// A held lane keeps its tasks until it is let go. A lane that has been let go since `releases` was read is not
   /// held: whoever wanted the wait has changed its mind. True when the lane is held now.
   bool hold(const std::shared_ptr<Lane>& lane, std::uint64_t releases);
@@ -127,7 +130,8 @@ class LaneScheduler {
   std::shared_ptr<Lane> next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop);
   std::shared_ptr<Lane> take_due_lane();
   [[nodiscard]] std::chrono::milliseconds pause_after(Lane& lane, const Error& failure) const;
-  void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, std::optional<Error> failure);
+  void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, Clock::duration took,
+              std::optional<Error> failure);
   void ready(const std::shared_ptr<Lane>& lane);
   bool must_wait(const std::shared_ptr<Lane>& lane);
   void advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps);

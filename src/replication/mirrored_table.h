@@ -40,6 +40,7 @@ struct MirroredTable {
   std::unique_ptr<TableBatch> open;  ///< rows read and not yet handed to the lane
   Watermark::Ticket open_ticket = 0;
   std::size_t open_bytes = 0;
+  std::chrono::steady_clock::time_point opened_at;
   std::chrono::steady_clock::time_point last_sealed;
 
   std::shared_ptr<CopyGate> gate;  ///< a keyless table whose copy the stream has to tell apart; else null

@@ -68,7 +68,6 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
       watermark_(start_position(settings, record, stop)),
       copier_({.workers = settings.snapshot_workers,
-               .batch_rows_max = std::min<std::uint64_t>(settings.batch_rows_max, 100'000),
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
                .choices = registry_.choices(),
@@ -83,6 +82,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
               .transient = transient,
               .on_event = [this] { wakeup_.notify(); }}),
       batcher_({.interval = settings.sync_interval,
+                .waiting_max = settings.writers,
                 .rows_max = settings.batch_rows_max,
                 .bytes_max = settings.batch_bytes_max},
                registry_, watermark_, lanes_),
@@ -165,7 +165,7 @@ bool Stream::read_available() {
   for (int frames = 0; frames < kFramesPerTurn; ++frames) {
     std::optional<WalFrame> frame = source_.try_next();
     if (!frame) return true;
-    heard_at_ = Clock::now();
+    if (frames == 0) heard_at_ = Clock::now();
     take(*frame);
     if (over_budget()) return false;
   }
@@ -189,7 +189,7 @@ void Stream::collect_events() {
     batcher_.written(event.bytes);
     for (Watermark::Ticket ticket : event.tickets) watermark_.close(ticket);
     if (!event.failure) {
-      batcher_.taken(*event.lane);
+      if (event.bytes > 0) batcher_.taken(*event.lane, event.took);
       continue;
     }
     // What the breaker refused says nothing that is not known.
