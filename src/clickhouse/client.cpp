@@ -29,13 +29,25 @@ void initialise_once() {
 /// Whether the server answers at all, found out before rows are sent again.
 constexpr std::chrono::seconds kProbeTimeout{5};
 
+/// What a request is made of.
+struct Request {
+  std::string_view sql_in_url = {};
+  std::span<const Bytes> body = {};
+  const std::function<Bytes()>* next = nullptr;  ///< the body, when it is made while it is sent
+  const ClickHouseClient::Parameters& parameters;
+  std::chrono::milliseconds timeout;
+};
+
 /// The body of one request, read once from front to back; libcurl rewinds it when a kept connection turns out dead.
 /// Without the permit it breaks off, and the server, which has not seen the end, forgets what it was sent.
 struct Upload {
   std::span<const Bytes> parts;
+  const std::function<Bytes()>* next = nullptr;
   const WritePermit* permit = nullptr;
   std::size_t part = 0;
   std::size_t offset = 0;
+  Bytes made = {};                  ///< by `next`
+  std::exception_ptr failure = {};  ///< of `next`: must not pass through libcurl
 
   [[nodiscard]] std::size_t size() const {
     std::size_t total = 0;
@@ -43,7 +55,14 @@ struct Upload {
     return total;
   }
 
+  /// Nothing: that was all, and `next` is not asked again.
   std::size_t read(char* into, std::size_t room) {
+    if (next != nullptr && part == parts.size()) {
+      made = (*next)();
+      if (made.empty()) return 0;
+      parts = std::span(&made, 1);
+      part = 0;
+    }
     std::size_t copied = 0;
     while (copied < room && part < parts.size()) {
       Bytes rest = parts[part].subspan(offset);
@@ -63,13 +82,19 @@ struct Upload {
 std::size_t on_read(char* into, std::size_t size, std::size_t count, void* upload) {
   auto* body = static_cast<Upload*>(upload);
   if (body->permit != nullptr && !body->permit->held()) return CURL_READFUNC_ABORT;
-  return body->read(into, size * count);
+  try {
+    return body->read(into, size * count);
+  } catch (...) {
+    body->failure = std::current_exception();
+    return CURL_READFUNC_ABORT;
+  }
 }
 
 int on_rewind(void* upload, curl_off_t offset, int origin) {
-  if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
-  static_cast<Upload*>(upload)->part = 0;
-  static_cast<Upload*>(upload)->offset = 0;
+  auto* body = static_cast<Upload*>(upload);
+  if (offset != 0 || origin != SEEK_SET || body->next != nullptr) return CURL_SEEKFUNC_CANTSEEK;
+  body->part = 0;
+  body->offset = 0;
   return CURL_SEEKFUNC_OK;
 }
 
@@ -127,15 +152,14 @@ class ClickHouseClient::Impl {
     if (handle_ == nullptr) throw Error(ErrorCode::SystemFailure, "libcurl has no handle to give");
   }
 
-  std::string post(std::string_view sql_in_url, std::span<const Bytes> body, const Parameters& parameters,
-                   std::chrono::milliseconds timeout) {
+  std::string post(const Request& request) {
     while (true) {
       AttemptGate::Attempt attempt(settings_.gate.get());
       Bytes probe = as_bytes("SELECT 1");
       bool is_probe = attempt.is_probe();
       try {
         std::string answer =
-            is_probe ? send({}, std::span(&probe, 1), {}, kProbeTimeout) : send(sql_in_url, body, parameters, timeout);
+            is_probe ? send({.body = std::span(&probe, 1), .parameters = {}, .timeout = kProbeTimeout}) : send(request);
         attempt.succeeded();
         if (!is_probe) return answer;
       } catch (const Error& error) {
@@ -151,7 +175,7 @@ class ClickHouseClient::Impl {
     Download download{.curl = handle_.get(), .consume = consume};
     Bytes body = as_bytes(sql);
     try {
-      send({}, std::span(&body, 1), parameters, limits::kCheckQueryTimeout, &download);
+      send({.body = std::span(&body, 1), .parameters = parameters, .timeout = limits::kCheckQueryTimeout}, &download);
     } catch (const Error&) {
       if (download.failure) std::rethrow_exception(download.failure);
       throw;
@@ -162,18 +186,18 @@ class ClickHouseClient::Impl {
 
  private:
   /// Returns what was printed, unless it goes to a download.
-  std::string send(std::string_view sql_in_url, std::span<const Bytes> body, const Parameters& parameters,
-                   std::chrono::milliseconds timeout, Download* download = nullptr) {
-    std::string url = build_url(sql_in_url, parameters);
-    Headers headers = build_headers();
-    Upload upload{.parts = body, .permit = settings_.permit.get()};
+  std::string send(const Request& request, Download* download = nullptr) {
+    std::string url = build_url(request.sql_in_url, request.parameters);
+    Headers headers = build_headers(request.next != nullptr);
+    Upload upload{.parts = request.body, .next = request.next, .permit = settings_.permit.get()};
     std::string answer;
     CURL* curl = handle_.get();
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(upload.size()));
+    auto size = request.next == nullptr ? static_cast<curl_off_t>(upload.size()) : curl_off_t{-1};
+    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
     curl_easy_setopt(curl, CURLOPT_READFUNCTION, &on_read);
     curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
     curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_rewind);
@@ -190,7 +214,7 @@ class ClickHouseClient::Impl {
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits::kConnectTimeout));
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(timeout));
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 5L);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 3L);
@@ -200,7 +224,12 @@ class ClickHouseClient::Impl {
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop_);
     // Last, so that no time passes between the look at the lease and the request.
     if (settings_.permit != nullptr) settings_.permit->expect();
-    perform(download == nullptr ? answer : download->refusal);
+    try {
+      perform(download == nullptr ? answer : download->refusal);
+    } catch (const Error&) {
+      if (upload.failure) std::rethrow_exception(upload.failure);
+      throw;
+    }
     return answer;
   }
 
@@ -228,13 +257,14 @@ class ClickHouseClient::Impl {
                        std::chrono::system_clock::now().time_since_epoch().count());
   }
 
-  [[nodiscard]] Headers build_headers() const {
+  [[nodiscard]] Headers build_headers(bool chunked) const {
     curl_slist* list = nullptr;
     list = curl_slist_append(list, ("X-ClickHouse-User: " + settings_.user).c_str());
     list = curl_slist_append(list, ("X-ClickHouse-Key: " + settings_.password).c_str());
     // Without this, libcurl asks for leave before a large body and loses a round trip.
     list = curl_slist_append(list, "Expect:");
     list = curl_slist_append(list, "Content-Type: application/octet-stream");
+    if (chunked) list = curl_slist_append(list, "Transfer-Encoding: chunked");
     return Headers(list, &curl_slist_free_all);
   }
 
@@ -278,7 +308,7 @@ ClickHouseClient& ClickHouseClient::operator=(ClickHouseClient&&) noexcept = def
 
 std::string ClickHouseClient::query(std::string_view sql, const Parameters& parameters) {
   Bytes body = as_bytes(sql);
-  return impl_->post({}, std::span(&body, 1), parameters, limits::kQueryTimeout);
+  return impl_->post({.body = std::span(&body, 1), .parameters = parameters, .timeout = limits::kQueryTimeout});
 }
 
 void ClickHouseClient::read(std::string_view sql, const std::function<void(Bytes)>& consume,
@@ -289,7 +319,12 @@ void ClickHouseClient::read(std::string_view sql, const std::function<void(Bytes
 }
 
 void ClickHouseClient::insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters) {
-  impl_->post(insert, data, parameters, limits::kInsertTimeout);
+  impl_->post({.sql_in_url = insert, .body = data, .parameters = parameters, .timeout = limits::kInsertTimeout});
+}
+
+void ClickHouseClient::insert_while(std::string_view insert, const std::function<Bytes()>& next,
+                                    const Parameters& parameters) {
+  impl_->post({.sql_in_url = insert, .next = &next, .parameters = parameters, .timeout = limits::kInsertTimeout});
 }
 
 ServerVersion ClickHouseClient::server_version() {

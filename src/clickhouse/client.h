@@ -44,6 +44,10 @@ class ClickHouseClient {
   void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters = {});
   /// Runs `insert`, which ends in FORMAT …, with the parts as its data. Returns when ClickHouse has stored all of it.
   void insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters = {});
+  /// The same with data that is made while it is sent. `next` returns some more of it, valid until the following call,
+  /// and nothing at the end. What it throws ends the request and passes through; after any failure ClickHouse may have
+  /// stored some of the rows. REQUIRES: `next` leaves this client alone.
+  void insert_while(std::string_view insert, const std::function<Bytes()>& next, const Parameters& parameters = {});
 
   ServerVersion server_version();
   /// Statements run in this database from now on; the database given at the start may not exist yet.

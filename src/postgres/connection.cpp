@@ -197,21 +197,23 @@ QueryResult PostgresConnection::execute(const std::string& sql) {
 }
 
 void PostgresConnection::copy_out(const std::string& sql, const std::function<void(Bytes)>& consume) {
-  execute(sql);
+  start_copy_out(sql);
+  while (std::optional<CopyMessage> message = receive()) consume(message->bytes());
+}
+
+void PostgresConnection::start_copy_out(const std::string& sql) { execute(sql); }
+
+std::optional<PostgresConnection::CopyMessage> PostgresConnection::receive() {
   while (true) {
     char* memory = nullptr;
     int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
-    if (size > 0) {
-      CopyMessage message(memory, static_cast<std::size_t>(size));
-      consume(message.bytes());
-    } else if (size == 0) {
-      impl_->wait(POLLIN);
-      if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
-    } else {
-      break;
-    }
+    if (size > 0) return CopyMessage(memory, static_cast<std::size_t>(size));
+    if (size < 0) break;
+    impl_->wait(POLLIN);
+    if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
   }
   impl_->collect();
+  return std::nullopt;
 }
 
 void PostgresConnection::start_copy_both(const std::string& sql) { execute(sql); }

@@ -83,10 +83,7 @@ class PostgresConnection {
   /// no more use.
   void copy_out(const std::string& sql, const std::function<void(Bytes)>& consume);
 
-  /// Starts COPY BOTH, the replication conversation; see replication_stream.h.
-  void start_copy_both(const std::string& sql);
-
-  /// A message of COPY BOTH; frees it at the end.
+  /// A message of COPY; frees it at the end.
   class CopyMessage {
    public:
     CopyMessage(char* memory, std::size_t size) : memory_(memory), size_(size) {}
@@ -99,6 +96,13 @@ class PostgresConnection {
     char* memory_;
     std::size_t size_;
   };
+  /// Starts COPY … TO STDOUT, whose data is asked for. Until all of it has been the connection is of no other use.
+  void start_copy_out(const std::string& sql);
+  /// Waits for the next message; nullopt when that was all.
+  std::optional<CopyMessage> receive();
+
+  /// Starts COPY BOTH, the replication conversation; see replication_stream.h.
+  void start_copy_both(const std::string& sql);
   /// The next message that has already arrived, or nullopt. Throws when the server ended the conversation.
   std::optional<CopyMessage> try_receive();
   void send_copy(Bytes message);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/limits.h"
 #include "postgres/copy_binary.h"
+#include "replication/copied_rows.h"
 #include "replication/copy_start.h"
 #include "replication/insert_completion.h"
 #include "replication/lane_tasks.h"
@@ -20,66 +21,6 @@ constexpr std::chrono::milliseconds kRetryPause{500};
 /// How often a copy is planned anew because the table is not what the stream says. What the stream has not read yet
 /// by then is not what is wrong.
 constexpr int kPlansMax = 40;
-
-/// Gathers copied rows and sends them whenever there are enough.
-class RowSink final : public CopyRowHandler {
- public:
-  struct Limits {
-    std::uint64_t rows;
-    std::uint64_t bytes;
-  };
-  struct Form {
-    CopiedTexts texts;
-    std::uint64_t place_base;
-  };
-  RowSink(std::shared_ptr<const TablePlan> plan, Limits limits, Form form, std::function<void(TableBatch&)> send)
-      : plan_(std::move(plan)),
-        limits_(limits),
-        texts_(form.texts),
-        place_base_(form.place_base),
-        send_(std::move(send)) {
-    fresh();
-  }
-
-  void on_row(std::span<const TupleValue> row) override {
-    if (plan_->is_bag()) {
-      batch_->add_copied_row(row.first(row.size() - 1), {.place = place_base_ + place(row.back()), .texts = texts_});
-    } else {
-      batch_->add_copied_row(row, {.place = 0, .texts = texts_});
-    }
-    for (const TupleValue& value : row) bytes_ += value.value.size() + 1;
-    if (batch_->rows() >= limits_.rows || bytes_ >= limits_.bytes) flush();
-  }
-
-  void flush() {
-    if (batch_->rows() == 0) return;
-    send_(*batch_);
-    fresh();
-  }
-
- private:
-  /// A row's ctid as a number: block and line pointer.
-  static std::uint64_t place(const TupleValue& ctid) {
-    ByteReader reader(ctid.value);
-    std::uint64_t block = reader.read<std::uint32_t>();
-    std::uint64_t line = reader.read<std::uint16_t>();
-    reader.expect_end();
-    return block << 16 | line;
-  }
-
-  void fresh() {
-    batch_ = std::make_unique<TableBatch>(plan_);
-    bytes_ = 0;
-  }
-
-  std::shared_ptr<const TablePlan> plan_;
-  Limits limits_;
-  CopiedTexts texts_;
-  std::uint64_t place_base_;
-  std::function<void(TableBatch&)> send_;
-  std::unique_ptr<TableBatch> batch_;
-  std::uint64_t bytes_ = 0;
-};
 
 }  // namespace
 
@@ -101,6 +42,7 @@ struct Copier::Tools {
   Tools(const Options& options, std::stop_token stop_token)
       : source_settings(options.source),
         stop(std::move(stop_token)),
+        inserting(options.clickhouse, stop),
         writer{.clickhouse = ClickHouseClient(options.clickhouse, stop), .source = [this]() -> PostgresConnection& {
                  if (!rendering) rendering.emplace(source_settings, ConnectionKind::Ordinary, stop);
                  return *rendering;
@@ -109,6 +51,7 @@ struct Copier::Tools {
   PostgresSettings source_settings;
   std::stop_token stop;
   std::optional<PostgresConnection> connection;
+  ClickHouseClient inserting;  ///< busy from a range's first row to its last, while the writer looks things up
   std::optional<PostgresConnection> rendering;  ///< asks for texts while the other one is in the middle of a COPY
   WriterTools writer;
 
@@ -316,26 +259,22 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, const Plac
   if (heap.is_null(0, 0) || heap.number(0, 0) != range.relfilenode) {
     throw Error(ErrorCode::SchemaMismatch, "the table was rewritten during its copy");
   }
-  std::uint64_t rows = 0;
   InsertTask::Target target{.table = job.job.target, .server = options_.choices.server};
-  auto send = [&](TableBatch& batch) {
-    if (job.cancelled) throw Error(ErrorCode::Stopped, "the copy was cancelled");
-    complete_batch(batch, target, tools.writer);
-    send_batch(tools.writer.clickhouse, batch, target.table, target.server);
-    rows += batch.rows();
-    rows_copied_ += batch.rows();
-    job.rows += batch.rows();
-  };
   CopiedTexts texts = copied_texts(*job.plan, source.server_version());
-  RowSink sink(job.plan, {options_.batch_rows_max, options_.batch_bytes_max}, {texts, place.base}, send);
-  CopyBinaryParser parser({.columns = job.plan->columns().size() + (job.plan->is_bag() ? 1 : 0)});
-  source.copy_out(copy_sql(*job.plan, place.relation, range, texts), [&](Bytes chunk) {
+  CopiedRows rows(source, copy_sql(*job.plan, place.relation, range, texts), job.plan,
+                  {.block_rows_max = options_.block_rows_max,
+                   .block_bytes_max = options_.block_bytes_max,
+                   .texts = texts,
+                   .place_base = place.base,
+                   .completed = [&](TableBatch& batch) { complete_batch(batch, target, tools.writer); }});
+  auto next = [&] {
     if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
-    parser.consume(chunk, sink);
-  });
-  parser.finish();
-  sink.flush();
-  range.rows = rows;
+    return rows.next();
+  };
+  send_rows(tools.inserting, *job.plan, target, next);
+  range.rows = rows.rows();
+  rows_copied_ += range.rows;
+  job.rows += range.rows;
 }
 
 void Copier::finished(Tools& tools, Running& job) {

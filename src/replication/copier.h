@@ -27,8 +27,8 @@ class Copier {
  public:
   struct Options {
     std::uint32_t workers = 2;
-    std::uint64_t batch_rows_max = 100'000;
-    std::uint64_t batch_bytes_max = 8ULL << 20;
+    std::uint64_t block_rows_max = 50'000;
+    std::uint64_t block_bytes_max = 4ULL << 20;
     PostgresSettings source;
     ClickHouseSettings clickhouse;
     TypeChoices choices;

@@ -10,17 +10,33 @@
 
 namespace echodb {
 
-void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
-                const ServerVersion& server) {
-  if (batch.rows() == 0) return;
+namespace {
+
+ClickHouseClient::Parameters insert_parameters(const ServerVersion& server) {
   ClickHouseClient::Parameters parameters;
   // A profile's asynchronous inserts would acknowledge rows that are not stored yet.
   constexpr int kAsyncInsertSinceMajor = 21;
   constexpr int kAsyncInsertSinceMinor = 11;
   if (server.at_least(kAsyncInsertSinceMajor, kAsyncInsertSinceMinor)) parameters["async_insert"] = "0";
+  return parameters;
+}
+
+}  // namespace
+
+void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
+                const ServerVersion& server) {
+  if (batch.rows() == 0) return;
   NativeBlock block = batch.block();
   std::vector<Bytes> parts = block.parts();
-  clickhouse.insert(batch.plan().insert_sql(table), parts, parameters);
+  clickhouse.insert(batch.plan().insert_sql(table), parts, insert_parameters(server));
+}
+
+void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
+               const std::function<Bytes()>& next) {
+  Bytes first = next();
+  if (first.empty()) return;
+  auto from_first = [&] { return first.empty() ? next() : std::exchange(first, Bytes()); };
+  clickhouse.insert_while(plan.insert_sql(target.table), from_first, insert_parameters(target.server));
 }
 
 void InsertTask::run(WriterTools& tools) {

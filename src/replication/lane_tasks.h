@@ -31,9 +31,13 @@ class InsertTask final : public LaneTask {
   std::size_t bytes_;
 };
 
-/// Sends the batch's rows as they are; for the copier too.
+/// Sends the batch's rows as they are.
 void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server);
+
+/// Sends rows while they are made, as one insert: `next` returns some more of their blocks, and nothing at the end.
+void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
+               const std::function<Bytes()>& next);
 
 /// Asks the source to publish a table and to put its present schema into the log, once it shows the transactions that
 /// the wish comes from: before that it may not even have the table.

@@ -180,6 +180,18 @@ void TableBatch::keep_rows(const std::vector<bool>& keep) {
   filter(identities_);
 }
 
+void TableBatch::clear() {
+  for (auto& column : columns_) column->clear();
+  deleted_.clear();
+  versions_.clear();
+  changes_.clear();
+  identities_.clear();
+  missing_.clear();
+  bag_deletes_.clear();
+  transactions_.clear();
+  may_repeat_keys_ = false;
+}
+
 std::size_t TableBatch::bytes() const {
   std::size_t total =
       rows() * (sizeof(std::uint8_t) + 2 * sizeof(std::uint64_t)) + identities_.size() * sizeof(BagIdentity);

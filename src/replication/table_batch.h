@@ -62,6 +62,8 @@ class TableBatch {
   [[nodiscard]] bool key_differs(Row old, Row row, Positions positions) const;
 
   [[nodiscard]] std::size_t rows() const { return versions_.size(); }
+  /// Empties the batch and keeps its memory for the rows to come.
+  void clear();
   /// Memory held, counted exactly but not cheaply.
   [[nodiscard]] std::size_t bytes() const;
   [[nodiscard]] const TablePlan& plan() const { return *plan_; }
