@@ -5,12 +5,13 @@
 #include <vector>
 
 #include "columns/make_column.h"
+#include "measured.h"
 
 // Values per second and core from PostgreSQL's binary form to ClickHouse's column, memory already there.
 namespace echodb {
 namespace {
 
-constexpr std::size_t kValues = 100'000;
+constexpr std::size_t kValues = 10'000;
 
 TargetType type_for(Oid oid, bool nullable, std::int32_t typmod = -1) {
   return target_type({.oid = oid, .typmod = typmod, .declared = {}},
@@ -22,15 +23,17 @@ using Values = std::vector<std::string>;
 void append_all(benchmark::State& state, const TargetType& type, const Values& values) {
   auto column = make_column(type);
   for (auto _ : state) {
-    column->clear();
-    for (const std::string& value : values) {
-      if (value.empty() && type.nullable) {
-        column->append_null();
-      } else {
-        column->append_binary(as_bytes(value));
+    measured([&] {
+      column->clear();
+      for (const std::string& value : values) {
+        if (value.empty() && type.nullable) {
+          column->append_null();
+        } else {
+          column->append_binary(as_bytes(value));
+        }
       }
-    }
-    benchmark::DoNotOptimize(column->bytes());
+      benchmark::DoNotOptimize(column->bytes());
+    });
   }
   state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(values.size()));
 }

@@ -58,10 +58,10 @@ class EchoDb:
         """What `echodb status` prints."""
         return run_once([str(self.program), "status"], self.env, self.directory, self.directory / "status.log")
 
-    def verify(self, arguments: list[str]) -> list[dict]:
+    def verify(self, arguments: list[str], deadline_seconds: float = VERIFY_SECONDS) -> list[dict]:
         """The reports of `echodb verify`."""
         answer = subprocess.run([str(self.program), "verify", "--json", *arguments], env=self.env, cwd=self.directory,
-                                stdin=subprocess.DEVNULL, capture_output=True, timeout=VERIFY_SECONDS, text=True)
+                                stdin=subprocess.DEVNULL, capture_output=True, timeout=deadline_seconds, text=True)
         if answer.returncode not in (0, 1, 2) or not answer.stdout:
             raise Failed(f"echodb verify ended with {answer.returncode}: {answer.stderr[-2000:]}")
         return json.loads(answer.stdout)
@@ -93,9 +93,9 @@ class EchoDb:
         answer.raise_for_status()
         return answer.json()
 
-    def query(self, sql: str, form: str = "TabSeparated") -> bytes:
+    def query(self, sql: str, form: str = "TabSeparated", settings: dict[str, str] | None = None) -> bytes:
         """What ClickHouse answers, in the given format; Failed with its message when it refuses."""
-        return self._post(sql, form, stream=False).content
+        return self._post(sql, form, stream=False, settings=settings).content
 
     def query_lines(self, sql: str, form: str = "TabSeparated"):
         """The same line by line, for results too large to hold."""
@@ -106,10 +106,10 @@ class EchoDb:
         if rest:
             raise Failed(f"ClickHouse's answer broke off: {rest[-500:].decode('utf-8', 'replace')}")
 
-    def _post(self, sql: str, form: str, stream: bool) -> requests.Response:
+    def _post(self, sql: str, form: str, stream: bool, settings: dict[str, str] | None = None) -> requests.Response:
         answer = self.http.post(
             f"http://127.0.0.1:{self.clickhouse_port}/",
-            params={"database": "echodb", "default_format": form}, data=sql.encode(),
+            params={"database": "echodb", "default_format": form} | (settings or {}), data=sql.encode(),
             headers={"X-ClickHouse-User": "echodb", "X-ClickHouse-Key": "password"}, timeout=120, stream=stream,
         )
         if answer.status_code != 200:

@@ -1,0 +1,1 @@
+"""What every benchmark needs: servers, the peers and ceilings to compare with, what processes cost, and the report."""
