@@ -24,6 +24,7 @@ void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const Tar
 }
 
 void InsertTask::run(WriterTools& tools) {
+  if (batch_ == nullptr) return;
   complete_batch(*batch_, target_, tools);
   keep_last_rows(*batch_);
   failpoint("insert.completed");
