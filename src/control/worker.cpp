@@ -160,7 +160,13 @@ class Worker {
 void Worker::note_stopped() {
   if (!epoch_) return;
   catalog_.reconnect();
-  catalog_.note_stopped(epoch_->number);
+  try {
+    catalog_.note_stopped(epoch_->number);
+  } catch (const Error& error) {
+    if (error_policy(error.code()).transient) throw;
+    // Another source by now, or an earlier state of it: nobody there waits to hear of this epoch.
+    log::warn("epoch {} cannot be ended in the catalog: {}", epoch_->number, error.what());
+  }
   epoch_.reset();
 }
 
