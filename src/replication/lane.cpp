@@ -16,6 +16,8 @@ constexpr int kBackoffStepsMax = 16;
 /// Every writer at the same task for so long: they are held up.
 constexpr std::chrono::milliseconds kHeldUpAfter{300};
 constexpr std::size_t kStandInsMax = 8;
+/// How long a step takes that could be run.
+constexpr std::chrono::seconds kTriedAgainWithin{1};
 /// A writer without work looks around this often.
 constexpr std::chrono::seconds kIdleWait{30};
 
@@ -121,22 +123,32 @@ void LaneScheduler::begin_anew(const std::shared_ptr<Lane>& lane) {
   lane->failures_ = 0;
   lane->not_before_ = {};
   lane->trying_since_.reset();
+  lane->passed_by_at_.reset();
   std::erase(trying_, lane);
 }
 
-LaneScheduler::Stuck LaneScheduler::find_stuck(std::chrono::milliseconds patience) const {
+/// Lanes whose time was over when these rows were sent see that the target takes rows. REQUIRES: the mutex.
+void LaneScheduler::note_rows_stored(Clock::time_point began) {
+  for (const std::shared_ptr<Lane>& lane : trying_) {
+    if (!lane->passed_by_at_ && began > *lane->trying_since_ + options_.stuck_after) lane->passed_by_at_ = Clock::now();
+  }
+}
+
+LaneScheduler::Stuck LaneScheduler::find_stuck() const {
   std::lock_guard lock(mutex_);
   Stuck stuck;
   auto now = Clock::now();
   for (const std::shared_ptr<Lane>& lane : trying_) {
     // A failed lane's failure is on its way to whoever settles it.
-    if (lane->failed_ || now - *lane->trying_since_ < patience) continue;
+    if (lane->failed_ || now - *lane->trying_since_ < options_.stuck_after) continue;
     stuck.bytes += lane->bytes_;
     if (stuck.lane == nullptr || lane->bytes_ > stuck.lane->bytes_) stuck.lane = lane;
   }
   if (stuck.lane == nullptr) return stuck;
   stuck.tried_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - *stuck.lane->trying_since_);
-  stuck.others_go_on = rows_stored_ > *stuck.lane->trying_since_ + patience;
+  // A target that was away for everybody takes one lane's rows a moment before another's.
+  const auto& passed_by_at = stuck.lane->passed_by_at_;
+  stuck.others_go_on = passed_by_at && now - *passed_by_at > options_.retry_delay_max + kTriedAgainWithin;
   return stuck;
 }
 
@@ -280,7 +292,7 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   lane->at_work_ = nullptr;
   lane->interrupt_ = nullptr;
   if (lane->cut_short_) writer.renew();
-  if (!failure && task->writes_rows()) rows_stored_ = std::max(rows_stored_, began);
+  if (!failure && task->writes_rows()) note_rows_stored(began);
   finish(lane, std::move(task), std::move(failure));
 }
 
@@ -329,14 +341,17 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
   }
   LaneEvent event{.lane = lane, .failure = failure};
   if (!failure) {
-    lane->failures_ = 0;
     lane->bytes_ -= task->bytes();
-    lane->trying_since_.reset();
-    std::erase(trying_, lane);
+    begin_anew(lane);
     event.tickets = task->tickets;
     event.bytes = task->bytes();
     advance(lane, 1);
   } else if (options_.transient(*failure)) {
+    // Nobody's rows get to a server that is away.
+    if (failure->code() == ErrorCode::TargetUnreachable) {
+      lane->trying_since_ = Clock::now();
+      lane->passed_by_at_.reset();
+    }
     lane->not_before_ = Clock::now() + pause_after(*lane, *failure);
     lane->tasks_.push_front(std::move(task));
     event.retrying = true;

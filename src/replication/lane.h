@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "config/limits.h"
 #include "replication/lane_task.h"
 
 namespace echodb {
@@ -40,6 +41,7 @@ class Lane {
   std::chrono::steady_clock::time_point not_before_;
   std::size_t bytes_ = 0;                                              ///< of all steps, the one at work included
   std::optional<std::chrono::steady_clock::time_point> trying_since_;  ///< the next step was begun then
+  std::optional<std::chrono::steady_clock::time_point> passed_by_at_;  ///< meanwhile: rows of others got through
   LaneTask* at_work_ = nullptr;                                        ///< while running_
   std::stop_source* interrupt_ = nullptr;                              ///< while running_: of whoever runs it
   bool cut_short_ = false;  ///< whatever becomes of the step at work, it is over with
@@ -66,6 +68,7 @@ class LaneScheduler {
     PostgresSettings source;
     std::chrono::milliseconds retry_delay_max{5000};
     double retry_backoff = 2.0;
+    std::chrono::milliseconds stuck_after{limits::kStuckTableTimeout};
     std::function<bool(const Error&)> transient;  ///< the same step may succeed later (control/error_policy)
     std::function<void()> on_event;               ///< an event has been queued; called on a writer thread
   };
@@ -87,14 +90,15 @@ class LaneScheduler {
   /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks' event.
   LaneEvent reset(const std::shared_ptr<Lane>& lane);
 
-  /// What keeps memory full, if it is lanes whose step has been tried for `patience` without success.
+  /// What keeps memory full, if it is lanes whose step has been tried for Options::stuck_after without success.
   struct Stuck {
     std::shared_ptr<Lane> lane;  ///< the one that holds most; null when there is none
     std::size_t bytes = 0;       ///< of all of them
     std::chrono::milliseconds tried_for{0};
-    bool others_go_on = false;  ///< rows of another lane, sent when this one's patience was over, have been stored
+    /// Rows of another lane, sent when this one's time was over, have been stored, and it was tried again since.
+    bool others_go_on = false;
   };
-  [[nodiscard]] Stuck find_stuck(std::chrono::milliseconds patience) const;
+  [[nodiscard]] Stuck find_stuck() const;
   /// Drops the lane's rows, and cuts the step at work short if it writes any; steps that are not rows stay where they
   /// are. Returns what was dropped; the memory of the step at work is accounted for when it has ended.
   LaneEvent drop_rows(const std::shared_ptr<Lane>& lane);
@@ -117,6 +121,7 @@ class LaneScheduler {
   std::shared_ptr<Lane> take_due_lane();
   [[nodiscard]] std::chrono::milliseconds pause_after(Lane& lane, const Error& failure) const;
   void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, std::optional<Error> failure);
+  void note_rows_stored(Clock::time_point began);
   void begin_anew(const std::shared_ptr<Lane>& lane);
   void ready(const std::shared_ptr<Lane>& lane);
   bool must_wait(const std::shared_ptr<Lane>& lane);
@@ -130,7 +135,6 @@ class LaneScheduler {
   std::size_t writers_busy_ = 0;               ///< without those that stand in
   Clock::time_point moved_at_;                 ///< when a task last began or ended
   std::vector<std::shared_ptr<Lane>> trying_;  ///< lanes whose next step was begun and is not done
-  Clock::time_point rows_stored_;              ///< when the latest step began that has written rows
   std::condition_variable_any relief_;
   std::size_t relief_wanted_ = 0;  ///< stand-ins that have been called and are not at work yet
   std::size_t stand_ins_idle_ = 0;

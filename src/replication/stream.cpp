@@ -254,7 +254,7 @@ void Stream::store_progress() {
 /// while others' do, that table alone is to pay for it. That others' do is seen by the bookmark when nothing else is on
 /// its way: a server that takes no rows at all is waited for.
 void Stream::let_stuck_table_go() {
-  LaneScheduler::Stuck stuck = lanes_.find_stuck(limits::kStuckTableTimeout);
+  LaneScheduler::Stuck stuck = lanes_.find_stuck();
   if (stuck.lane == nullptr || stuck.lane == bookmark_lane_ || 2 * stuck.bytes < batcher_.buffered_bytes()) return;
   if (stuck.others_go_on) {
     schema_events_.give_up(

@@ -94,16 +94,16 @@ class StuckLaneTest : public LaneTest {
  protected:
   std::atomic<bool> refused_{true};
   std::atomic<bool> taken_{false};
-  LaneScheduler patient_{{.retry_delay_max = 1ms, .transient = [](const Error&) { return true; }}};
+  LaneScheduler patient_{{.retry_delay_max = 1ms, .stuck_after = 20ms, .transient = [](const Error&) { return true; }}};
 };
 
 TEST_F(StuckLaneTest, AStuckLaneIsFoundOnceOthersGoOn) {
   patient_.push(a_, std::make_unique<Rows>(refused_, std::vector<Watermark::Ticket>{1}));
-  while (patient_.find_stuck(20ms).lane != a_) patient_.wait_idle(1ms);
-  EXPECT_FALSE(patient_.find_stuck(20ms).others_go_on);
-  EXPECT_EQ(patient_.find_stuck(20ms).bytes, 100U);
+  while (patient_.find_stuck().lane != a_) patient_.wait_idle(1ms);
+  EXPECT_FALSE(patient_.find_stuck().others_go_on);
+  EXPECT_EQ(patient_.find_stuck().bytes, 100U);
   patient_.push(b_, std::make_unique<Rows>(taken_, std::vector<Watermark::Ticket>{2}));
-  while (!patient_.find_stuck(20ms).others_go_on) patient_.wait_idle(1ms);
+  while (!patient_.find_stuck().others_go_on) patient_.wait_idle(1ms);
 }
 
 TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
@@ -113,13 +113,13 @@ TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
   auto takes_it = note("takes the name");
   patient_.run_after(*takes_it, a_);
   patient_.push(b_, std::move(takes_it));
-  while (patient_.find_stuck(1ms).lane != a_) patient_.wait_idle(1ms);
+  while (patient_.find_stuck().lane != a_) patient_.wait_idle(1ms);
   LaneEvent dropped = patient_.drop_rows(a_);
   std::ranges::sort(dropped.tickets);
   EXPECT_EQ(dropped.tickets, (std::vector<Watermark::Ticket>{1, 2}));
   while (notes().size() < 2) patient_.wait_idle(1ms);
   EXPECT_EQ(notes(), (std::vector<std::string>{"renames", "takes the name"}));
-  EXPECT_EQ(patient_.find_stuck(0ms).lane, nullptr);
+  EXPECT_EQ(patient_.find_stuck().lane, nullptr);
   // The first rows may have been at work: their memory is told of when they have ended.
   for (const LaneEvent& event : patient_.take_events()) {
     EXPECT_TRUE(event.retrying || event.tickets.empty());
