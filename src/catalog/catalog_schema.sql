@@ -79,6 +79,9 @@ CREATE TABLE IF NOT EXISTS _echodb.leaders (
   resigned_at timestamptz,          -- by itself, with everything it had sent acknowledged
   deposed_at timestamptz            -- by the next epoch, or by a setup that made the stream anew
 );
+-- When the server had started whose lock it had: a lock that went with its server says nothing about its holder.
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS server_started_at timestamptz;
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS stopped_at timestamptz;   -- it is over, and its worker knows
 CREATE UNIQUE INDEX IF NOT EXISTS one_leader ON _echodb.leaders ((true)) WHERE deposed_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS _echodb.journal (

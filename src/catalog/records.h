@@ -52,6 +52,9 @@ struct Epoch {
   std::uint64_t number = 0;
   std::string predecessor;  ///< who led before; empty: nobody
   bool resigned = true;     ///< the one before had stopped writing by itself
+  /// The one before had its lock from a server that has ended since, and may not have noticed: until its lease has run
+  /// out it goes on.
+  bool unaware = false;
 };
 
 struct TableRecord {

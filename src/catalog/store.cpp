@@ -7,6 +7,7 @@
 
 #include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
+#include "config/limits.h"
 
 namespace echodb {
 namespace {
@@ -107,6 +108,9 @@ CatalogStore::CatalogStore(PostgresSettings settings, std::string worker, std::s
 /// What we confirm to the slot is in the catalog before, also after a crash of the server.
 void CatalogStore::connect() {
   connection_.emplace(settings_, ConnectionKind::Ordinary, stop_);
+  // All statements are small ones; whoever leads no longer, or is to stop, must not wait long for a server that is
+  // gone.
+  connection_->answer_within(limits::kSocketTimeout);
   connection_->query(
       "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
 }
@@ -138,7 +142,12 @@ void CatalogStore::reconnect() {
 std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease) {
   lease_ = nullptr;
   bool installed = with_connection([](PostgresConnection& connection) {
-    return connection.query("SELECT to_regclass('_echodb.leaders') IS NOT NULL").boolean(0, 0);
+    // Of an earlier version it has fewer columns, and is brought up to date like one that is not there.
+    return connection
+        .query(
+            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('_echodb.leaders') "
+            "AND attname = 'stopped_at')")
+        .boolean(0, 0);
   });
   if (!installed) return std::nullopt;
   Epoch epoch;
@@ -146,15 +155,20 @@ std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease) {
     in_transaction([&](PostgresConnection& connection) {
       connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
       QueryResult before = connection.query(
-          "SELECT worker, resigned_at IS NOT NULL, epoch FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1");
+          "SELECT worker, resigned_at IS NOT NULL, epoch, resigned_at IS NULL AND stopped_at IS NULL AND worker <> $1 "
+          "AND coalesce(server_started_at <> pg_postmaster_start_time(), false) "
+          "FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1",
+          {worker_});
       if (before.rows() > 0) {
         epoch = {.number = before.number(0, 2),
                  .predecessor = std::string(before.text(0, 0)),
-                 .resigned = before.boolean(0, 1)};
+                 .resigned = before.boolean(0, 1),
+                 .unaware = before.boolean(0, 3)};
       }
       ++epoch.number;
-      connection.query("INSERT INTO _echodb.leaders (epoch, worker) VALUES ($1, $2)",
-                       {std::to_string(epoch.number), worker_});
+      connection.query(
+          "INSERT INTO _echodb.leaders (epoch, worker, server_started_at) VALUES ($1, $2, pg_postmaster_start_time())",
+          {std::to_string(epoch.number), worker_});
       connection.query("DELETE FROM _echodb.leaders WHERE epoch + $2 < $1",
                        {std::to_string(epoch.number), std::to_string(kEpochsKept)});
       lease->expect();
@@ -174,6 +188,24 @@ void CatalogStore::end_frozen_writes() {
     connection.query(
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = '_echodb.leaders'::regclass AND granted "
         "AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()");
+  });
+}
+
+bool CatalogStore::has_predecessor_stopped() {
+  return with_connection([&](PostgresConnection& connection) {
+    return connection
+        .query(
+            "SELECT coalesce((SELECT stopped_at IS NOT NULL OR resigned_at IS NOT NULL FROM _echodb.leaders "
+            "WHERE epoch < $1 ORDER BY epoch DESC LIMIT 1), true)",
+            {std::to_string(epoch_)})
+        .boolean(0, 0);
+  });
+}
+
+void CatalogStore::note_stopped(std::uint64_t epoch) {
+  with_connection([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.leaders SET stopped_at = clock_timestamp() WHERE epoch = $1",
+                     {std::to_string(epoch)});
   });
 }
 

@@ -29,6 +29,10 @@ class CatalogStore {
   /// Ends whatever epoch there is and begins one of this worker's, which its writes carry from now on. Nullopt when
   /// the catalog is not installed yet; its writes carry no epoch then.
   std::optional<Epoch> begin_epoch(std::shared_ptr<Lease> lease);
+  /// The worker that led before this epoch of ours has said that it writes nothing any more.
+  bool has_predecessor_stopped();
+  /// Says that this worker writes nothing any more under an epoch that it has lost.
+  void note_stopped(std::uint64_t epoch);
   /// Says that this worker has stopped of its own will, and lets its writes carry no epoch any more.
   void resign_epoch();
 

@@ -38,7 +38,8 @@ void check_version(const ServerVersion& version, Findings& findings) {
                                  "one's place in two renames",
                                  version.text),
                      "upgrade ClickHouse to 21.4 or later");
-  } else if (!has_is_deleted_argument(version)) {
+  }
+  if (!has_is_deleted_argument(version)) {
     findings.warning(fmt::format("ClickHouse {} does not hide deleted rows from FINAL", version.text),
                      "add WHERE _peerdb_is_deleted = 0 to queries, or upgrade ClickHouse to 23.2 or later");
   } else {
@@ -50,12 +51,13 @@ void check_version(const ServerVersion& version, Findings& findings) {
 void try_rights(ClickHouseClient& clickhouse, const ClickHouseSettings& settings, const ServerVersion& version,
                 Findings& findings) {
   const std::string database = quote_identifier(settings.database);
-  const std::string table = qualified({settings.database, "_echodb_doctor"});
-  const std::string other = qualified({settings.database, "_echodb_doctor_2"});
+  // Somebody else may be trying as well.
+  const std::string own =
+      fmt::format("_echodb_doctor_{:x}", std::chrono::system_clock::now().time_since_epoch().count());
+  const std::string table = qualified({settings.database, own});
+  const std::string other = qualified({settings.database, own + "_2"});
   std::vector<std::string> steps{
       fmt::format("CREATE DATABASE IF NOT EXISTS {}", database),
-      fmt::format("DROP TABLE IF EXISTS {}", table),
-      fmt::format("DROP TABLE IF EXISTS {}", other),
       fmt::format("CREATE TABLE {} (id Int32, v UInt64) ENGINE = ReplacingMergeTree(v) ORDER BY id", table),
       fmt::format("INSERT INTO {} (id, v) VALUES (1, 1)", table),
       fmt::format("ALTER TABLE {} ADD COLUMN more Int32", table),
@@ -66,7 +68,7 @@ void try_rights(ClickHouseClient& clickhouse, const ClickHouseSettings& settings
       "SELECT count() FROM system.columns WHERE database = 'system'",
   };
   if (version.at_least(kExchangeMajor, kExchangeMinor)) {
-    steps.insert(steps.begin() + 6, fmt::format("ALTER TABLE {} MODIFY COMMENT 'tried by echodb doctor'", table));
+    steps.insert(steps.begin() + 4, fmt::format("ALTER TABLE {} MODIFY COMMENT 'tried by echodb doctor'", table));
   }
   for (const std::string& step : steps) {
     try {
@@ -109,7 +111,9 @@ void check_settings(ClickHouseClient& clickhouse, const ClickHouseSettings& sett
 
 void check_machine(ClickHouseClient& clickhouse, const ServerVersion& version, Findings& findings) {
   std::vector<std::vector<std::string>> disks;
-  if (version.at_least(kDisksMajor, kDisksMinor)) {
+  if (!version.at_least(kDisksMajor, kDisksMinor)) {
+    findings.ok(fmt::format("ClickHouse {} does not say how full its disk is", version.text));
+  } else {
     disks = rows_of(clickhouse, "SELECT name, free_space, total_space FROM system.disks WHERE total_space > 0");
   }
   for (const std::vector<std::string>& disk : disks) {

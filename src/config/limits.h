@@ -22,6 +22,8 @@ inline constexpr auto kLockTimeout = 2s;
 inline constexpr auto kStatusInterval = 5s;
 /// SIGTERM to exit, for every role.
 inline constexpr auto kGracePeriod = 10s;
+/// A table whose rows have not got through for so long, while others' do, and fill the memory: its turn is over.
+inline constexpr auto kStuckTableTimeout = 5s;
 /// One insert, from the first byte to ClickHouse's answer.
 inline constexpr auto kInsertTimeout = 300s;
 inline constexpr auto kQueryTimeout = 60s;

@@ -58,19 +58,24 @@ bool AdvisoryLock::try_take() {
     connection_.reset();
     throw;
   }
-  if (held_) lost_backend_ = connection_->backend();
+  if (held_) own_backend_ = connection_->backend();
   return held_;
 }
 
 void AdvisoryLock::depose_hung_holder() {
   if (!connection_ || held_) return;
   // A holder whose activity is not tracked has no times, and is left alone.
-  QueryResult hung = connection_->query(
-      fmt::format("SELECT a.pid, a.application_name, pg_terminate_backend(a.pid) {} AND "
-                  "(clock_timestamp() - greatest(a.state_change, a.query_start) > $1::interval OR a.pid = $2::int)",
-                  holders_from_where()),
-      {fmt::format("{} milliseconds", ttl_.count()), std::to_string(lost_backend_)});
+  QueryResult hung =
+      connection_->query(fmt::format("SELECT a.pid, a.application_name, pg_terminate_backend(a.pid) {} AND "
+                                     "(clock_timestamp() - greatest(a.state_change, a.query_start) > $1::interval "
+                                     "OR (a.pid = $2::int AND a.application_name = $3))",
+                                     holders_from_where()),
+                         {fmt::format("{} milliseconds", ttl_.count()), std::to_string(own_backend_), application_});
   for (std::size_t row = 0; row < hung.rows(); ++row) {
+    if (hung.number(row, 0) == static_cast<std::uint64_t>(own_backend_)) {
+      log::info("this worker's earlier session with the leader's lock (server process {}) is ended", own_backend_);
+      continue;
+    }
     log::warn("{} (server process {}) has given no sign of life for {} ms: its session is ended", hung.text(row, 1),
               hung.text(row, 0), ttl_.count());
   }
@@ -95,7 +100,6 @@ void AdvisoryLock::release() noexcept {
   // The lock goes with the session.
   connection_.reset();
   held_ = false;
-  lost_backend_ = 0;
   interrupted_ = std::stop_source();
 }
 

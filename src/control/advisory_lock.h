@@ -51,7 +51,8 @@ class AdvisoryLock {
   std::chrono::milliseconds ttl_;
   std::stop_source interrupted_;
   std::optional<PostgresConnection> connection_;
-  int lost_backend_ = 0;  ///< our last session with the lock, which may still be there; 0: none
+  /// Our last session with the lock; 0: none. The server may have it still, when the network lost it.
+  int own_backend_ = 0;
   bool held_ = false;
 };
 

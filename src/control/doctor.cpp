@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
+#include "control/redis_lease.h"
 #include "control/setup.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
@@ -57,12 +61,51 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   }
 }
 
+void note_disk(const std::string& whose, const std::filesystem::space_info& space, const std::string& remedy,
+               Findings& findings) {
+  double left = static_cast<double>(space.available) / static_cast<double>(space.capacity);
+  std::string words = fmt::format("{} has {:.0f} % left ({} GB)", whose, left * 100, space.available >> 30);
+  if (left < kDiskLeftMin) {
+    findings.warning(words, remedy);
+  } else {
+    findings.ok(words);
+  }
+}
+
+/// Only the machine it runs on can tell; this may be that machine. Its pid file has the server's start in its third
+/// line.
+void examine_source_disk(PostgresConnection& source, Findings& findings) {
+  namespace fs = std::filesystem;
+  QueryResult server = source.query(
+      "SELECT (SELECT setting FROM pg_settings WHERE name = 'data_directory'), "
+      "extract(epoch FROM pg_postmaster_start_time())::bigint");
+  const fs::path directory{std::string(server.text(0, 0))};
+  std::ifstream pid_file(directory / "postmaster.pid");
+  std::string line;
+  for (int number = 0; number < 3; ++number) std::getline(pid_file, line);
+  // It is written a moment before.
+  std::int64_t began = 0;
+  std::from_chars(line.data(), line.data() + line.size(), began);
+  std::error_code fault;
+  fs::space_info space = fs::space(directory, fault);
+  bool here = !server.is_null(0, 0) && std::abs(began - static_cast<std::int64_t>(server.number(0, 1))) <= 5;
+  if (!here || fault || space.capacity == 0) {
+    findings.ok("how full the source's disk is cannot be known from here: watch it where PostgreSQL runs");
+    return;
+  }
+  note_disk(fmt::format("the source's disk ({})", directory.string()), space,
+            "free space on it; EchoDB makes it keep no more log than ECHODB_MAX_RETAINED_WAL with "
+            "ECHODB_ON_MAX_RETAINED_WAL=release",
+            findings);
+}
+
 void examine_source_side(const Settings& settings, Findings& findings, std::stop_token stop) {
   try {
     PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
     examine_source(source, settings, findings);
     if (source.server_version() < kServerVersionMin) return;
     examine_source_load(source, settings, findings);
+    examine_source_disk(source, findings);
     examine_stream(source, settings, findings, stop);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
@@ -83,14 +126,8 @@ void examine_this_machine(const Settings& settings, Findings& findings) {
         "see that the directory exists and can be read");
     return;
   }
-  double left = static_cast<double>(space.available) / static_cast<double>(space.capacity);
-  std::string words = fmt::format("the disk of {} (ECHODB_DATA_DIR) has {:.0f} % left ({} GB)", settings.data_dir,
-                                  left * 100, space.available >> 30);
-  if (left < kDiskLeftMin) {
-    findings.warning(words, "free space, or set ECHODB_DATA_DIR to a directory on another disk");
-  } else {
-    findings.ok(words);
-  }
+  note_disk(fmt::format("the disk of {} (ECHODB_DATA_DIR)", settings.data_dir), space,
+            "free space, or set ECHODB_DATA_DIR to a directory on another disk", findings);
 }
 
 }  // namespace
@@ -99,6 +136,7 @@ std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   Findings findings;
   examine_source_side(settings, findings, stop);
   examine_target(settings.clickhouse, findings, std::move(stop));
+  if (!settings.redis.host.empty()) examine_redis(settings.redis, findings);
   examine_this_machine(settings, findings);
   return std::move(findings).worst_first();
 }

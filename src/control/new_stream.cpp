@@ -125,7 +125,9 @@ class StreamMaker {
                         .applied = consistent};
     try {
       record(stream, source, read_tables(replication, consistent, settings_));
-    } catch (...) {
+    } catch (const Error& error) {
+      // By now the slot of this name may be that of another leader.
+      if (error.code() == ErrorCode::LeadershipLost) throw;
       replication.execute("ROLLBACK");
       replication.execute(fmt::format("DROP_REPLICATION_SLOT {}", quote_sql_identifier(start_.names.slot)));
       throw;

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "base/error.h"
@@ -155,6 +156,70 @@ void RedisLease::wait_for_release(std::chrono::milliseconds at_most, const std::
   } catch (const Error& error) {
     releases_.reset();
     lost(error.message());
+  }
+}
+
+namespace {
+
+struct Remedy {
+  std::string_view begins;  ///< Redis' own words
+  std::string_view remedy;
+};
+constexpr std::array kRemedies{
+    Remedy{"NOAUTH", "set REDIS_PASSWORD to what requirepass of Redis says"},
+    Remedy{"WRONGPASS", "set REDIS_PASSWORD to what requirepass of Redis says"},
+    Remedy{"ERR invalid password", "set REDIS_PASSWORD to what requirepass of Redis says"},
+    Remedy{"ERR AUTH", "unset REDIS_PASSWORD: Redis has none"},
+    Remedy{"ERR Client sent AUTH", "unset REDIS_PASSWORD: Redis has none"},
+    Remedy{"NOPERM", "ACL SETUSER default on ~echodb:auto_mirror:* &echodb:auto_mirror:* +@all"},
+    Remedy{"READONLY", "let REDIS_HOST and REDIS_PORT name the primary, not a replica"},
+    Remedy{"MISCONF", "free Redis' disk, or CONFIG SET stop-writes-on-bgsave-error no"},
+    Remedy{"OOM", "CONFIG SET maxmemory to more, or let Redis evict"},
+};
+
+std::string_view remedy_for(std::string_view fault) {
+  for (const Remedy& known : kRemedies) {
+    if (fault.starts_with(known.begins)) return known.remedy;
+  }
+  return "start Redis, correct REDIS_HOST and REDIS_PORT, or unset REDIS_HOST";
+}
+
+std::string version_in(std::string_view info) {
+  constexpr std::string_view kField = "redis_version:";
+  auto at = info.find(kField);
+  if (at == std::string_view::npos) return "of an unknown version";
+  info.remove_prefix(at + kField.size());
+  return std::string(info.substr(0, info.find('\r')));
+}
+
+}  // namespace
+
+void examine_redis(const RedisSettings& settings, Findings& findings) {
+  constexpr long long kNeverExpires = -1;
+  std::string where = fmt::format("Redis at {}:{} (REDIS_HOST, REDIS_PORT)", settings.host, settings.port);
+  std::string trial = fmt::format("{}:doctor:{:x}", kKey, std::chrono::system_clock::now().time_since_epoch().count());
+  try {
+    RedisLease::Connection redis(settings, kTimeoutMax);
+    Reply info = redis.command({"INFO", "server"});
+    Reply taken = redis.command({"EVAL", kTakeOrExtend, "1", trial, "doctor", "2000"});
+    Reply left = redis.command({"PTTL", trial});
+    redis.command({"EVAL", kRelease, "1", trial, "doctor", kChannel + std::string(":doctor")});
+    if (taken->integer != 1 || left->integer <= 0) {
+      findings.warning(fmt::format("{} does not keep a key until it expires", where),
+                       "let REDIS_HOST name a Redis of its own, not a cluster's proxy");
+      return;
+    }
+    if (redis.command({"PTTL", kKey})->integer == kNeverExpires) {
+      findings.warning(
+          fmt::format("the key {} in {} never expires, so nobody leads when its holder is gone", kKey, where),
+          fmt::format("redis-cli DEL {}", kKey));
+    }
+    findings.ok(fmt::format("{} is {} and keeps a leader's key until it expires", where,
+                            version_in({info->str == nullptr ? "" : info->str, info->len})));
+  } catch (const Error& error) {
+    findings.warning(fmt::format("{} cannot be used: {}; meanwhile the lock in PostgreSQL decides who leads", where,
+                                 error.message()),
+                     std::string(remedy_for(error.message())));
   }
 }
 

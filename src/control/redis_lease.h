@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 
+#include "base/finding.h"
 #include "config/settings.h"
 
 namespace echodb {
@@ -34,8 +35,9 @@ class RedisLease {
   /// Why it last was unreachable.
   [[nodiscard]] const std::string& fault() const { return fault_; }
 
- private:
   class Connection;
+
+ private:
   Connection* commands();
   void lost(const std::string& fault);
 
@@ -47,5 +49,9 @@ class RedisLease {
   std::unique_ptr<Connection> releases_;  ///< subscribed to the channel
   std::string fault_;
 };
+
+/// Tries what a worker does with its key on another one that expires by itself. Nothing that is found is fatal: without
+/// Redis the lock in PostgreSQL decides who leads.
+void examine_redis(const RedisSettings& settings, Findings& findings);
 
 }  // namespace echodb

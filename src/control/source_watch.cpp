@@ -63,7 +63,11 @@ void SourceWatch::note(const std::optional<SlotState>& slot) {
     }
     status.slot = std::move(now);
   });
-  if (slot) warn(*slot);
+  if (slot) {
+    warn(*slot);
+  } else {
+    set_release_due(false);
+  }
 }
 
 void SourceWatch::warn(const SlotState& slot) {
@@ -89,13 +93,14 @@ void SourceWatch::warn(const SlotState& slot) {
     }
   }
   if (lost_.begins(!slot.loss().empty())) log::error("{}", slot.loss());
-  if (too_much && settings_.on_max_retained_wal == OnMaxRetainedWal::Release) make_release_due();
+  set_release_due(too_much && settings_.on_max_retained_wal == OnMaxRetainedWal::Release);
 }
 
-void SourceWatch::make_release_due() {
+/// Every worker looks, and one of them gives the slot up: what was due for the others is so no more.
+void SourceWatch::set_release_due(bool due) {
   std::lock_guard lock(mutex_);
-  release_due_ = true;
-  if (run_ != nullptr) run_->request_stop();
+  release_due_ = due;
+  if (due && run_ != nullptr) run_->request_stop();
 }
 
 void SourceWatch::released() {

@@ -23,7 +23,7 @@ class SourceWatch {
  public:
   SourceWatch(const Settings& settings, std::string slot, StatusBoard& board);
 
-  /// The slot retains more than is allowed, and is to be dropped.
+  /// The slot, as it was last looked at, retains more than is allowed, and is to be dropped.
   [[nodiscard]] bool release_due() const { return release_due_; }
   /// It has been dropped.
   void released();
@@ -62,7 +62,7 @@ class SourceWatch {
   void watch(std::stop_token stop);
   void note(const std::optional<SlotState>& slot);
   void warn(const SlotState& slot);
-  void make_release_due();
+  void set_release_due(bool due);
 
   const Settings& settings_;
   std::string slot_;

@@ -8,8 +8,10 @@
 #include <mutex>
 
 #include "base/failpoint.h"
+#include "base/late_stop.h"
 #include "base/log.h"
 #include "clickhouse/client.h"
+#include "config/limits.h"
 #include "control/breakers.h"
 #include "control/doctor.h"
 #include "control/error_policy.h"
@@ -73,6 +75,11 @@ void release_slot(const Settings& settings, SourceWatch& watch, CatalogStore& ca
   watch.released();
 }
 
+/// How long after it was asked to stop a worker may still write to its catalog: its source may say nothing any more.
+constexpr auto kLastWordsWithin = limits::kGracePeriod * 7 / 10;
+/// How often a new leader looks whether the one before has noticed.
+constexpr std::chrono::milliseconds kAwarenessInterval{50};
+
 /// A target that cannot keep up is left in peace for a while.
 void rest(const SourceWatch& watch) {
   auto left = watch.rest_until() - Clock::now();
@@ -90,8 +97,9 @@ class Worker {
         settings_(breakers_.guarding(settings)),
         board_(board),
         stop_(std::move(stop)),
-        // Not cut short by a stop: what has been done is to be written down.
-        catalog_(settings_.postgres, settings_.worker_id, {}),
+        last_words_(stop_, kLastWordsWithin),
+        // Not cut short by a stop at once: what has been done is to be written down.
+        catalog_(settings_.postgres, settings_.worker_id, last_words_.token()),
         election_(make_leader_election(settings_)),
         watch_(settings, stream_names(settings).slot, board),
         pauses_(settings_) {
@@ -104,6 +112,7 @@ class Worker {
   void run() {
     while (!stop_.stop_requested()) {
       try {
+        note_stopped();
         if (election_->try_lead()) {
           // Whoever waits has time enough to notice that it is its turn.
           if (lead() == End::GaveUp) pauses_.pause(stop_, kYieldFor);
@@ -122,6 +131,8 @@ class Worker {
   enum class End { TurnIsOver, GaveUp };
 
   End lead();
+  void note_stopped();
+  void await_unaware(const std::shared_ptr<Lease>& lease);
   void run_stream(const std::shared_ptr<Lease>& lease);
   void follow();
   void stay_warm();
@@ -132,6 +143,7 @@ class Worker {
   const Settings settings_;
   StatusBoard& board_;
   std::stop_token stop_;
+  LateStop last_words_;
   CatalogStore catalog_;
   std::unique_ptr<LeaderElection> election_;
   SourceWatch watch_;  ///< with connections of its own, which no breaker holds back
@@ -144,9 +156,41 @@ class Worker {
   std::string last_warning_;
 };
 
+/// Whoever leads now may be waiting to hear it.
+void Worker::note_stopped() {
+  if (!epoch_) return;
+  catalog_.reconnect();
+  try {
+    catalog_.note_stopped(epoch_->number);
+  } catch (const Error& error) {
+    if (error_policy(error.code()).transient) throw;
+    // Another source by now, or an earlier state of it: nobody there waits to hear of this epoch.
+    log::warn("epoch {} cannot be ended in the catalog: {}", epoch_->number, error.what());
+  }
+  epoch_.reset();
+}
+
+/// A lock that is lost because its server ended does not tell its holder, if that cannot see the server just now: it
+/// writes to ClickHouse until its lease has run out. One that can see it says so, at once.
+void Worker::await_unaware(const std::shared_ptr<Lease>& lease) {
+  if (!epoch_ || !epoch_->unaware) return;
+  auto until = Lease::Clock::now() + settings_.leader_election_ttl * 2 / 3;
+  log::info(
+      "PostgreSQL has ended since {} took the lead, which may not know: waiting until it says so, or cannot write",
+      epoch_->predecessor);
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (!catalog_.has_predecessor_stopped() && Lease::Clock::now() < until) {
+    lease->expect();
+    stopped.wait_for(lock, stop_, kAwarenessInterval, [] { return false; });
+    if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for an earlier leader");
+  }
+  epoch_->unaware = false;
+}
+
 Worker::End Worker::lead() {
   following_ = false;
-  epoch_.reset();
   Leadership leadership(*election_, settings_.leader_election_ttl);
   const std::shared_ptr<Lease>& lease = leadership.lease();
   for (std::uint32_t failures = 0; !stop_.stop_requested() && lease->held();) {
@@ -166,8 +210,9 @@ Worker::End Worker::lead() {
         pauses_.reset();
         failures = 0;
       }
-      // Another worker may have better luck, from another machine.
-      if (++failures == settings_.retries_max) return End::GaveUp;
+      // Another worker may have better luck, from another machine; one that rests is not to be relieved of it.
+      bool resting = Clock::now() < watch_.rest_until();
+      if (!resting && ++failures == settings_.retries_max) return End::GaveUp;
       pauses_.pause(stop_, std::max(breakers_.engine->pause(), breakers_.postgres->pause()));
     }
   }
@@ -180,17 +225,23 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   catalog_.reconnect();
   // Before anything is looked at that an earlier leader may still be changing.
   if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
+  await_unaware(lease);
   if (watch_.release_due()) release_slot(settings_, watch_, catalog_, stop_);
   rest(watch_);
   SourceWatch::RunStop run(watch_, stop_);
   std::stop_token stop = run.token();
-  std::optional<StreamRecord> record = find_setup(settings_, catalog_, stop);
+  // Setting up writes to ClickHouse as well.
+  Settings permitted = settings_;
+  permitted.clickhouse.permit = lease;
+  std::optional<StreamRecord> record = find_setup(permitted, catalog_, stop);
   if (!record) {
-    setup(settings_, {}, catalog_, stop);
-    record = find_setup(settings_, catalog_, stop);
+    setup(permitted, {}, catalog_, stop);
+    record = find_setup(permitted, catalog_, stop);
   }
   if (!record) throw Error(ErrorCode::SlotLost, "the replication slot is gone again");
   if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
+  if (!epoch_) throw Error(ErrorCode::SlotLost, "EchoDB's tables are gone from the source again");
+  await_unaware(lease);
   epoch_number_ = epoch_->number;
   Settings own = leader_settings(settings_, *record, *epoch_, lease);
   log::info("{} leads, epoch {}{}", settings_.worker_id, epoch_->number,
@@ -207,7 +258,10 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   }
   breakers_.engine->abandoned();
   // A slot that is to be given up ends the run, not the leadership.
-  if (complete && stop_.stop_requested()) catalog_.resign_epoch();
+  if (complete && stop_.stop_requested()) {
+    catalog_.resign_epoch();
+    epoch_.reset();
+  }
 }
 
 /// Waits for this worker's turn, ready to take it.

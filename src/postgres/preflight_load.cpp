@@ -101,6 +101,30 @@ void check_slots(PostgresConnection& source, Findings& findings) {
   }
 }
 
+/// What reaches ClickHouse before a standby has it is too much when that standby is promoted.
+void check_standbys(PostgresConnection& source, Findings& findings) {
+  if (!has_failover_slots(source.server_version())) return;
+  QueryResult standbys = source.query(
+      "SELECT count(*), coalesce(string_agg(s.slot_name, ','), ''), current_setting('synchronized_standby_slots') "
+      "FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid "
+      "WHERE coalesce(s.slot_type, 'physical') = 'physical' AND r.application_name <> 'echodb'");
+  if (standbys.number(0, 0) == 0) return;
+  if (!standbys.text(0, 2).empty()) {
+    findings.ok(fmt::format("synchronized_standby_slots waits for {}", standbys.text(0, 2)));
+    return;
+  }
+  std::string_view slots = standbys.text(0, 1);
+  findings.warning(
+      fmt::format(
+          "{} standbys receive the source's log, and synchronized_standby_slots is not set: ClickHouse may have "
+          "changes that a promoted standby does not",
+          standbys.number(0, 0)),
+      slots.empty() ? "give each standby a physical slot (primary_slot_name), and name those in "
+                      "synchronized_standby_slots"
+                    : fmt::format("ALTER SYSTEM SET synchronized_standby_slots = {}; SELECT pg_reload_conf();",
+                                  quote_sql_literal(slots)));
+}
+
 }  // namespace
 
 void examine_source_load(PostgresConnection& source, const Settings& settings, Findings& findings) {
@@ -120,6 +144,7 @@ void examine_source_load(PostgresConnection& source, const Settings& settings, F
   check_limits(load, settings, findings);
   check_timeouts(load, findings);
   check_slots(source, findings);
+  check_standbys(source, findings);
 }
 
 }  // namespace echodb

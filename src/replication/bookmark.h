@@ -34,6 +34,7 @@ class BookmarkTask final : public LaneTask {
   BookmarkTask(std::string database, Bookmark bookmark)
       : database_(std::move(database)), bookmark_(std::move(bookmark)) {}
   void run(WriterTools& tools) override;
+  [[nodiscard]] bool writes_rows() const override { return true; }
 
  private:
   std::string database_;

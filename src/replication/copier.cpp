@@ -32,24 +32,34 @@ struct Copier::Running {
   std::size_t at_work = 0;  ///< threads on this job
   bool planned = false;
   std::atomic<bool> cancelled{false};
+  std::stop_source ended;  ///< with `cancelled`: what its threads wait for is given up
   bool failed = false;
   int plans = 0;  ///< thrown away because the table was another one
   std::chrono::steady_clock::time_point not_before;
   std::atomic<std::uint64_t> rows{0};
 };
 
+/// Of use until `interrupt`: what was cut short leaves connections in the middle of something.
 struct Copier::Tools {
-  Tools(const Options& options, std::stop_token stop_token)
+  Tools(const Options& options, const std::stop_token& thread)
       : source_settings(options.source),
-        stop(std::move(stop_token)),
+        stop(interrupted.get_token()),
+        with_thread(thread, Interrupt{interrupted}),
         inserting(options.clickhouse, stop),
         writer{.clickhouse = ClickHouseClient(options.clickhouse, stop), .source = [this]() -> PostgresConnection& {
                  if (!rendering) rendering.emplace(source_settings, ConnectionKind::Ordinary, stop);
                  return *rendering;
                }} {}
 
+  struct Interrupt {
+    std::stop_source& source;
+    void operator()() const { source.request_stop(); }
+  };
+
   PostgresSettings source_settings;
+  std::stop_source interrupted;
   std::stop_token stop;
+  std::stop_callback<Interrupt> with_thread;
   std::optional<PostgresConnection> connection;
   ClickHouseClient inserting;  ///< busy from a range's first row to its last, while the writer looks things up
   std::optional<PostgresConnection> rendering;  ///< asks for texts while the other one is in the middle of a COPY
@@ -72,8 +82,13 @@ Copier::Copier(Options options, CatalogStore& catalog) : options_(std::move(opti
 }
 
 Copier::~Copier() {
-  for (std::jthread& thread : threads_) thread.request_stop();
+  stop();
   threads_.clear();
+}
+
+bool Copier::idle() const {
+  std::lock_guard lock(mutex_);
+  return std::ranges::all_of(jobs_, [](const auto& job) { return job->at_work == 0; });
 }
 
 void Copier::start(CopyJob job) {
@@ -91,6 +106,7 @@ void Copier::cancel(Oid table) {
   if (found == jobs_.end()) return;
   std::shared_ptr<Running> job = *found;
   job->cancelled = true;
+  job->ended.request_stop();
   changed_.wait(lock, [&] { return job->at_work == 0; });
   std::erase(jobs_, job);
 }
@@ -109,20 +125,22 @@ void Copier::emit(CopyEvent event) {
 }
 
 void Copier::work(std::stop_token stop) {
-  Tools tools(options_, stop);
+  std::optional<Tools> tools;
   std::shared_ptr<Running> job;
   std::size_t range = 0;
   while (take_work(stop, job, range)) {
+    if (!tools || tools->stop.stop_requested()) tools.emplace(options_, stop);
+    std::stop_callback cancelled(job->ended.get_token(), Tools::Interrupt{tools->interrupted});
     try {
-      copy_one(tools, *job, range);
+      copy_one(*tools, *job, range);
     } catch (const Error& error) {
-      tools.connection.reset();
-      tools.rendering.reset();
+      tools->connection.reset();
+      tools->rendering.reset();
       bool turn_is_over = error.code() == ErrorCode::Stopped || error.code() == ErrorCode::LeadershipLost;
       if (!turn_is_over) failed(*job, range, error);
     } catch (const std::exception& fault) {
-      tools.connection.reset();
-      tools.rendering.reset();
+      tools->connection.reset();
+      tools->rendering.reset();
       failed(*job, range, Error(ErrorCode::ProtocolViolation, fault.what()));
     }
     std::lock_guard lock(mutex_);

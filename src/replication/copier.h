@@ -39,8 +39,14 @@ class Copier {
   ~Copier();
 
   void start(CopyJob job);
-  /// Ends the table's job, if any; returns when no more of its rows can reach the target.
+  /// Ends the table's job, if any, and whatever it waits for; returns when it sends no more rows.
   void cancel(Oid table);
+  /// Ends all jobs soon; whoever waits in `cancel` goes on.
+  void stop() {
+    for (std::jthread& thread : threads_) thread.request_stop();
+  }
+  /// Nobody is at work on a job.
+  [[nodiscard]] bool idle() const;
 
   std::vector<CopyEvent> take_events();
 

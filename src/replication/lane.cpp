@@ -16,6 +16,8 @@ constexpr int kBackoffStepsMax = 16;
 /// Every writer at the same task for so long: they are held up.
 constexpr std::chrono::milliseconds kHeldUpAfter{300};
 constexpr std::size_t kStandInsMax = 8;
+/// How long a step takes that could be run.
+constexpr std::chrono::seconds kTriedAgainWithin{1};
 /// A writer without work looks around this often.
 constexpr std::chrono::seconds kIdleWait{30};
 
@@ -28,14 +30,19 @@ LaneScheduler::LaneScheduler(Options options) : options_(std::move(options)) {
 }
 
 LaneScheduler::~LaneScheduler() {
-  for (std::jthread& thread : threads_) thread.request_stop();
-  for (std::jthread& thread : stand_ins_) thread.request_stop();
+  {
+    // A writer that renews itself meanwhile would miss it.
+    std::lock_guard lock(mutex_);
+    for (std::jthread& thread : threads_) thread.request_stop();
+    for (std::jthread& thread : stand_ins_) thread.request_stop();
+  }
   threads_.clear();
   stand_ins_.clear();
 }
 
 void LaneScheduler::push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task) {
   std::lock_guard lock(mutex_);
+  lane->bytes_ += task->bytes();
   lane->tasks_.push_back(std::move(task));
   ++lane->pushed_;
   ready(lane);
@@ -111,10 +118,69 @@ LaneEvent LaneScheduler::reset(const std::shared_ptr<Lane>& lane) {
   }
   advance(lane, lane->tasks_.size());
   lane->tasks_.clear();
+  lane->bytes_ = 0;
   lane->failed_ = false;
+  begin_anew(lane);
+  std::erase(ready_, lane);
+  return event;
+}
+
+/// What the lane's next step has gone through so far no longer counts. REQUIRES: the mutex.
+void LaneScheduler::begin_anew(const std::shared_ptr<Lane>& lane) {
   lane->failures_ = 0;
   lane->not_before_ = {};
-  std::erase(ready_, lane);
+  lane->trying_since_.reset();
+  lane->passed_by_at_.reset();
+  std::erase(trying_, lane);
+}
+
+/// Lanes whose time was over when these rows were sent see that the target takes rows. REQUIRES: the mutex.
+void LaneScheduler::note_rows_stored(Clock::time_point began) {
+  for (const std::shared_ptr<Lane>& lane : trying_) {
+    if (!lane->passed_by_at_ && began > *lane->trying_since_ + options_.stuck_after) lane->passed_by_at_ = Clock::now();
+  }
+}
+
+LaneScheduler::Stuck LaneScheduler::find_stuck() const {
+  std::lock_guard lock(mutex_);
+  Stuck stuck;
+  auto now = Clock::now();
+  for (const std::shared_ptr<Lane>& lane : trying_) {
+    // A failed lane's failure is on its way to whoever settles it.
+    if (lane->failed_ || now - *lane->trying_since_ < options_.stuck_after) continue;
+    stuck.bytes += lane->bytes_;
+    if (stuck.lane == nullptr || lane->bytes_ > stuck.lane->bytes_) stuck.lane = lane;
+  }
+  if (stuck.lane == nullptr) return stuck;
+  stuck.tried_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - *stuck.lane->trying_since_);
+  // A target that was away for everybody takes one lane's rows a moment before another's.
+  const auto& passed_by_at = stuck.lane->passed_by_at_;
+  stuck.others_go_on = passed_by_at && now - *passed_by_at > options_.retry_delay_max + kTriedAgainWithin;
+  return stuck;
+}
+
+LaneEvent LaneScheduler::drop_rows(const std::shared_ptr<Lane>& lane) {
+  std::lock_guard lock(mutex_);
+  LaneEvent event{.lane = lane};
+  auto take_tickets = [&](LaneTask& task) {
+    event.tickets.insert(event.tickets.end(), task.tickets.begin(), task.tickets.end());
+    task.tickets.clear();
+  };
+  // Each keeps its place in line: others count the steps that they wait for.
+  for (const std::unique_ptr<LaneTask>& task : lane->tasks_) {
+    if (!task->writes_rows()) continue;
+    take_tickets(*task);
+    event.bytes += task->bytes();
+    task->discard_rows();
+  }
+  lane->bytes_ -= event.bytes;
+  if (lane->running_ && lane->at_work_->writes_rows()) {
+    take_tickets(*lane->at_work_);
+    lane->cut_short_ = true;
+    lane->interrupt_->request_stop();
+  }
+  begin_anew(lane);
+  changed_.notify_all();
   return event;
 }
 
@@ -128,17 +194,36 @@ bool LaneScheduler::wait_idle(std::chrono::milliseconds at_most) {
   return changed_.wait_for(lock, at_most, [&] { return ready_.empty() && running_ == 0; });
 }
 
-/// What one thread works with.
+/// What one thread works with. What is interrupted leaves connections in the middle of something: they are made anew.
 struct LaneScheduler::Writer {
-  Writer(const Options& options, const std::stop_token& stop)
-      : tools{.clickhouse = ClickHouseClient(options.clickhouse, stop),
-              .source = [this, &options, stop]() -> PostgresConnection& {
-                if (!source) source.emplace(options.source, ConnectionKind::Ordinary, stop);
-                return *source;
-              }} {}
+  Writer(const Options& of_scheduler, std::stop_token of_thread)
+      : options(of_scheduler), thread(std::move(of_thread)), with_thread(thread, Interrupt{interrupted}) {
+    renew();
+  }
 
+  void renew() {
+    source.reset();
+    if (interrupted.stop_requested() && !thread.stop_requested()) interrupted = std::stop_source();
+    tools.emplace(WriterTools{.clickhouse = ClickHouseClient(options.clickhouse, interrupted.get_token()),
+                              .source = [this]() -> PostgresConnection& {
+                                if (!source) {
+                                  source.emplace(options.source, ConnectionKind::Ordinary, interrupted.get_token());
+                                }
+                                return *source;
+                              }});
+  }
+
+  struct Interrupt {
+    std::stop_source& source;
+    void operator()() const { source.request_stop(); }
+  };
+
+  const Options& options;
+  std::stop_token thread;
+  std::stop_source interrupted;
+  std::stop_callback<Interrupt> with_thread;
   std::optional<PostgresConnection> source;
-  WriterTools tools;
+  std::optional<WriterTools> tools;
 };
 
 void LaneScheduler::work(std::stop_token stop) {
@@ -188,12 +273,18 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   std::unique_ptr<LaneTask> task = std::move(lane->tasks_.front());
   lane->tasks_.pop_front();
   lane->running_ = true;
+  lane->at_work_ = task.get();
+  lane->interrupt_ = &writer.interrupted;
   ++running_;
-  auto began = moved_at_ = Clock::now();
+  const auto began = moved_at_ = Clock::now();
+  if (!lane->trying_since_) {
+    lane->trying_since_ = began;
+    trying_.push_back(lane);
+  }
   lock.unlock();
   std::optional<Error> failure;
   try {
-    task->run(writer.tools);
+    task->run(*writer.tools);
   } catch (const Error& error) {
     failure = error;
     if (error.code() == ErrorCode::SourceUnreachable) writer.source.reset();
@@ -205,6 +296,10 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   moved_at_ = Clock::now();
   --running_;
   lane->running_ = false;
+  lane->at_work_ = nullptr;
+  lane->interrupt_ = nullptr;
+  if (lane->cut_short_) writer.renew();
+  if (!failure && task->writes_rows()) note_rows_stored(began);
   finish(lane, std::move(task), moved_at_ - began, std::move(failure));
 }
 
@@ -245,6 +340,7 @@ std::chrono::milliseconds LaneScheduler::pause_after(Lane& lane, const Error& fa
 
 void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, Clock::duration took,
                            std::optional<Error> failure) {
+  if (std::exchange(lane->cut_short_, false)) failure.reset();
   // Whatever is left is another run's, perhaps another worker's: nothing that follows may overtake it.
   if (failure && (failure->code() == ErrorCode::Stopped || failure->code() == ErrorCode::LeadershipLost)) {
     lane->failed_ = true;
@@ -252,12 +348,18 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
   }
   LaneEvent event{.lane = lane, .failure = failure};
   if (!failure) {
-    lane->failures_ = 0;
+    lane->bytes_ -= task->bytes();
+    begin_anew(lane);
     event.tickets = task->tickets;
     event.bytes = task->bytes();
     event.took = took;
     advance(lane, 1);
   } else if (options_.transient(*failure)) {
+    // Nobody's rows get to a server that is away.
+    if (failure->code() == ErrorCode::TargetUnreachable) {
+      lane->trying_since_ = Clock::now();
+      lane->passed_by_at_.reset();
+    }
     lane->not_before_ = Clock::now() + pause_after(*lane, *failure);
     lane->tasks_.push_front(std::move(task));
     event.retrying = true;

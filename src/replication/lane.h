@@ -6,44 +6,17 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/error.h"
-#include "clickhouse/client.h"
-#include "postgres/connection.h"
-#include "replication/watermark.h"
+#include "config/limits.h"
+#include "replication/lane_task.h"
 
 namespace echodb {
-
-/// What a writer thread has to work with. Connections are made when first needed.
-struct WriterTools {
-  ClickHouseClient clickhouse;
-  std::function<PostgresConnection&()> source;
-};
-
-class Lane;
-
-/// One step of a table's way into ClickHouse: rows to insert, or a schema change. Safe to run again after a failure.
-class LaneTask {
- public:
-  virtual ~LaneTask() = default;
-  virtual void run(WriterTools& tools) = 0;
-  /// Memory it holds, for the budget.
-  [[nodiscard]] virtual std::size_t bytes() const { return 0; }
-  /// Tickets to close once it has run.
-  std::vector<Watermark::Ticket> tickets;
-
- private:
-  friend class LaneScheduler;
-  struct After {
-    std::shared_ptr<Lane> lane;
-    std::uint64_t steps;
-  };
-  std::vector<After> after_;  ///< what other lanes must have done before
-};
 
 /// The steps of one target table, first in, first out, one at a time. Everything that touches a target goes through
 /// its lane, so that no change overtakes another of the same table; different lanes run in parallel.
@@ -66,6 +39,12 @@ class Lane {
   bool failed_ = false;
   int failures_ = 0;
   std::chrono::steady_clock::time_point not_before_;
+  std::size_t bytes_ = 0;                                              ///< of all steps, the one at work included
+  std::optional<std::chrono::steady_clock::time_point> trying_since_;  ///< the next step was begun then
+  std::optional<std::chrono::steady_clock::time_point> passed_by_at_;  ///< meanwhile: rows of others got through
+  LaneTask* at_work_ = nullptr;                                        ///< while running_
+  std::stop_source* interrupt_ = nullptr;                              ///< while running_: of whoever runs it
+  bool cut_short_ = false;  ///< whatever becomes of the step at work, it is over with
 };
 
 /// What happened to a lane's task; collected by the stream's thread.
@@ -90,6 +69,7 @@ class LaneScheduler {
     PostgresSettings source;
     std::chrono::milliseconds retry_delay_max{5000};
     double retry_backoff = 2.0;
+    std::chrono::milliseconds stuck_after{limits::kStuckTableTimeout};
     std::function<bool(const Error&)> transient;  ///< the same step may succeed later (control/error_policy)
     std::function<void()> on_event;               ///< an event has been queued; called on a writer thread
   };
@@ -113,6 +93,19 @@ class LaneScheduler {
   /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks' event.
   LaneEvent reset(const std::shared_ptr<Lane>& lane);
 
+  /// What keeps memory full, if it is lanes whose step has been tried for Options::stuck_after without success.
+  struct Stuck {
+    std::shared_ptr<Lane> lane;  ///< the one that holds most; null when there is none
+    std::size_t bytes = 0;       ///< of all of them
+    std::chrono::milliseconds tried_for{0};
+    /// Rows of another lane, sent when this one's time was over, have been stored, and it was tried again since.
+    bool others_go_on = false;
+  };
+  [[nodiscard]] Stuck find_stuck() const;
+  /// Drops the lane's rows, and cuts the step at work short if it writes any; steps that are not rows stay where they
+  /// are. Returns what was dropped; the memory of the step at work is accounted for when it has ended.
+  LaneEvent drop_rows(const std::shared_ptr<Lane>& lane);
+
   /// To be called several times a second: sees whether every writer hangs while there is work.
   void relieve();
 
@@ -132,6 +125,8 @@ class LaneScheduler {
   [[nodiscard]] std::chrono::milliseconds pause_after(Lane& lane, const Error& failure) const;
   void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, Clock::duration took,
               std::optional<Error> failure);
+  void note_rows_stored(Clock::time_point began);
+  void begin_anew(const std::shared_ptr<Lane>& lane);
   void ready(const std::shared_ptr<Lane>& lane);
   bool must_wait(const std::shared_ptr<Lane>& lane);
   void advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps);
@@ -141,8 +136,9 @@ class LaneScheduler {
   std::condition_variable_any changed_;
   std::vector<std::shared_ptr<Lane>> ready_;  ///< lanes with work and nobody at it, oldest first
   std::size_t running_ = 0;
-  std::size_t writers_busy_ = 0;  ///< without those that stand in
-  Clock::time_point moved_at_;    ///< when a task last began or ended
+  std::size_t writers_busy_ = 0;               ///< without those that stand in
+  Clock::time_point moved_at_;                 ///< when a task last began or ended
+  std::vector<std::shared_ptr<Lane>> trying_;  ///< lanes whose next step was begun and is not done
   std::condition_variable_any relief_;
   std::size_t relief_wanted_ = 0;  ///< stand-ins that have been called and are not at work yet
   std::size_t stand_ins_idle_ = 0;

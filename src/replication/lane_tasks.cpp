@@ -40,6 +40,7 @@ void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const Insert
 }
 
 void InsertTask::run(WriterTools& tools) {
+  if (batch_ == nullptr) return;
   complete_batch(*batch_, target_, tools);
   keep_last_rows(*batch_);
   failpoint("insert.completed");

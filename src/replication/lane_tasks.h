@@ -24,6 +24,11 @@ class InsertTask final : public LaneTask {
 
   void run(WriterTools& tools) override;
   [[nodiscard]] std::size_t bytes() const override { return bytes_; }
+  [[nodiscard]] bool writes_rows() const override { return batch_ != nullptr; }
+  void discard_rows() override {
+    batch_.reset();
+    bytes_ = 0;
+  }
 
  private:
   std::unique_ptr<TableBatch> batch_;

@@ -48,6 +48,9 @@ class SchemaEvents {
   /// `tickets`, if any, are closed once that is on record.
   void fail(MirroredTable& table, const Error& error, Lsn lsn, std::vector<Watermark::Ticket> tickets = {});
   void lane_failed(const LaneEvent& event);
+  /// The table whose lane this is gives up its place in the stream: what it holds is dropped, and it is copied again
+  /// when its time has come.
+  void give_up(const std::shared_ptr<Lane>& lane, const Error& reason);
 
   void copy_event(const CopyEvent& event);
   /// Tables whose copy is in and whose changes have been read as far as the copy has seen them go over to streaming.

@@ -63,11 +63,29 @@ void SchemaEvents::lane_failed(const LaneEvent& event) {
   });
   for (const auto& [oid, lane] : lanes_beside_) {
     MirroredTable* table = lane == event.lane ? parts_.registry.find(oid) : nullptr;
-    if (table == nullptr || !table->lost) continue;
+    if (table == nullptr) continue;
+    if (table->record.state == TableState::Error) {
+      log::warn("{} cannot be copied again yet: {}", table->name(), event.failure->what());
+      schedule_healing(oid, event.failure->code());
+    }
+    if (!table->lost) continue;
     // Nobody can say what the table is now.
     fail(*table, *event.failure, table->lost->since, std::exchange(dropped.tickets, {}));
   }
   for (Watermark::Ticket ticket : dropped.tickets) parts_.watermark.close(ticket);
+}
+
+/// The dropped steps' tickets stay open until it is on record that the table has to be copied: no position is confirmed
+/// before, and whoever comes after a crash finds either the rows or the record.
+void SchemaEvents::give_up(const std::shared_ptr<Lane>& lane, const Error& reason) {
+  MirroredTable* found = nullptr;
+  parts_.registry.for_each([&](MirroredTable& table) {
+    if (table.lane == lane && table.followed()) found = &table;
+  });
+  if (found == nullptr) return;
+  LaneEvent dropped = parts_.lanes.drop_rows(lane);
+  parts_.batcher.written(dropped.bytes);
+  fail(*found, reason, parts_.watermark.ended(), std::move(dropped.tickets));
 }
 
 void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {

@@ -20,6 +20,10 @@ constexpr int kFramesPerTurn = 2'000;
 constexpr auto kConfirmInterval = 10ms;
 constexpr auto kPublishInterval = 100ms;
 constexpr auto kSaveInterval = 10s;
+/// While a table may have to give up its place.
+constexpr auto kProbeInterval = 500ms;
+/// A transaction that is half read when it is time to stop is read to its end, if that comes so soon.
+constexpr auto kTransactionEndWithin = 100ms;
 /// A run that has lasted so long since it was last said to go well, goes well.
 constexpr auto kWellInterval = 5s;
 /// The source is asked for a word several times before its silence counts.
@@ -113,6 +117,9 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
 }
 
+/// Steps that wait for the end of a copy must not keep the lanes' threads.
+Stream::~Stream() { copier_.stop(); }
+
 bool Stream::run() {
   std::stop_callback wake(stop_, [this] { wakeup_.notify(); });
   well_at_ = heard_at_ = Clock::now();
@@ -126,6 +133,7 @@ bool Stream::run() {
     schema_events_.heal();
     // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
     if (over_budget()) batcher_.seal_all();
+    if (over_budget()) let_stuck_table_go();
     if (!in_transaction_) batcher_.seal_due(drained);
     confirm(/*at_once=*/false);
     save_progress();
@@ -230,12 +238,36 @@ void Stream::save_progress() {
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
   if (transactions_ == 0 || saved_ == confirmed_) return;
+  store_progress();
+}
+
+void Stream::store_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
   if (lanes_.depth(*bookmark_lane_) == 0) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
   schema_events_.forget_snapshots(confirmed_);
+}
+
+/// Memory is full, and reading has stopped for everybody. When the reason is a table whose rows do not get through
+/// while others' do, that table alone is to pay for it. That others' do is seen by the bookmark when nothing else is on
+/// its way: a server that takes no rows at all is waited for.
+void Stream::let_stuck_table_go() {
+  LaneScheduler::Stuck stuck = lanes_.find_stuck();
+  if (stuck.lane == nullptr || stuck.lane == bookmark_lane_ || 2 * stuck.bytes < batcher_.buffered_bytes()) return;
+  if (stuck.others_go_on) {
+    schema_events_.give_up(
+        stuck.lane, Error(ErrorCode::TargetOverloaded,
+                          fmt::format("its rows have filled the memory, because ClickHouse has taken none for {} s",
+                                      std::chrono::duration_cast<std::chrono::seconds>(stuck.tried_for).count()),
+                          "see why ClickHouse does not take this table's rows; it is copied again by itself"));
+    return;
+  }
+  auto now = Clock::now();
+  if (now - probed_at_ < kProbeInterval) return;
+  probed_at_ = now;
+  store_progress();
 }
 
 std::chrono::milliseconds Stream::time_to_wait() const {
@@ -253,18 +285,29 @@ std::chrono::milliseconds Stream::time_to_wait() const {
 /// again from the slot.
 bool Stream::finish() {
   log::info("stopping: writing what has been read");
+  read_transaction_to_end();
   if (!in_transaction_) batcher_.seal_all();
   auto deadline = Clock::now() + limits::kGracePeriod / 2;
   const WritePermit* permit = settings_.clickhouse.permit.get();
-  while (!watermark_.idle() && Clock::now() < deadline && (permit == nullptr || permit->held())) {
-    lanes_.wait_idle(kConfirmInterval);
+  bool at_rest = false;
+  while (!watermark_.idle() && !at_rest && Clock::now() < deadline && (permit == nullptr || permit->held())) {
+    at_rest = lanes_.wait_idle(kConfirmInterval);
     collect_events();
+    // What is left waits for what does not come any more: the end of its transaction, or of a copy.
+    at_rest = at_rest && lanes_.wait_idle(0ms);
   }
   confirm(/*at_once=*/true);
   catalog_.save_applied(record_.name, confirmed_);
   save_bookmark();
   lanes_.wait_idle(limits::kGracePeriod / 10);
-  return watermark_.idle();
+  return (at_rest || watermark_.idle()) && copier_.idle();
+}
+
+void Stream::read_transaction_to_end() {
+  for (auto until = Clock::now() + kTransactionEndWithin; in_transaction_ && Clock::now() < until && !over_budget();) {
+    if (read_available()) source_.wait({.wakeup_fd = wakeup_.fd(), .for_frames = true}, kConfirmInterval);
+    wakeup_.drain();
+  }
 }
 
 /// ClickHouse learns what the catalog knows already, never before: replication/bookmark.h.

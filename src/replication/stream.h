@@ -31,6 +31,9 @@ class Stream final : private PgoutputHandler {
 
   Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
          const Transient& transient, std::stop_token stop);
+  ~Stream() override;
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
 
   /// Returns when the stop token is raised, with everything read so far written and confirmed if the grace period
   /// allows, and then true; throws when the run cannot go on.
@@ -55,9 +58,12 @@ class Stream final : private PgoutputHandler {
   void collect_events();
   void confirm(bool at_once);
   void save_progress();
+  void store_progress();
+  void let_stuck_table_go();
   void save_bookmark();
   void publish_status();
   bool finish();
+  void read_transaction_to_end();
   void expect_word();
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
   [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
@@ -108,6 +114,7 @@ class Stream final : private PgoutputHandler {
   std::string last_error_;
   std::chrono::steady_clock::time_point confirmed_at_;
   std::chrono::steady_clock::time_point saved_at_;
+  std::chrono::steady_clock::time_point probed_at_;  ///< whether the target takes rows of any table
   std::chrono::steady_clock::time_point published_at_;
   std::chrono::steady_clock::time_point heard_at_;  ///< the source's last word, or when we last did not listen
   std::chrono::steady_clock::time_point asked_at_;  ///< for a word

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <mutex>
 
@@ -68,6 +70,62 @@ TEST_F(LaneTest, WhatALaneDropsNobodyWaitsFor) {
   scheduler_.reset(a_);
   wait_for(1);
   EXPECT_EQ(notes(), std::vector<std::string>{"next"});
+}
+
+/// Rows, which are refused as long as `refused` says so.
+class Rows final : public LaneTask {
+ public:
+  Rows(std::atomic<bool>& refused, std::vector<Watermark::Ticket> held) : refused_(refused) {
+    tickets = std::move(held);
+  }
+  void run(WriterTools&) override {
+    if (there_ && refused_) throw Error(ErrorCode::TargetOverloaded, "refused");
+  }
+  [[nodiscard]] std::size_t bytes() const override { return there_ ? 100 : 0; }
+  [[nodiscard]] bool writes_rows() const override { return there_; }
+  void discard_rows() override { there_ = false; }
+
+ private:
+  std::atomic<bool>& refused_;
+  bool there_ = true;
+};
+
+class StuckLaneTest : public LaneTest {
+ protected:
+  std::atomic<bool> refused_{true};
+  std::atomic<bool> taken_{false};
+  LaneScheduler patient_{{.retry_delay_max = 1ms, .stuck_after = 20ms, .transient = [](const Error&) { return true; }}};
+};
+
+TEST_F(StuckLaneTest, AStuckLaneIsFoundOnceOthersGoOn) {
+  patient_.push(a_, std::make_unique<Rows>(refused_, std::vector<Watermark::Ticket>{1}));
+  while (patient_.find_stuck().lane != a_) patient_.wait_idle(1ms);
+  EXPECT_FALSE(patient_.find_stuck().others_go_on);
+  EXPECT_EQ(patient_.find_stuck().bytes, 100U);
+  patient_.push(b_, std::make_unique<Rows>(taken_, std::vector<Watermark::Ticket>{2}));
+  while (!patient_.find_stuck().others_go_on) patient_.wait_idle(1ms);
+}
+
+TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
+  patient_.push(a_, std::make_unique<Rows>(refused_, std::vector<Watermark::Ticket>{1}));
+  patient_.push(a_, note("renames"));
+  patient_.push(a_, std::make_unique<Rows>(refused_, std::vector<Watermark::Ticket>{2}));
+  auto takes_it = note("takes the name");
+  patient_.run_after(*takes_it, a_);
+  patient_.push(b_, std::move(takes_it));
+  while (patient_.find_stuck().lane != a_) patient_.wait_idle(1ms);
+  LaneEvent dropped = patient_.drop_rows(a_);
+  std::ranges::sort(dropped.tickets);
+  EXPECT_EQ(dropped.tickets, (std::vector<Watermark::Ticket>{1, 2}));
+  while (notes().size() < 2) patient_.wait_idle(1ms);
+  EXPECT_EQ(notes(), (std::vector<std::string>{"renames", "takes the name"}));
+  EXPECT_EQ(patient_.find_stuck().lane, nullptr);
+  // The first rows may have been at work: their memory is told of when they have ended.
+  for (const LaneEvent& event : patient_.take_events()) {
+    EXPECT_TRUE(event.retrying || event.tickets.empty());
+    if (!event.failure) dropped.bytes += event.bytes;
+  }
+  EXPECT_EQ(dropped.bytes, 200U);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ SETTINGS = {
     "SYNC_SCHEMA": "public,sales",
     "EXCLUDED_TABLES": "temp_*,public.secret_*",
     "RETRY_DELAY": "1",
+    "WORKER_ID": "worker-1",
     "LOG_LEVEL": "DEBUG",
 }
 

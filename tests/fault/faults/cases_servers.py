@@ -7,6 +7,7 @@ import time
 from driver.children import Failed, until
 
 from .case import case
+from .cases_target import no_table_stopped
 from .stack import Stack
 
 
@@ -83,6 +84,7 @@ def outage(stack: Stack, seconds: float) -> str:
     stack.load.stop()
     stack.load = None
     stack.sync()
+    no_table_stopped(stack)
     caught_up = time.monotonic() - started
     return (f"lag of {lag >> 20} MB reported, {int(retained) >> 20} MB retained; {buffered >> 20} MB buffered of "
             f"{limit >> 20}, {memory >> 20} MB resident; back: first row after {first:.2f} s, {rows} rows caught up "

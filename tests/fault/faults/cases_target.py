@@ -1,6 +1,7 @@
 """ClickHouse has too much to do, refuses, hangs, or has no room."""
 
 import os
+import signal
 import subprocess
 import time
 
@@ -65,6 +66,36 @@ def stuck_tables(stack: Stack) -> str:
     worst = max(stack.await_flow("rows of the other table flow") for _ in range(20))
     proxy.stuck.clear()
     return f"a row of another table takes {worst:.2f} s at the most"
+
+
+@case("inserts into a table hang, and its rows fill the memory: it alone stops, and heals")
+def stuck_table_lets_go(stack: Stack) -> str:
+    def error_of_bulk() -> tuple:
+        return stack.postgres.fetch("SELECT state, error_lsn::text FROM _echodb.tables WHERE target_name = 'bulk'")[0]
+
+    proxy = stack.clickhouse_proxy()
+    variables = {"CLICKHOUSE_PORT": str(proxy.port), "ECHODB_MEMORY_BYTES_MAX": str(16 << 20)}
+    leader = stack.start_leader(**variables)
+    bulk = stack.start_bulk_load()
+    stack.await_flow("rows flow beside much load")
+    proxy.stuck.add("bulk")
+    started = time.monotonic()
+    until(60, "it gives its place up", lambda: leader.metrics()["tables"]["error"] == 1, leader.child.check_alive)
+    seconds = time.monotonic() - started
+    worst = max(stack.await_flow("rows of the other tables flow") for _ in range(20))
+    stack.await_applied(leader)
+    if error_of_bulk()[0] != "error":
+        raise Failed(f"the position has passed its rows, and the catalog says {error_of_bulk()}")
+    leader.child.end(signal.SIGKILL)
+    stack.start_worker(**variables)
+    stack.await_flow("rows flow again")
+    said = error_of_bulk()
+    bulk.stop()
+    proxy.stuck.clear()
+    stack.postgres.fetch("SELECT _echodb.describe('bulk'::regclass, 'RESYNC')")
+    until(60, "it is copied", lambda: stack.leader() and stack.leader().metrics()["tables"]["error"] == 0)
+    return (f"it stops {seconds:.1f} s after its inserts began to hang ({said[0]} at {said[1]}); then a row of another "
+            f"table takes {worst:.2f} s at the most")
 
 
 @case("ClickHouse's disk is full for a while")

@@ -206,6 +206,12 @@ class Stack:
         until(ceiling, what, lambda: self._arrived() >= wanted)
         return time.monotonic() - started
 
+    def await_applied(self, worker: Worker) -> None:
+        """Until the worker has applied, and may confirm, everything that is committed now."""
+        wanted = self.postgres.fetch("SELECT pg_current_wal_lsn()::text")[0][0]
+        until(SYNC_SECONDS, f"{worker.name} has applied {wanted}",
+              lambda: lsn((worker.metrics() or {}).get("applied_lsn") or "0/0") >= lsn(wanted))
+
     def leader(self) -> Worker | None:
         return next((worker for worker in self.workers if worker.child.running is not None and worker.leads()), None)
 

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "clickhouse/client.h"
+#include "postgres/connection.h"
+#include "replication/watermark.h"
+
+namespace echodb {
+
+/// What a writer thread has to work with. Connections are made when first needed.
+struct WriterTools {
+  ClickHouseClient clickhouse;
+  std::function<PostgresConnection&()> source;
+};
+
+class Lane;
+
+/// One step of a table's way into ClickHouse: rows to insert, or a schema change. Safe to run again after a failure.
+class LaneTask {
+ public:
+  virtual ~LaneTask() = default;
+  virtual void run(WriterTools& tools) = 0;
+  /// It has rows for the target: when it succeeds, the target takes rows.
+  [[nodiscard]] virtual bool writes_rows() const { return false; }
+  /// Lets go of its rows, if it has any: running it does nothing then. Not while it runs.
+  virtual void discard_rows() {}
+  /// Memory it holds, for the budget.
+  [[nodiscard]] virtual std::size_t bytes() const { return 0; }
+  /// Tickets to close once it has run.
+  std::vector<Watermark::Ticket> tickets;
+
+ private:
+  friend class LaneScheduler;
+  struct After {
+    std::shared_ptr<Lane> lane;
+    std::uint64_t steps;
+  };
+  std::vector<After> after_;  ///< what other lanes must have done before
+};
+
+}  // namespace echodb
