@@ -56,6 +56,7 @@ class TargetReader {
   ClickHouseClient& client() { return client_; }
 
  private:
+  std::string ask(const std::string& sql);
   void read_sql(std::span<const std::size_t> columns, Digests digests, const std::string& condition,
                 const OnRows& on_rows);
 
