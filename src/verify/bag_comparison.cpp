@@ -193,7 +193,7 @@ void BagComparison::read_source(Pass& pass) {
 void BagComparison::read_target(Pass& pass) {
   std::string condition;
   if (pass.only != nullptr && pass.only->size() <= limits::kCheckLookKeys) {
-    for (const auto& [hash, doubt] : *pass.only) condition += (condition.empty() ? "" : ", ") + bag_literal(hash);
+    for (const auto& [hash, doubt] : *pass.only) condition += (condition.empty() ? "" : ", ") + hash_literal(hash);
     condition = fmt::format("{} IN ({})", kRowHashColumn, condition);
   } else if (pass.slice.count > 1) {
     constexpr std::size_t kHighAt = offsetof(RowHash, high) + 1;

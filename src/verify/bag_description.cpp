@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "config/limits.h"
+#include "replication/target_look_up.h"
 #include "verify/bag_comparison.h"
 #include "verify/bag_rows.h"
 #include "verify/heap_walk.h"
@@ -44,7 +45,7 @@ BagComparison::DifferingColumns BagComparison::differing_columns() {
   for (const auto& [hash, content] : certain_) {
     if (content.tampered.empty() || wanted.size() >= limits::kCheckMismatchesNamed) continue;
     wanted.try_emplace(hash);
-    hashes += (hashes.empty() ? "" : ", ") + bag_literal(hash);
+    hashes += (hashes.empty() ? "" : ", ") + hash_literal(hash);
   }
   DifferingColumns differing;
   if (wanted.empty()) return differing;
@@ -91,7 +92,7 @@ void BagComparison::describe(Outcome& outcome) {
       if (rows == 0) return;
       outcome.mismatched += rows;
       if (outcome.mismatches.size() >= limits::kCheckMismatchesNamed) return;
-      outcome.mismatches.push_back({.key = nlohmann::json{{"row_hash", bag_text(hash)}, {"rows", rows}}.dump(),
+      outcome.mismatches.push_back({.key = nlohmann::json{{"row_hash", hex(hash)}, {"rows", rows}}.dump(),
                                     .kind = kind,
                                     .columns = std::move(columns)});
     };

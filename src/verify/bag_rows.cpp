@@ -9,9 +9,7 @@
 
 namespace echodb {
 
-std::string bag_text(const RowHash& hash) { return hex(as_text(std::as_bytes(std::span(&hash, 1)))); }
-
-std::string bag_literal(const RowHash& hash) { return fmt::format("unhex('{}')", bag_text(hash)); }
+std::string hash_literal(const RowHash& hash) { return fmt::format("unhex('{}')", hex(hash)); }
 
 void read_bag_rows(const CheckedTable& table, TargetReader& target, const std::string& condition,
                    const std::function<void(const BagRow&)>& on_row) {

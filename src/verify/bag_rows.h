@@ -23,8 +23,7 @@ struct BagRow {
 void read_bag_rows(const CheckedTable& table, TargetReader& target, const std::string& condition,
                    const std::function<void(const BagRow&)>& on_row);
 
-/// A hash as a literal of ClickHouse's, and as people see it.
-std::string bag_literal(const RowHash& hash);
-std::string bag_text(const RowHash& hash);
+/// A hash as a literal of ClickHouse's.
+std::string hash_literal(const RowHash& hash);
 
 }  // namespace echodb

@@ -271,7 +271,7 @@ class BagRepair {
       std::string list;
       for (const BagIdentity& identity :
            identities.subspan(from, std::min(limits::kCheckLookKeys, identities.size() - from))) {
-        list += (list.empty() ? "" : ", ") + bag_literal(identity.hash);
+        list += (list.empty() ? "" : ", ") + hash_literal(identity.hash);
       }
       delete_rows(tools_.target, table_, fmt::format("{} IN ({}) AND {}", kRowHashColumn, list, impossible));
     }
@@ -282,7 +282,7 @@ class BagRepair {
       std::string values;
       for (const BagIdentity& identity :
            identities.subspan(from, std::min(limits::kCheckLookKeys, identities.size() - from))) {
-        values += fmt::format("{}({}, {}, {}, 0, 1, {})", values.empty() ? "" : ", ", bag_literal(identity.hash),
+        values += fmt::format("{}({}, {}, {}, 0, 1, {})", values.empty() ? "" : ", ", hash_literal(identity.hash),
                               identity.lsn, identity.ordinal, position_.value);
       }
       tools_.target.client().query(

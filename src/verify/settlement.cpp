@@ -213,7 +213,7 @@ Settlement::Rows Settlement::target_rows(std::span<const std::size_t> rows) {
       }
       DigestFold key;
       for (std::size_t column : table_.plan->key()) key.add(one.values[column]);
-      found[key.value()] = std::move(one);
+      if (known_.contains(key.value())) found[key.value()] = std::move(one);
     }
   });
   return found;
