@@ -43,6 +43,47 @@ struct Life {
   std::vector<std::uint64_t> impossible;
 };
 
+using BagRows = std::vector<BagRow>::const_iterator;
+
+/// Takes all rows of the identity at `row`.
+Life read_life(BagRows& row, BagRows end, Lsn log_end) {
+  Life life;
+  const BagIdentity identity = row->identity;
+  if (identity.lsn >= log_end.value) life.impossible.push_back(identity.lsn);
+  for (; row != end && row->identity == identity; ++row) {
+    if (row->version >= log_end.value) life.impossible.push_back(row->version);
+    if (row->deleted) {
+      life.died = life.died == 0 ? row->version : std::min(life.died, row->version);
+    } else {
+      life.born = true;
+      life.digest = row->digest;
+    }
+  }
+  return life;
+}
+
+/// Whether the identity was born or died while the source was read.
+bool add_life(BagComparison::Content& content, const BagIdentity& identity, const Life& life,
+              const SourceMoment& seen) {
+  if (!life.impossible.empty()) {
+    content.impossible.push_back(identity);
+    content.impossible_versions.insert(content.impossible_versions.end(), life.impossible.begin(),
+                                       life.impossible.end());
+    return false;
+  }
+  const auto in_between = [&](std::uint64_t version) {
+    return version >= seen.before.value && version < seen.after.value;
+  };
+  if (in_between(identity.lsn) || in_between(life.died)) return true;
+  const bool was_live = identity.lsn < seen.before.value && (life.died == 0 || life.died >= seen.after.value);
+  if (!was_live) return false;
+  ++content.in_target;
+  if (life.died != 0) return false;
+  content.live.push_back(identity);
+  if (content.in_source > 0 && life.born && life.digest != content.digest) content.tampered.push_back(identity);
+  return false;
+}
+
 }  // namespace
 
 bool BagComparison::Content::differs_like(const Content& other) const {
@@ -210,47 +251,21 @@ void BagComparison::read_target(Pass& pass) {
 /// Walks both sides in the order of their hashes.
 void BagComparison::match(Pass& pass) {
   auto source = pass.source.begin();
-  auto target = pass.target.begin();
-  const auto in_window = [&](std::uint64_t version) {
-    return version >= pass.seen.before.value && version < pass.seen.after.value;
-  };
+  auto target = pass.target.cbegin();
   while (source != pass.source.end() || target != pass.target.end()) {
     const bool from_source =
         target == pass.target.end() || (source != pass.source.end() && source->hash <= target->identity.hash);
     const RowHash hash = from_source ? source->hash : target->identity.hash;
     Content content;
-    bool is_moving = false;
     for (; source != pass.source.end() && source->hash == hash; ++source) {
       ++content.in_source;
       content.digest = source->digest;
     }
+    bool is_moving = false;
     while (target != pass.target.end() && target->identity.hash == hash) {
       const BagIdentity identity = target->identity;
-      Life life;
-      if (identity.lsn >= pass.log_end.value) life.impossible.push_back(identity.lsn);
-      for (; target != pass.target.end() && target->identity == identity; ++target) {
-        if (target->version >= pass.log_end.value) life.impossible.push_back(target->version);
-        if (target->deleted) {
-          life.died = life.died == 0 ? target->version : std::min(life.died, target->version);
-        } else {
-          life.born = true;
-          life.digest = target->digest;
-        }
-      }
-      if (!life.impossible.empty()) {
-        content.impossible.push_back(identity);
-        content.impossible_versions.insert(content.impossible_versions.end(), life.impossible.begin(),
-                                           life.impossible.end());
-        continue;
-      }
-      is_moving = is_moving || in_window(identity.lsn) || in_window(life.died);
-      const bool was_live =
-          identity.lsn < pass.seen.before.value && (life.died == 0 || life.died >= pass.seen.after.value);
-      if (!was_live) continue;
-      ++content.in_target;
-      if (life.died != 0) continue;
-      content.live.push_back(identity);
-      if (content.in_source > 0 && life.born && life.digest != content.digest) content.tampered.push_back(identity);
+      const Life life = read_life(target, pass.target.cend(), pass.log_end);
+      is_moving = add_life(content, identity, life, pass.seen) || is_moving;
     }
     if (is_moving) {
       pass.moving.insert(hash);
