@@ -23,6 +23,17 @@ void CatalogStore::save_check(const std::string& stream, const CheckRecord& chec
   });
 }
 
+std::string CatalogStore::table_mark(const std::string& stream, Oid table) {
+  return with_connection([&](PostgresConnection& connection) {
+    QueryResult found = connection.query(
+        "SELECT concat_ws(' ', t.xmin, t.ctid, v.xmin, v.ctid) FROM _echodb.tables t LEFT JOIN LATERAL "
+        "(SELECT xmin, ctid FROM _echodb.table_versions WHERE (stream, oid) = (t.stream, t.oid) ORDER BY lsn DESC "
+        "LIMIT 1) v ON true WHERE t.stream = $1 AND t.oid = $2",
+        {stream, std::to_string(table)});
+    return found.rows() == 0 ? std::string() : std::string(found.text(0, 0));
+  });
+}
+
 std::vector<CheckRecord> CatalogStore::latest_checks(const std::string& stream) {
   return with_connection([&](PostgresConnection& connection) {
     QueryResult found = connection.query(

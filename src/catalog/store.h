@@ -57,6 +57,9 @@ class CatalogStore {
   void replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges);
   void finish_range(const std::string& stream, Oid table, const CopyRange& range);
 
+  /// What changes with everything that is stored of a table: its state, schemas and copies.
+  std::string table_mark(const std::string& stream, Oid table);
+
   /// Adds a check to the history; of each table the latest ones are kept.
   void save_check(const std::string& stream, const CheckRecord& check);
   /// The latest check of each table.

@@ -153,13 +153,37 @@ class ClickHouseClient::Impl {
   }
 
   std::string post(const Request& request) {
+    return through_gate([&] { return send(request); });
+  }
+
+  void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters) {
+    Download download{.curl = handle_.get(), .consume = consume};
+    Bytes body = as_bytes(sql);
+    through_gate([&] {
+      try {
+        send({.body = std::span(&body, 1), .parameters = parameters, .timeout = limits::kCheckQueryTimeout}, &download);
+      } catch (const Error&) {
+        // It was `consume` that ended it: the server is not to blame.
+        if (!download.failure) throw;
+      }
+      return std::string();
+    });
+    if (download.failure) std::rethrow_exception(download.failure);
+  }
+
+  ClickHouseSettings settings_;
+
+ private:
+  /// Sends when the gate lets it pass, after a probe if the gate wants one, and says how it went.
+  template <typename Send>
+  std::string through_gate(Send send_it) {
     while (true) {
       AttemptGate::Attempt attempt(settings_.gate.get());
       Bytes probe = as_bytes("SELECT 1");
-      bool is_probe = attempt.is_probe();
+      const bool is_probe = attempt.is_probe();
       try {
         std::string answer =
-            is_probe ? send({.body = std::span(&probe, 1), .parameters = {}, .timeout = kProbeTimeout}) : send(request);
+            is_probe ? send({.body = std::span(&probe, 1), .parameters = {}, .timeout = kProbeTimeout}) : send_it();
         attempt.succeeded();
         if (!is_probe) return answer;
       } catch (const Error& error) {
@@ -171,20 +195,6 @@ class ClickHouseClient::Impl {
     }
   }
 
-  void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters) {
-    Download download{.curl = handle_.get(), .consume = consume};
-    Bytes body = as_bytes(sql);
-    try {
-      send({.body = std::span(&body, 1), .parameters = parameters, .timeout = limits::kCheckQueryTimeout}, &download);
-    } catch (const Error&) {
-      if (download.failure) std::rethrow_exception(download.failure);
-      throw;
-    }
-  }
-
-  ClickHouseSettings settings_;
-
- private:
   /// Returns what was printed, unless it goes to a download.
   std::string send(const Request& request, Download* download = nullptr) {
     std::string url = build_url(request.sql_in_url, request.parameters);

@@ -52,6 +52,8 @@ inline constexpr std::size_t kCheckMismatchesNamed = 100;
 inline constexpr int kCheckLooksMax = 12;
 /// One statement of a check on the target.
 inline constexpr auto kCheckQueryTimeout = 600s;
+/// Of a table without a key, rows that change all the time are counted in one transaction on the source; no longer.
+inline constexpr auto kCheckMomentTimeout = 20s;
 /// How long a check waits for a slot that nobody reads.
 inline constexpr auto kCheckIdleSlotTimeout = 15s;
 

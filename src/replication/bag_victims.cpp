@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "columns/row_binary_reader.h"
 #include "replication/insert_completion.h"
+#include "replication/target_look_up.h"
 
 namespace echodb {
 namespace {
@@ -22,13 +23,6 @@ struct BagRow {
 /// The rows of one content, oldest first.
 using BagRows = std::map<BagIdentity, BagRow>;
 using BagState = std::unordered_map<RowHash, BagRows>;
-
-std::string hex(const RowHash& hash) {
-  std::string text;
-  for (std::byte byte : std::as_bytes(std::span(&hash, 1)))
-    text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-  return text;
-}
 
 std::string look_up_sql(const TargetTable& table, std::span<const RowHash> hashes) {
   std::string list;

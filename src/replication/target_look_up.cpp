@@ -13,8 +13,6 @@ namespace {
 constexpr int kFormatFunctionSinceMajor = 22;
 constexpr int kFormatFunctionSinceMinor = 8;
 constexpr int kAccessDenied = 497;
-/// Room enough for what a server may put around a statement.
-constexpr std::size_t kMaxQuerySizeDefault = 262'144;
 
 std::string look_up_sql(const TablePlan& plan, const TargetTable& table, std::span<const std::string> keys,
                         std::span<const std::size_t> columns) {
@@ -111,6 +109,8 @@ std::string hex(std::string_view bytes) {
   }
   return text;
 }
+
+std::string hex(const RowHash& hash) { return hex(as_text(std::as_bytes(std::span(&hash, 1)))); }
 
 bool can_look_up(const ServerVersion& server) {
   return has_is_deleted_argument(server) && server.at_least(kFormatFunctionSinceMajor, kFormatFunctionSinceMinor);

@@ -19,7 +19,11 @@ inline constexpr std::size_t kKeysPerLookUp = 1'000;
 FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, ClickHouseClient& clickhouse,
                             std::span<const std::string> keys, std::span<const std::size_t> columns);
 
+/// Room enough for what a server may put around a statement: max_query_size is its own length and this.
+inline constexpr std::size_t kMaxQuerySizeDefault = 262'144;
+
 /// Bytes as ClickHouse's unhex() reads them.
 std::string hex(std::string_view bytes);
+std::string hex(const RowHash& hash);
 
 }  // namespace echodb

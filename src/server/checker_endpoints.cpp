@@ -14,16 +14,16 @@ using nlohmann::json;
 
 constexpr unsigned kConnectionsMax = 64;
 
-/// Throws Error(InvalidConfiguration) for a word that is no mode.
-CheckMode mode_of(const HttpRequest& request, CheckMode otherwise) {
+/// nullopt for a word that is no mode.
+std::optional<CheckMode> mode_of(const HttpRequest& request, CheckMode otherwise) {
   const std::string* word = request.parameter("mode");
-  if (word == nullptr || word->empty()) return otherwise;
-  const std::optional<CheckMode> mode = parse_check_mode(*word);
-  if (!mode) {
-    throw Error(ErrorCode::InvalidConfiguration,
-                fmt::format("'{}' is not a mode: count, sample, fingerprint or full", *word));
-  }
-  return *mode;
+  return word == nullptr || word->empty() ? otherwise : parse_check_mode(*word);
+}
+
+HttpResponse no_such_mode(const HttpRequest& request) {
+  return json_response(
+      400,
+      {{"error", fmt::format("'{}' is not a mode: count, sample, fingerprint or full", *request.parameter("mode"))}});
 }
 
 prometheus::MetricFamily family(std::string name, std::string help, prometheus::MetricType type) {
@@ -99,8 +99,7 @@ HttpResponse CheckerEndpoints::respond(const HttpRequest& request) {
   try {
     return answer(request);
   } catch (const Error& error) {
-    const bool is_asked_wrongly = error.code() == ErrorCode::InvalidConfiguration;
-    return json_response(is_asked_wrongly ? 400 : 503, {{"error", error.what()}});
+    return json_response(503, {{"error", error.what()}});
   }
 }
 
@@ -154,22 +153,29 @@ HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
     return json_response(400, {{"error", "name a table: ?schema=public&table=users"}});
   }
   const std::string& in = schema == nullptr || schema->empty() ? settings_.sync_schemas.front() : *schema;
-  const CheckMode mode = mode_of(request, settings_.check_mode);
+  const std::optional<CheckMode> mode = mode_of(request, settings_.check_mode);
+  if (!mode) return no_such_mode(request);
   const std::optional<TableRecord> found = checker_.find(in, *table);
   if (!found) return json_response(404, {{"error", fmt::format("{}.{} is not mirrored", in, *table)}});
-  return json_response(200, to_json(schedule_.check(*found, {.mode = mode, .repair = repair})));
+  return json_response(200, to_json(schedule_.check(*found, {.mode = *mode, .repair = repair})));
 }
 
 HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
-  const CheckMode mode = mode_of(request, settings_.check_mode);
+  const std::optional<CheckMode> mode = mode_of(request, settings_.check_mode);
+  if (!mode) return no_such_mode(request);
   json reports = json::array();
-  bool all_match = true;
+  bool different = false;
+  bool unknown = false;
   for (const TableRecord& table : checker_.tables()) {
-    const CheckReport report = schedule_.check(table, {.mode = mode});
-    all_match = all_match && report.verdict == Verdict::Equal;
+    const CheckReport report = schedule_.check(table, {.mode = *mode});
+    different = different || report.verdict == Verdict::Different;
+    unknown = unknown || report.verdict == Verdict::Unknown;
     reports.push_back(to_json(report));
   }
-  return json_response(200, {{"match", all_match}, {"tables", std::move(reports)}});
+  return json_response(200, {{"match", different ? json(false)
+                                       : unknown ? json(nullptr)
+                                                 : json(true)},
+                             {"tables", std::move(reports)}});
 }
 
 }  // namespace echodb

@@ -14,7 +14,7 @@ namespace echodb {
 ///   GET  /health                              200 as long as the process answers
 ///   GET  /ready                               200 once the catalog can be read; 503 otherwise
 ///   GET  /verify?schema=&table=&mode=         checks a table now and answers with the report
-///   GET  /verify-all?mode=                    all of them
+///   GET  /verify-all?mode=                    all of them; `match` as in a report: null when only that is unknown
 ///   POST /repair?schema=&table=               checks and repairs a table
 ///   GET  /metrics                             JSON, or Prometheus' text format when Accept asks for it
 ///

@@ -5,20 +5,28 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <nlohmann/json.hpp>
-#include <numeric>
+#include <random>
+#include <set>
 
 #include "config/limits.h"
-#include "verify/rows_parser.h"
+#include "verify/bag_rows.h"
+#include "verify/heap_walk.h"
 #include "verify/table_comparison.h"
 
 namespace echodb {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 /// Rows whose identities are held at once, about a hundred bytes each.
-constexpr std::uint64_t kPartRowsMax = 2'000'000;
-constexpr int kPassesMax = 6;
+constexpr std::uint64_t kSliceRowsMax = 2'000'000;
+constexpr int kPassesMax = 5;
+/// Of the passes, from the third on: what changes all the time is counted at one moment, if that is short.
+constexpr int kPassAtOneMoment = 2;
 constexpr std::chrono::milliseconds kPauseFirst{250};
+/// After this, a commit in the log has become visible unless it waits for a standby: see Settlement.
+constexpr std::chrono::milliseconds kPause{3100};
+constexpr std::chrono::milliseconds kCommitVisibleWithin{3000};
 
 struct SourceRow {
   RowHash hash;
@@ -27,31 +35,54 @@ struct SourceRow {
   auto operator<=>(const SourceRow&) const = default;
 };
 
-/// A row or a tombstone as it was inserted.
-struct TargetRow {
-  BagIdentity identity;
-  std::uint64_t version;
-  std::uint64_t change;
-  std::uint64_t digest;
-  bool deleted;
-
-  auto operator<=>(const TargetRow&) const = default;
-};
-
-std::string hex(const RowHash& hash) {
-  std::string text;
-  for (std::byte byte : std::as_bytes(std::span(&hash, 1)))
-    text += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
-  return text;
-}
-
 /// What became of one identity.
 struct Life {
   bool born = false;  ///< its row is there
   std::uint64_t digest = 0;
-  std::uint64_t died = 0;    ///< the tombstone's version; 0: none
-  std::uint64_t newest = 0;  ///< version
+  std::uint64_t died = 0;  ///< the tombstone's version; 0: none
+  std::vector<std::uint64_t> impossible;
 };
+
+using BagRows = std::vector<BagRow>::const_iterator;
+
+/// Takes all rows of the identity at `row`.
+Life read_life(BagRows& row, BagRows end, Lsn log_end) {
+  Life life;
+  const BagIdentity identity = row->identity;
+  if (identity.lsn >= log_end.value) life.impossible.push_back(identity.lsn);
+  for (; row != end && row->identity == identity; ++row) {
+    if (row->version >= log_end.value) life.impossible.push_back(row->version);
+    if (row->deleted) {
+      life.died = life.died == 0 ? row->version : std::min(life.died, row->version);
+    } else {
+      life.born = true;
+      life.digest = row->digest;
+    }
+  }
+  return life;
+}
+
+/// Whether the identity was born or died while the source was read.
+bool add_life(BagComparison::Content& content, const BagIdentity& identity, const Life& life,
+              const SourceMoment& seen) {
+  if (!life.impossible.empty()) {
+    content.impossible.push_back(identity);
+    content.impossible_versions.insert(content.impossible_versions.end(), life.impossible.begin(),
+                                       life.impossible.end());
+    return false;
+  }
+  const auto in_between = [&](std::uint64_t version) {
+    return version >= seen.before.value && version < seen.after.value;
+  };
+  if (in_between(identity.lsn) || in_between(life.died)) return true;
+  const bool was_live = identity.lsn < seen.before.value && (life.died == 0 || life.died >= seen.after.value);
+  if (!was_live) return false;
+  ++content.in_target;
+  if (life.died != 0) return false;
+  content.live.push_back(identity);
+  if (content.in_source > 0 && life.born && life.digest != content.digest) content.tampered.push_back(identity);
+  return false;
+}
 
 }  // namespace
 
@@ -60,209 +91,159 @@ bool BagComparison::Content::differs_like(const Content& other) const {
          impossible == other.impossible;
 }
 
+/// One slice, read once.
 struct BagComparison::Pass {
-  SourceMoment moment;  ///< of the last part
-  Lsn log_end;
-  Contents differing;
-  std::uint64_t source_rows = 0;
-  std::uint64_t target_rows = 0;
-  std::vector<SourceRow> source;
-  std::vector<TargetRow> target;
+  Slice slice;
+  const Doubts* only = nullptr;  ///< the contents that are of interest; null: all
+  bool at_one_moment = false;
+
+  SourceMoment seen = {};
+  Lsn log_end = {};
+  std::vector<SourceRow> source = {};
+  std::vector<BagRow> target = {};
+  Contents differing = {};
+  std::set<RowHash> moving = {};  ///< contents that changed while they were read
+
+  [[nodiscard]] bool wants(const RowHash& hash) const {
+    return slice.has(hash) && (only == nullptr || only->contains(hash));
+  }
 };
 
 BagComparison::Outcome BagComparison::run() {
   certain_.clear();
-  Pass first;
-  compare(first);
-  for (int number = 1; number < kPassesMax && !first.differing.empty(); ++number) {
+  doubts_.clear();
+  cut();
+  Outcome outcome;
+  first_pass(outcome);
+  for (int number = 1; number < kPassesMax && !doubts_.empty(); ++number) {
     std::mutex mutex;
     std::condition_variable_any stopped;
     std::unique_lock lock(mutex);
-    stopped.wait_for(lock, tools_.stop, kPauseFirst * number, [] { return false; });
-    Pass second;
-    compare(second);
-    const bool all_ended = std::ranges::none_of(first.moment.in_progress, [&](std::uint64_t transaction) {
-      return std::ranges::find(second.moment.in_progress, transaction) != second.moment.in_progress.end();
-    });
-    const bool same = std::ranges::all_of(second.differing, [&](const auto& entry) {
-      auto found = first.differing.find(entry.first);
-      return found != first.differing.end() && found->second.differs_like(entry.second);
-    });
-    const bool last = number + 1 == kPassesMax && !tools_.position.commits_wait_for_standbys();
-    first = std::move(second);
-    if (same && (all_ended || last)) {
-      certain_ = first.differing;
+    stopped.wait_for(lock, tools_.stop, number == 1 ? kPauseFirst : kPause, [] { return false; });
+    try {
+      look_again(number);
+    } catch (const Error& error) {
+      // The statement's timeout, or that of the moment: the table is too large. What is left stays undecided.
+      constexpr std::string_view kQueryCanceled = "57014";
+      if (number < kPassAtOneMoment || (error.code() != ErrorCode::SourceBusy && error.sqlstate() != kQueryCanceled)) {
+        throw;
+      }
+      tools_.source.rollback();
       break;
     }
   }
-  Outcome outcome{.source_rows = first.source_rows,
-                  .target_rows = first.target_rows,
-                  .mismatches = {},
-                  .position = first.moment.before};
-  if (certain_.empty()) {
-    outcome.undecided = first.differing.size();
-    return outcome;
-  }
+  outcome.undecided = doubts_.size();
   describe(outcome);
   return outcome;
 }
 
-std::string BagComparison::literal(const RowHash& hash) { return fmt::format("unhex('{}')", hex(hash)); }
-
-BagComparison::DifferingColumns BagComparison::differing_columns() {
-  const CheckedTable& table = tools_.table;
-  std::map<RowHash, std::vector<std::uint64_t>> wanted;
-  std::string hashes;
-  for (const auto& [hash, content] : certain_) {
-    if (content.tampered.empty() || wanted.size() >= limits::kCheckMismatchesNamed) continue;
-    wanted.try_emplace(hash);
-    hashes += (hashes.empty() ? "" : ", ") + literal(hash);
+/// As many slices as keep the memory bounded; of a sample the one that was drawn, which later runs look at again.
+void BagComparison::cut() {
+  rows_estimated_ = std::max(tools_.source.size().rows, tools_.target.count({}));
+  rows_read_ = 0;
+  if (!slices_.empty()) return;
+  if (tools_.sample_rows > 0) {
+    const std::uint64_t count = std::max<std::uint64_t>(rows_estimated_ / tools_.sample_rows, 1);
+    slices_.push_back({.number = std::random_device{}() % count, .count = count});
+    return;
   }
-  DifferingColumns differing;
-  if (wanted.empty()) return differing;
-  tools_.source.begin(std::chrono::milliseconds(0));
-  std::vector<ValueDigest> digests;
-  for (const PlannedColumn& column : table.plan->columns()) digests.emplace_back(column.type);
-  for (const CopyRange& range : tools_.source.ranges()) {
-    tools_.source.read_blocks(range, [&](TableBatch& batch) {
-      for (std::size_t row = 0; row < batch.rows(); ++row) {
-        auto found = wanted.find(batch.identity(row).hash);
-        if (found == wanted.end() || !found->second.empty()) continue;
-        for (std::size_t column = 0; column < digests.size(); ++column) {
-          found->second.push_back(digests[column].of(batch.column(column), row));
-        }
-      }
-    });
-  }
-  tools_.source.commit();
-  std::vector<std::size_t> columns(table.plan->columns().size());
-  std::iota(columns.begin(), columns.end(), 0);
-  std::string list;
-  std::vector<ValueDigest> target_digests;
-  for (std::size_t column : columns) {
-    list += table.quoted(column) + ", ";
-    target_digests.emplace_back(table.target_types[column]);
-  }
-  const TargetReader::OnRows on_rows = [&](TargetRows& piece) {
-    RowBinaryReader extra(as_bytes(piece.extra));
-    for (std::size_t row = 0; row < piece.rows(); ++row) {
-      const auto hash = extra.read<RowHash>();
-      const std::vector<std::uint64_t>& expected = wanted[hash];
-      for (std::size_t column = 0; column < expected.size(); ++column) {
-        const std::string& name = table.plan->columns()[column].source_name;
-        std::vector<std::string>& names = differing[hash];
-        if (target_digests[column].of(*piece.columns[column], row) != expected[column] &&
-            std::ranges::find(names, name) == names.end()) {
-          names.push_back(name);
-        }
-      }
-    }
-  };
-  RowsParser parser(table, columns, {.extra_bytes = sizeof(RowHash)}, on_rows);
-  tools_.target.read_raw(fmt::format("{}{}, {}", list, kVersionColumn, kRowHashColumn),
-                         fmt::format("{} = 0 AND {} IN ({})", kIsDeletedColumn, kRowHashColumn, hashes),
-                         [&](Bytes bytes) { parser.consume(bytes); });
-  parser.finish();
-  return differing;
+  const std::uint64_t count = rows_estimated_ / kSliceRowsMax + 1;
+  for (std::uint64_t number = 0; number < count; ++number) slices_.push_back({.number = number, .count = count});
 }
 
-void BagComparison::describe(Outcome& outcome) {
-  DifferingColumns differing = differing_columns();
-  for (const auto& entry : certain_) {
-    const auto& hash = entry.first;
-    const auto& content = entry.second;
-    const std::uint64_t untouched = content.in_target - content.tampered.size();
-    auto report = [&](std::string_view kind, std::uint64_t rows, std::vector<std::string> columns) {
-      if (rows == 0) return;
-      outcome.mismatched += rows;
-      if (outcome.mismatches.size() >= limits::kCheckMismatchesNamed) return;
-      outcome.mismatches.push_back({.key = nlohmann::json{{"row_hash", hex(hash)}, {"rows", rows}}.dump(),
-                                    .kind = kind,
-                                    .columns = std::move(columns)});
-    };
-    report("different", content.tampered.size(), differing[hash]);
-    report("different", content.impossible.size(), {std::string(kVersionColumn)});
-    const std::uint64_t expected =
-        content.in_source - std::min<std::uint64_t>(content.in_source, content.tampered.size());
-    if (untouched < expected) report("missing", expected - untouched, {});
-    if (untouched > expected && content.impossible.empty()) report("extra", untouched - expected, {});
-  }
-}
-
-void BagComparison::compare(Pass& pass) {
-  const std::uint64_t estimate = std::max(tools_.source.size().rows, tools_.target.count({}));
-  const std::uint64_t parts = estimate / kPartRowsMax + 1;
-  for (std::uint64_t part = 0; part < parts; ++part) {
-    pass.source.clear();
-    pass.target.clear();
-    read_source(pass, part, parts);
-    tools_.position.await_applied(pass.moment.after);
-    read_target(pass, part, parts);
+void BagComparison::first_pass(Outcome& outcome) {
+  for (const Slice& slice : slices_) {
+    Pass pass{.slice = slice};
+    read_source(pass);
+    tools_.position.await_applied(pass.seen.after);
+    read_target(pass);
     match(pass);
+    outcome.source_rows += pass.source.size();
+    if (!outcome.position) outcome.position = pass.seen.before;
+    for (const RowHash& hash : pass.moving) doubts_[hash] = {};
+    for (auto& [hash, content] : pass.differing) {
+      outcome.too_many = outcome.too_many || doubts_.size() >= limits::kCheckCandidatesMax;
+      if (outcome.too_many) return;
+      doubts_[hash] = {.differed = std::move(content), .in_progress = pass.seen.in_progress, .since = Clock::now()};
+    }
   }
 }
 
-void BagComparison::read_source(Pass& pass, std::uint64_t part, std::uint64_t parts) {
-  BatchDigests digests(*tools_.table.plan);
-  Pace pace(tools_.settings.check_rows_per_second);
-  pass.moment = tools_.source.begin(std::chrono::milliseconds(0));
-  std::uint64_t read = 0;
-  for (const CopyRange& range : tools_.source.ranges()) {
-    tools_.source.read_blocks(range, [&](TableBatch& batch) {
-      for (std::size_t row = 0; row < batch.rows(); ++row) {
-        const RowHash hash = batch.identity(row).hash;
-        if (hash.high % parts == part) pass.source.push_back({.hash = hash, .digest = digests.row(batch, row)});
-      }
-      read += batch.rows();
-      if (tools_.on_progress) tools_.on_progress(read, 0);
-      pace.read(batch.rows(), tools_.stop);
-    });
+void BagComparison::look_again(int number) {
+  const bool any_moving =
+      std::ranges::any_of(doubts_, [](const auto& doubt) { return !doubt.second.differed.has_value(); });
+  Doubts left;
+  for (const Slice& slice : slices_) {
+    if (std::ranges::none_of(doubts_, [&](const auto& doubt) { return slice.has(doubt.first); })) continue;
+    Pass pass{.slice = slice, .only = &doubts_, .at_one_moment = any_moving && number >= kPassAtOneMoment};
+    read_source(pass);
+    tools_.position.await_applied(pass.seen.after);
+    read_target(pass);
+    match(pass);
+    settle(pass, tools_.position.commits_wait_for_standbys(), left);
   }
-  tools_.source.commit();
-  pass.source_rows += pass.source.size();
+  doubts_ = std::move(left);
+}
+
+void BagComparison::settle(const Pass& pass, bool standbys, Doubts& left) {
+  for (auto& [hash, doubt] : doubts_) {
+    if (!pass.slice.has(hash)) continue;
+    if (pass.moving.contains(hash)) {
+      left[hash] = {};
+      continue;
+    }
+    auto found = pass.differing.find(hash);
+    if (found == pass.differing.end()) continue;
+    const bool same = doubt.differed && doubt.differed->differs_like(found->second);
+    const bool all_visible = !pass.seen.still_in_progress(doubt.in_progress) ||
+                             (!standbys && Clock::now() - doubt.since > kCommitVisibleWithin);
+    if (same && all_visible) {
+      certain_[hash] = found->second;
+    } else if (same) {
+      left[hash] = std::move(doubt);
+    } else {
+      left[hash] = {.differed = found->second, .in_progress = pass.seen.in_progress, .since = Clock::now()};
+    }
+  }
+}
+
+void BagComparison::read_source(Pass& pass) {
+  BatchDigests digests(*tools_.table.plan);
+  HeapWalk walk(tools_.source, tools_.settings.check_rows_per_second, tools_.stop);
+  const std::uint64_t of = rows_estimated_ * slices_.size();
+  std::uint64_t shown = rows_read_;
+  pass.seen =
+      walk.run({.on_start = [&] { pass.source.clear(); },
+                .on_batch =
+                    [&](TableBatch& batch) {
+                      for (std::size_t row = 0; row < batch.rows(); ++row) {
+                        const RowHash hash = batch.identity(row).hash;
+                        if (pass.wants(hash)) pass.source.push_back({.hash = hash, .digest = digests.row(batch, row)});
+                      }
+                    },
+                .on_progress =
+                    [&](std::uint64_t rows) {
+                      shown = rows_read_ + rows;
+                      if (tools_.on_progress) tools_.on_progress(shown, of);
+                    },
+                .at_one_moment = pass.at_one_moment ? limits::kCheckMomentTimeout : std::chrono::milliseconds(0)});
+  rows_read_ = shown;
   std::ranges::sort(pass.source);
 }
 
-void BagComparison::read_target(Pass& pass, std::uint64_t part, std::uint64_t parts) {
-  const CheckedTable& table = tools_.table;
-  std::vector<std::size_t> columns;
-  std::vector<ValueDigest> digests;
-  std::string list;
-  if (!table.in_place) {
-    columns.resize(table.plan->columns().size());
-    std::iota(columns.begin(), columns.end(), 0);
-    for (std::size_t column : columns) {
-      digests.emplace_back(table.target_types[column]);
-      list += table.quoted(column) + ", ";
-    }
-  } else {
-    list = table.row_digest() + ", ";
+void BagComparison::read_target(Pass& pass) {
+  std::string condition;
+  if (pass.only != nullptr && pass.only->size() <= limits::kCheckLookKeys) {
+    for (const auto& [hash, doubt] : *pass.only) condition += (condition.empty() ? "" : ", ") + hash_literal(hash);
+    condition = fmt::format("{} IN ({})", kRowHashColumn, condition);
+  } else if (pass.slice.count > 1) {
+    constexpr std::size_t kHighAt = offsetof(RowHash, high) + 1;
+    condition = fmt::format("reinterpretAsUInt64(substring({}, {}, 8)) % {} = {}", kRowHashColumn, kHighAt,
+                            pass.slice.count, pass.slice.number);
   }
-  list += fmt::format("{}, {}, {}, {}, {}, {}", kVersionColumn, kRowHashColumn, kLsnColumn, kOrdinalColumn,
-                      kChangeColumn, kIsDeletedColumn);
-  constexpr std::size_t kExtraBytes = sizeof(RowHash) + 3 * sizeof(std::uint64_t) + 1;
-  const TargetReader::OnRows on_rows = [&](TargetRows& piece) {
-    RowBinaryReader extra(as_bytes(piece.extra));
-    for (std::size_t row = 0; row < piece.rows(); ++row) {
-      TargetRow one{};
-      one.version = piece.versions[row];
-      one.identity.hash = extra.read<RowHash>();
-      one.identity.lsn = extra.read<std::uint64_t>();
-      one.identity.ordinal = extra.read<std::uint64_t>();
-      one.change = extra.read<std::uint64_t>();
-      one.deleted = extra.read<std::uint8_t>() != 0;
-      if (one.identity.hash.high % parts != part) continue;
-      DigestFold fold;
-      for (std::size_t column = 0; column < digests.size(); ++column) {
-        fold.add(digests[column].of(*piece.columns[column], row));
-      }
-      one.digest = table.in_place ? piece.digests[row] : fold.value();
-      pass.target.push_back(one);
-    }
-  };
-  RowsParser parser(table, columns, {.digests = table.in_place, .extra_bytes = kExtraBytes}, on_rows);
-  tools_.target.read_raw(list, {}, [&](Bytes bytes) { parser.consume(bytes); });
-  parser.finish();
+  read_bag_rows(tools_.table, tools_.target, condition, [&](const BagRow& row) {
+    if (pass.wants(row.identity.hash)) pass.target.push_back(row);
+  });
   pass.log_end = tools_.position.log_end();
   std::ranges::sort(pass.target);
 }
@@ -270,7 +251,7 @@ void BagComparison::read_target(Pass& pass, std::uint64_t part, std::uint64_t pa
 /// Walks both sides in the order of their hashes.
 void BagComparison::match(Pass& pass) {
   auto source = pass.source.begin();
-  auto target = pass.target.begin();
+  auto target = pass.target.cbegin();
   while (source != pass.source.end() || target != pass.target.end()) {
     const bool from_source =
         target == pass.target.end() || (source != pass.source.end() && source->hash <= target->identity.hash);
@@ -280,32 +261,17 @@ void BagComparison::match(Pass& pass) {
       ++content.in_source;
       content.digest = source->digest;
     }
+    bool is_moving = false;
     while (target != pass.target.end() && target->identity.hash == hash) {
       const BagIdentity identity = target->identity;
-      Life life;
-      for (; target != pass.target.end() && target->identity == identity; ++target) {
-        life.newest = target->version;
-        if (target->deleted) {
-          life.died = life.died == 0 ? target->version : std::min(life.died, target->version);
-        } else {
-          life.born = true;
-          life.digest = target->digest;
-        }
-      }
-      if (identity.lsn >= pass.log_end.value || life.newest >= pass.log_end.value) {
-        content.impossible.push_back(identity);
-        continue;
-      }
-      const bool was_live =
-          identity.lsn < pass.moment.after.value && (life.died == 0 || life.died >= pass.moment.after.value);
-      if (!was_live) continue;
-      ++content.in_target;
-      if (life.died != 0) continue;
-      content.live.push_back(identity);
-      if (content.in_source > 0 && life.born && life.digest != content.digest) content.tampered.push_back(identity);
+      const Life life = read_life(target, pass.target.cend(), pass.log_end);
+      is_moving = add_life(content, identity, life, pass.seen) || is_moving;
     }
-    pass.target_rows += content.in_target;
-    if (!content.equal()) pass.differing.emplace(hash, std::move(content));
+    if (is_moving) {
+      pass.moving.insert(hash);
+    } else if (!content.equal()) {
+      pass.differing.emplace(hash, std::move(content));
+    }
   }
 }
 

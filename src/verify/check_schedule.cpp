@@ -33,13 +33,21 @@ CheckSchedule::CheckSchedule(const Settings& settings, Checker& checker)
       thread_([this](std::stop_token stop) { work(stop); }) {}
 
 CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& options) {
-  const std::string name = table.versions.back().schema.qualified_name();
+  std::lock_guard turn(turn_);
   {
     std::lock_guard lock(mutex_);
-    status_.checking = name;
+    status_.checking = table.versions.back().schema.qualified_name();
   }
-  CheckReport report = checker_.check(table, options);
+  CheckReport report;
+  try {
+    report = checker_.check(table, options);
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    status_.checking.clear();
+    throw;
+  }
   log_result(report);
+  const std::string name = report.table;
   std::lock_guard lock(mutex_);
   ++status_.checks;
   status_.repairs += report.repairs.empty() ? 0 : 1;

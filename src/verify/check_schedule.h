@@ -36,6 +36,7 @@ class CheckSchedule {
 
   const Settings& settings_;
   Checker& checker_;
+  std::mutex turn_;  ///< held while a table is checked
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   Status status_;                                   ///< guarded by mutex_

@@ -8,6 +8,12 @@
 #include "control/setup.h"
 
 namespace echodb {
+namespace {
+
+constexpr int kAttemptsMax = 3;
+
+}  // namespace
+
 Checker::Checker(Settings settings, std::stop_token stop)
     : settings_(std::move(settings)), stop_(std::move(stop)), catalog_(settings_.postgres, "checker", stop_) {}
 
@@ -19,7 +25,8 @@ CheckEnvironment Checker::environment() {
   ClickHouseClient clickhouse(settings_.clickhouse, stop_);
   return {.settings = settings_,
           .stream = *std::move(stream),
-          .choices = type_choices(settings_, clickhouse.server_version())};
+          .choices = type_choices(settings_, clickhouse.server_version()),
+          .confirm = [] {}};
 }
 
 std::vector<TableRecord> Checker::tables() {
@@ -43,17 +50,33 @@ std::optional<TableRecord> Checker::find(const std::string& schema, const std::s
 }
 
 CheckReport Checker::check(const TableRecord& table, const CheckOptions& options) {
-  std::lock_guard turn(turn_);
   CheckReport report{.table = table.versions.back().schema.qualified_name(),
                      .mode = options.mode,
                      .at = std::chrono::system_clock::now()};
   try {
-    report = check_table(environment(), table, options, stop_);
+    bool again = true;
+    for (int number = 0; again && number < kAttemptsMax; ++number) report = attempt(table, options, again);
     record(table, report);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
     report.reason = error.what();
   }
+  return report;
+}
+
+CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& options, bool& again) {
+  const std::string stream = stream_names(settings_).stream;
+  const std::string mark = catalog_.table_mark(stream, table.oid);
+  const std::vector<TableRecord> now = tables();
+  auto record = std::ranges::find(now, table.oid, &TableRecord::oid);
+  if (record == now.end()) throw Error(ErrorCode::SchemaMismatch, "the table is no longer mirrored");
+  CheckEnvironment environment = this->environment();
+  auto is_changed = [&] { return catalog_.table_mark(stream, table.oid) != mark; };
+  environment.confirm = [&] {
+    if (is_changed()) throw Error(ErrorCode::SchemaMismatch, "the table's mirror was changed while it was checked");
+  };
+  CheckReport report = check_table(environment, *record, options, stop_);
+  again = report.verdict == Verdict::Unknown && report.repairs.empty() && is_changed();
   return report;
 }
 

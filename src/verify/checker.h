@@ -1,6 +1,5 @@
 #pragma once
 
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -11,7 +10,8 @@
 
 namespace echodb {
 
-/// Checks tables of the automatic stream, one at a time, and writes down what it found. Any thread may call.
+/// Checks tables of the automatic stream, one at a time, and writes down what it found. Any thread may call, but one
+/// check at a time.
 class Checker {
  public:
   Checker(Settings settings, std::stop_token stop);
@@ -20,19 +20,20 @@ class Checker {
   std::vector<TableRecord> tables();
   /// nullopt when no table of that name is mirrored.
   std::optional<TableRecord> find(const std::string& schema, const std::string& name);
-  /// Waits for its turn. Throws Error(Stopped) only.
+  /// The table as the catalog has it by then; anew, when its mirror was changed meanwhile and it did not prove equal.
+  /// Throws Error(Stopped) only.
   CheckReport check(const TableRecord& table, const CheckOptions& options);
   /// The latest check of each table that is still mirrored, as it was written down.
   std::vector<CheckRecord> history();
 
  private:
   CheckEnvironment environment();
+  CheckReport attempt(const TableRecord& table, const CheckOptions& options, bool& again);
   void record(const TableRecord& table, const CheckReport& report);
 
   Settings settings_;
   std::stop_token stop_;
   CatalogStore catalog_;
-  std::mutex turn_;
 };
 
 }  // namespace echodb

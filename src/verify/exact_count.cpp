@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <numeric>
 #include <optional>
@@ -16,9 +15,6 @@ namespace {
 
 constexpr int kAttemptsMax = 8;
 constexpr std::chrono::milliseconds kPause{100};
-
-/// The sorting key, or a key of several columns as a tuple.
-std::string grouped(const std::string& list) { return "GROUP BY " + list; }
 
 }  // namespace
 
@@ -39,9 +35,7 @@ ExactCount::Outcome ExactCount::run() {
     const auto difference = static_cast<std::int64_t>(outcome.source_rows - outcome.target_rows);
     if (difference == 0) return outcome;
     // A commit that the log has and the snapshot does not show yet looks like a difference: see Settlement.
-    const bool all_ended = std::ranges::none_of(in_progress_before, [&](std::uint64_t transaction) {
-      return std::ranges::find(moment.in_progress, transaction) != moment.in_progress.end();
-    });
+    const bool all_ended = !moment.still_in_progress(in_progress_before);
     const bool last = number + 1 == kAttemptsMax && !position_.commits_wait_for_standbys();
     if (difference_before == difference && (all_ended || last)) return outcome;
     difference_before = difference;
@@ -71,8 +65,8 @@ ExactCount::Outcome ExactCount::attempt_keyed(const SourceMoment& moment, std::u
   const std::string keys = target_.key_list();
   const std::string sql = fmt::format(
       "SELECT countIf(v < {0} AND d = 0), groupArrayIf(tuple({1}), v >= {0}) FROM (SELECT {1}, max({2}) AS v, "
-      "argMax({3}, {2}) AS d FROM {4} {5}) FORMAT RowBinary",
-      moment.before.value, keys, kVersionColumn, kIsDeletedColumn, qualified(table_.target), grouped(keys));
+      "argMax({3}, {2}) AS d FROM {4} GROUP BY {1}) FORMAT RowBinary",
+      moment.before.value, keys, kVersionColumn, kIsDeletedColumn, qualified(table_.target));
   ClickHouseClient::Parameters parameters = target_.parameters(0);
   if (has_is_deleted_argument(table_.server)) {
     parameters["final"] = "0";

@@ -9,10 +9,9 @@ namespace echodb {
 /// Counts both sides as of one position, while both change.
 ///
 /// The source's snapshot stays open for the moment it takes: its count, less those of its rows that the target says
-/// changed at that position or later, must be the number of the target's live rows whose version is older. The keys of
-/// the changed rows and the count come from one statement, which reads the target at one instant where the server can
-/// (enable_shared_storage_snapshot_in_query); elsewhere the keys are asked for before and after, and the count stands
-/// when they are the same. Of a table without a key, what was live at the position follows from its identities.
+/// changed at that position or later, must be the number of the target's live rows whose version is older. One
+/// statement of one scan, and so at one instant, gives both the keys of the changed rows and the count of the others.
+/// Of a table without a key, what was live at the position follows from its identities.
 ///
 /// Both counts are reported as of the position: the target's is that of its unchanged rows, with the changed ones as
 /// many as the source had of them.

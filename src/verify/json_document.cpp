@@ -13,7 +13,7 @@ json normal(const json& value);
 /// Puts a member where its dotted name leads.
 void put(json& object, std::string_view path, json value) {
   const std::size_t dot = path.find('.');
-  if (dot == std::string_view::npos || dot == 0 || dot + 1 == path.size()) {
+  if (dot == std::string_view::npos) {
     if (object.contains(path) && object[std::string(path)].is_object() && value.is_object()) {
       object[std::string(path)].update(value, true);
     } else {
@@ -37,7 +37,7 @@ json normal_object(const json& value) {
 }
 
 json normal(const json& value) {
-  constexpr double kWholeMax = 9007199254740992.0;
+  constexpr double kInt64Limit = 9223372036854775808.0;
   if (value.is_object()) return normal_object(value);
   if (value.is_array()) {
     json array = json::array();
@@ -46,7 +46,10 @@ json normal(const json& value) {
   }
   if (value.is_number_float()) {
     const double number = value.get<double>();
-    if (std::trunc(number) == number && std::abs(number) <= kWholeMax) return static_cast<std::int64_t>(number);
+    if (std::trunc(number) == number && std::abs(number) < kInt64Limit) return static_cast<std::int64_t>(number);
+    if (std::trunc(number) == number && number > 0 && number < 2 * kInt64Limit) {
+      return static_cast<std::uint64_t>(number);
+    }
   }
   return value;
 }

@@ -35,7 +35,7 @@ class DigestComparison {
       : comparison_(comparison),
         table_(comparison.table),
         digests_(*comparison.table.plan),
-        pace_(comparison.settings.check_rows_per_second) {}
+        walk_(comparison.source, comparison.settings.check_rows_per_second, comparison.stop) {}
 
   void run() {
     const std::uint64_t estimate = std::max(comparison_.source.size().rows, comparison_.target.count({}));
@@ -49,16 +49,25 @@ class DigestComparison {
   void compare(const Part& part, std::uint64_t rows_to_read) {
     std::vector<Entry> source;
     std::uint64_t sum = 0;
-    const Lsn after = each_source_row(
-        [&](TableBatch& batch, std::size_t row) {
-          const std::uint64_t key = digests_.key(batch, row);
-          if (!part.has(key)) return;
-          source.push_back({.key = key, .row = digests_.row(batch, row)});
-          sum += source.back().row;
-        },
-        rows_to_read);
+    const SourceMoment seen = walk_.run({.on_start =
+                                             [&] {
+                                               source.clear();
+                                               sum = 0;
+                                             },
+                                         .on_batch =
+                                             [&](TableBatch& batch) {
+                                               for (std::size_t row = 0; row < batch.rows(); ++row) {
+                                                 const std::uint64_t key = digests_.key(batch, row);
+                                                 if (!part.has(key)) continue;
+                                                 source.push_back({.key = key, .row = digests_.row(batch, row)});
+                                                 sum += source.back().row;
+                                               }
+                                             },
+                                         .on_progress = [&](std::uint64_t rows) { report(rows, rows_to_read); }});
+    rows_read_ = rows_shown_;
+    comparison_.compared_as_of(seen.before);
     comparison_.source_rows += source.size();
-    comparison_.position.await_applied(after);
+    comparison_.position.await_applied(seen.after);
     const Lsn log_end = comparison_.position.log_end();
     if (comparison_.sums_suffice() && table_.key_in_place) {
       const TargetReader::Totals totals = comparison_.target.totals(condition(part));
@@ -78,25 +87,9 @@ class DigestComparison {
     return fmt::format("{} % {} = {}", table_.key_digest(), part.count, part.number);
   }
 
-  /// Reads the table's heap, each range at a moment of its own. A row that moves between two of them was changed: it
-  /// differs, and is settled. Returns a position that no moment is beyond.
-  Lsn each_source_row(const std::function<void(TableBatch&, std::size_t)>& on_row, std::uint64_t rows_to_read) {
-    Lsn after;
-    for (const CopyRange& range : comparison_.source.ranges()) {
-      const bool is_whole_table = !range.end_block && range.first_block == 0;
-      const SourceMoment moment =
-          comparison_.source.begin(is_whole_table ? std::chrono::milliseconds(0) : limits::kStatementTimeout);
-      comparison_.compared_as_of(moment.before);
-      after = std::max(after, moment.after);
-      const std::uint64_t rows = comparison_.source.read_blocks(range, [&](TableBatch& batch) {
-        for (std::size_t row = 0; row < batch.rows(); ++row) on_row(batch, row);
-      });
-      comparison_.source.commit();
-      rows_read_ += rows;
-      if (comparison_.on_progress) comparison_.on_progress(rows_read_, rows_to_read);
-      pace_.read(rows, comparison_.stop);
-    }
-    return after;
+  void report(std::uint64_t rows_of_walk, std::uint64_t rows_to_read) {
+    rows_shown_ = rows_read_ + rows_of_walk;
+    if (comparison_.on_progress) comparison_.on_progress(rows_shown_, rows_to_read);
   }
 
   std::unordered_set<std::uint64_t> differing(const Part& part, std::vector<Entry> source, Lsn log_end) {
@@ -132,14 +125,15 @@ class DigestComparison {
     // What is left, only the source has. A key that neither has any more differed because it was deleted meanwhile.
     if (sought.empty()) return;
     std::vector<const ColumnBuilder*> columns;
-    each_source_row(
-        [&](TableBatch& batch, std::size_t row) {
-          if (sought.erase(digests_.key(batch, row)) == 0) return;
-          columns.clear();
-          for (std::size_t column : table_.plan->key()) columns.push_back(&batch.column(column));
-          add(columns, row);
-        },
-        0);
+    walk_.run({.on_start = [] {},
+               .on_batch =
+                   [&](TableBatch& batch) {
+                     columns.clear();
+                     for (std::size_t column : table_.plan->key()) columns.push_back(&batch.column(column));
+                     for (std::size_t row = 0; row < batch.rows(); ++row) {
+                       if (sought.erase(digests_.key(batch, row)) > 0) add(columns, row);
+                     }
+                   }});
   }
 
   void find_keys_in_target(std::unordered_set<std::uint64_t>& sought, const auto& add) {
@@ -158,8 +152,9 @@ class DigestComparison {
   Comparison& comparison_;
   const CheckedTable& table_;
   BatchDigests digests_;
-  Pace pace_;
-  std::uint64_t rows_read_ = 0;
+  HeapWalk walk_;
+  std::uint64_t rows_read_ = 0;   ///< in the walks before this one
+  std::uint64_t rows_shown_ = 0;  ///< and in this one
 };
 
 }  // namespace
@@ -186,19 +181,16 @@ void compare_sample(Comparison& comparison) {
   comparison.source.commit();
   comparison.position.await_applied(moment.after);
   // The target's own, which the source may not have. About twice as many as wanted pass the chance, so that there are
-  // enough, and the first of them are taken.
+  // enough, and some of them are taken, wherever they lie.
   const std::uint64_t rows = comparison.target.count({});
   const std::uint64_t one_in = std::max<std::uint64_t>(rows / (2 * wanted), 1);
-  std::uint64_t taken = 0;
-  comparison.target.read(table.plan->key(), TargetReader::Digests::No, fmt::format("rand() % {} = 0", one_in),
+  comparison.target.read(table.plan->key(), TargetReader::Digests::No,
+                         fmt::format("rand(1) % {} = 0 ORDER BY rand(2) LIMIT {}", one_in, wanted),
                          [&](TargetRows& piece) {
                            columns.clear();
                            for (const auto& column : piece.columns) columns.push_back(column.get());
-                           for (std::size_t row = 0; row < piece.rows() && taken < wanted; ++row, ++taken) {
-                             add(columns, row);
-                           }
+                           for (std::size_t row = 0; row < piece.rows(); ++row) add(columns, row);
                          });
-  comparison.source_rows = comparison.settlement.candidates();
 }
 
 }  // namespace echodb

@@ -32,6 +32,10 @@ void KeyRows::clear() {
   for (auto& column : columns_) column->clear();
 }
 
+void KeyRows::truncate(std::size_t rows) {
+  for (auto& column : columns_) column->truncate(rows);
+}
+
 void KeyRows::add(const KeyRows& from, std::size_t row) {
   for (std::size_t part = 0; part < columns_.size(); ++part) columns_[part]->append_from(*from.columns_[part], row);
 }

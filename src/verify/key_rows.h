@@ -20,6 +20,8 @@ class KeyRows {
 
   [[nodiscard]] std::size_t rows() const { return columns_.front()->rows(); }
   void clear();
+  /// Keeps the first rows only.
+  void truncate(std::size_t rows);
   void add(const KeyRows& from, std::size_t row);
   /// From builders of the key's columns, in key order.
   void add(std::span<const ColumnBuilder* const> key, std::size_t row);

@@ -1,6 +1,7 @@
 #include "verify/repair.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -9,6 +10,8 @@
 
 #include "config/limits.h"
 #include "replication/lane_tasks.h"
+#include "verify/bag_rows.h"
+#include "verify/heap_walk.h"
 
 namespace echodb {
 namespace {
@@ -34,18 +37,32 @@ void delete_rows(TargetReader& target, const CheckedTable& table, const std::str
   }
 }
 
+/// What a repair reads and writes with.
+struct RepairTools {
+  RepairTools(const CheckEnvironment& environment, const CheckedTable& checked, const std::stop_token& stop)
+      : table(checked),
+        rendering(environment.settings.postgres, ConnectionKind::Ordinary, stop),
+        reader(environment.settings, checked, stop),
+        target(environment.settings.clickhouse, checked, stop),
+        writer{.clickhouse = ClickHouseClient(environment.settings.clickhouse, stop),
+               .source = [this]() -> PostgresConnection& { return rendering; }} {}
+  RepairTools(const RepairTools&) = delete;
+  RepairTools& operator=(const RepairTools&) = delete;
+
+  void send(const TableBatch& batch) { send_batch(writer.clickhouse, batch, table.target, table.server); }
+
+  const CheckedTable& table;
+  PostgresConnection rendering;
+  SourceReader reader;
+  TargetReader target;
+  WriterTools writer;
+};
+
 /// Rows by key, of which some are to be written with a version of their own.
 class RowRepair {
  public:
-  RowRepair(const CheckEnvironment& environment, const CheckedTable& table, KeyRows& keys, const std::stop_token& stop)
-      : table_(table),
-        keys_(keys),
-        rendering_(environment.settings.postgres, ConnectionKind::Ordinary, stop),
-        reader_(environment.settings, table, stop),
-        target_(environment.settings.clickhouse, table, stop),
-        tools_{.clickhouse = ClickHouseClient(environment.settings.clickhouse, stop),
-               .source = [this]() -> PostgresConnection& { return rendering_; }} {
-    positions_.resize(table.plan->columns().size());
+  RowRepair(RepairTools& tools, KeyRows& keys) : tools_(tools), table_(tools.table), keys_(keys) {
+    positions_.resize(table_.plan->columns().size());
     std::iota(positions_.begin(), positions_.end(), 0);
   }
 
@@ -58,7 +75,7 @@ class RowRepair {
   Done run(std::span<const Mismatch* const> mismatches) {
     std::vector<std::size_t> rows;
     for (const Mismatch* mismatch : mismatches) rows.push_back(mismatch->key);
-    const std::map<std::uint64_t, std::uint64_t> now = target_.versions(keys_, rows);
+    const std::map<std::uint64_t, std::uint64_t> now = tools_.target.versions(keys_, rows);
     std::vector<std::size_t> in_source;
     wanted_.clear();
     for (const Mismatch* mismatch : mismatches) {
@@ -84,23 +101,23 @@ class RowRepair {
 
   void write(std::span<const std::size_t> in_source) {
     TableBatch batch(table_.plan);
-    reader_.begin(limits::kStatementTimeout);
-    reader_.read_keys_raw(keys_, in_source, [&](std::span<const TupleValue> row) { add(batch, row); });
-    reader_.commit();
+    tools_.reader.begin(limits::kStatementTimeout);
+    tools_.reader.read_keys_raw(keys_, in_source, [&](std::span<const TupleValue> row) { add(batch, row); });
+    tools_.reader.commit();
     done_.written += batch.rows();
     for (const auto& [digest, wanted] : wanted_) {
       add_tombstone(batch, wanted);
       ++done_.tombstones;
     }
-    complete_batch(batch, {.table = table_.target, .server = table_.server}, tools_);
-    send_batch(tools_.clickhouse, batch, table_.target, table_.server);
+    complete_batch(batch, {.table = table_.target, .server = table_.server}, tools_.writer);
+    tools_.send(batch);
   }
 
   void add(TableBatch& batch, std::span<const TupleValue> row) {
     // Which of the keys it is only the row itself can tell, once it is decoded.
     TableBatch one(table_.plan);
-    one.add_copied_row(row, {.place = 0, .texts = reader_.texts()});
-    render_source_texts(one, tools_);
+    one.add_copied_row(row, {.place = 0, .texts = tools_.reader.texts()});
+    render_source_texts(one, tools_.writer);
     KeyRows key(table_.plan);
     std::vector<const ColumnBuilder*> columns;
     for (std::size_t column : table_.plan->key()) columns.push_back(&one.column(column));
@@ -109,7 +126,7 @@ class RowRepair {
     if (found == wanted_.end()) return;
     std::vector<TupleValue> values(row.begin(), row.end());
     for (std::size_t column = 0; column < values.size(); ++column) {
-      const bool is_text = comes_as_text(table_.plan->columns()[column], reader_.texts());
+      const bool is_text = comes_as_text(table_.plan->columns()[column], tools_.reader.texts());
       if (is_text && values[column].kind == TupleValue::Kind::Binary) values[column].kind = TupleValue::Kind::Text;
     }
     batch.add_inserted_row(values, positions_, {.commit = Lsn{found->second.version}, .ordinal = 0});
@@ -126,31 +143,37 @@ class RowRepair {
     batch.add_tombstone(values, positions_, {.commit = Lsn{wanted.version}, .ordinal = 0});
   }
 
+  RepairTools& tools_;
   const CheckedTable& table_;
   KeyRows& keys_;
-  PostgresConnection rendering_;
-  SourceReader reader_;
-  TargetReader target_;
-  WriterTools tools_;
   std::vector<std::size_t> positions_;
   std::map<std::uint64_t, Wanted> wanted_;  ///< by the key's digest: not written yet
   Done done_;
 };
 
-void remove_impossible(const CheckEnvironment& environment, const CheckedTable& table, KeyRows& keys,
-                       std::span<const std::size_t> rows, std::vector<std::string>& words,
-                       const std::stop_token& stop) {
-  if (rows.empty()) return;
-  TargetReader target(environment.settings.clickhouse, table, stop);
-  PostgresConnection source(environment.settings.postgres, ConnectionKind::Ordinary, stop);
-  const Lsn log_end = parse_lsn(source.query("SELECT pg_current_wal_insert_lsn()").text(0, 0));
-  for (std::size_t from = 0; from < rows.size(); from += limits::kCheckLookKeys) {
-    const auto some = rows.subspan(from, std::min(limits::kCheckLookKeys, rows.size() - from));
-    delete_rows(target, table,
-                fmt::format("{} >= {} AND {}", kVersionColumn, log_end.value, target.key_condition(keys, some)));
+/// What no change can have reached while a table is checked and repaired, in bytes of log.
+constexpr std::uint64_t kOutOfReach = 1ULL << 40;
+
+/// Holds for these versions, and for any that is far beyond the log's end. Not for all beyond its end: the log grows
+/// while they are removed, and what it brings must stay.
+std::string impossible_condition(std::string_view column, Lsn log_end, std::span<const std::uint64_t> versions) {
+  return fmt::format("({0} >= {1} OR {0} IN ({2}))", column, log_end.value + kOutOfReach, fmt::join(versions, ", "));
+}
+
+void remove_impossible(RepairTools& tools, KeyRows& keys, std::span<const Mismatch* const> mismatches) {
+  const Lsn log_end = tools.reader.position();
+  for (std::size_t from = 0; from < mismatches.size(); from += limits::kCheckLookKeys) {
+    std::vector<std::size_t> rows;
+    std::vector<std::uint64_t> versions;
+    for (const Mismatch* mismatch :
+         mismatches.subspan(from, std::min(limits::kCheckLookKeys, mismatches.size() - from))) {
+      rows.push_back(mismatch->key);
+      versions.push_back(mismatch->version);
+    }
+    delete_rows(tools.target, tools.table,
+                fmt::format("{} AND {}", impossible_condition(kVersionColumn, log_end, versions),
+                            tools.target.key_condition(keys, rows)));
   }
-  words.push_back(
-      fmt::format("{} keys: removed rows whose version is beyond the end of the source's log", rows.size()));
 }
 
 }  // namespace
@@ -159,18 +182,19 @@ KeyRows repair_rows(const CheckEnvironment& environment, const CheckedTable& tab
                     const Settlement::Outcome& outcome, std::vector<std::string>& words, const std::stop_token& stop) {
   KeyRows& keys = settlement.keys();
   KeyRows repaired(table.plan);
-  std::vector<std::size_t> impossible;
+  std::vector<const Mismatch*> impossible;
   std::vector<const Mismatch*> wrong;
   for (const Mismatch& mismatch : outcome.mismatches) {
     repaired.add(keys, mismatch.key);
-    if (mismatch.impossible_version) {
-      impossible.push_back(mismatch.key);
-    } else {
-      wrong.push_back(&mismatch);
-    }
+    (mismatch.impossible_version ? impossible : wrong).push_back(&mismatch);
   }
-  remove_impossible(environment, table, keys, impossible, words, stop);
-  RowRepair repair(environment, table, keys, stop);
+  RepairTools tools(environment, table, stop);
+  if (!impossible.empty()) {
+    remove_impossible(tools, keys, impossible);
+    words.push_back(
+        fmt::format("{} keys: removed rows whose version is beyond the end of the source's log", impossible.size()));
+  }
+  RowRepair repair(tools, keys);
   RowRepair::Done all;
   for (std::size_t from = 0; from < wrong.size(); from += limits::kCheckLookKeys) {
     const auto some = std::span(wrong).subspan(from, std::min(limits::kCheckLookKeys, wrong.size() - from));
@@ -192,37 +216,31 @@ namespace {
 /// Tombstones for what is too much, rows of the source for what is missing.
 class BagRepair {
  public:
-  BagRepair(const CheckEnvironment& environment, const CheckedTable& table, BagComparison& comparison,
-            const std::stop_token& stop)
-      : table_(table),
+  BagRepair(RepairTools& tools, const BagComparison& comparison, HeapWalk walk)
+      : tools_(tools),
+        table_(tools.table),
         comparison_(comparison),
-        rendering_(environment.settings.postgres, ConnectionKind::Ordinary, stop),
-        reader_(environment.settings, table, stop),
-        target_(environment.settings.clickhouse, table, stop),
-        tools_{.clickhouse = ClickHouseClient(environment.settings.clickhouse, stop),
-               .source = [this]() -> PostgresConnection& { return rendering_; }},
+        walk_(std::move(walk)),
         ordinal_(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count())) {}
 
   void run(std::vector<std::string>& words) {
-    position_ = Lsn{reader_.position().value - 1};
+    position_ = Lsn{tools_.reader.position().value - 1};
+    std::vector<BagIdentity> impossible;
+    std::vector<std::uint64_t> versions;
     std::vector<BagIdentity> to_remove;
-    bool impossible = false;
     for (const auto& [hash, content] : comparison_.differing()) {
-      impossible = impossible || !content.impossible.empty();
-      to_remove.insert(to_remove.end(), content.tampered.begin(), content.tampered.end());
-      std::uint64_t right = content.in_target - content.tampered.size();
-      // The youngest go first: the stream deletes the oldest.
-      for (auto identity = content.live.rbegin(); right > content.in_source && identity != content.live.rend();
-           ++identity) {
-        if (std::ranges::find(content.tampered, *identity) != content.tampered.end()) continue;
-        to_remove.push_back(*identity);
-        --right;
+      if (content.impossible.empty()) {
+        choose(hash, content, to_remove);
+        continue;
       }
-      if (right < content.in_source) missing_[hash] = content.in_source - right;
+      // What else is wrong with it shows in the next round, without those.
+      impossible.insert(impossible.end(), content.impossible.begin(), content.impossible.end());
+      versions.insert(versions.end(), content.impossible_versions.begin(), content.impossible_versions.end());
     }
-    if (impossible) {
-      remove_impossible();
-      words.emplace_back("removed rows whose version is beyond the end of the source's log");
+    if (!impossible.empty()) {
+      remove_impossible(impossible, versions);
+      words.push_back(
+          fmt::format("removed {} rows whose version is beyond the end of the source's log", impossible.size()));
     }
     if (!to_remove.empty()) {
       remove(to_remove);
@@ -232,9 +250,31 @@ class BagRepair {
   }
 
  private:
-  void remove_impossible() {
-    const Lsn log_end = reader_.position();
-    delete_rows(target_, table_, fmt::format("{0} >= {2} OR {1} >= {2}", kVersionColumn, kLsnColumn, log_end.value));
+  void choose(const RowHash& hash, const BagComparison::Content& content, std::vector<BagIdentity>& to_remove) {
+    to_remove.insert(to_remove.end(), content.tampered.begin(), content.tampered.end());
+    std::uint64_t right = content.in_target - content.tampered.size();
+    // The youngest go first: the stream deletes the oldest.
+    for (auto identity = content.live.rbegin(); right > content.in_source && identity != content.live.rend();
+         ++identity) {
+      if (std::ranges::find(content.tampered, *identity) != content.tampered.end()) continue;
+      to_remove.push_back(*identity);
+      --right;
+    }
+    if (right < content.in_source) missing_[hash] = content.in_source - right;
+  }
+
+  void remove_impossible(std::span<const BagIdentity> identities, std::span<const std::uint64_t> versions) {
+    const Lsn log_end = tools_.reader.position();
+    const std::string impossible = fmt::format("({} OR {})", impossible_condition(kVersionColumn, log_end, versions),
+                                               impossible_condition(kLsnColumn, log_end, versions));
+    for (std::size_t from = 0; from < identities.size(); from += limits::kCheckLookKeys) {
+      std::string list;
+      for (const BagIdentity& identity :
+           identities.subspan(from, std::min(limits::kCheckLookKeys, identities.size() - from))) {
+        list += (list.empty() ? "" : ", ") + hash_literal(identity.hash);
+      }
+      delete_rows(tools_.target, table_, fmt::format("{} IN ({}) AND {}", kRowHashColumn, list, impossible));
+    }
   }
 
   void remove(std::span<const BagIdentity> identities) {
@@ -242,10 +282,10 @@ class BagRepair {
       std::string values;
       for (const BagIdentity& identity :
            identities.subspan(from, std::min(limits::kCheckLookKeys, identities.size() - from))) {
-        values += fmt::format("{}({}, {}, {}, 0, 1, {})", values.empty() ? "" : ", ",
-                              BagComparison::literal(identity.hash), identity.lsn, identity.ordinal, position_.value);
+        values += fmt::format("{}({}, {}, {}, 0, 1, {})", values.empty() ? "" : ", ", hash_literal(identity.hash),
+                              identity.lsn, identity.ordinal, position_.value);
       }
-      target_.client().query(
+      tools_.target.client().query(
           fmt::format("INSERT INTO {} ({}, {}, {}, {}, {}, {}) VALUES {}", qualified(table_.target), kRowHashColumn,
                       kLsnColumn, kOrdinalColumn, kChangeColumn, kIsDeletedColumn, kVersionColumn, values),
           {{"max_query_size", std::to_string(values.size() + (1 << 20))}});
@@ -254,11 +294,7 @@ class BagRepair {
 
   std::uint64_t insert() {
     std::uint64_t inserted = 0;
-    reader_.begin(std::chrono::milliseconds(0));
-    for (const CopyRange& range : reader_.ranges()) {
-      reader_.read_blocks(range, [&](TableBatch& batch) { inserted += insert_from(batch); });
-    }
-    reader_.commit();
+    walk_.run({.on_start = [] {}, .on_batch = [&](TableBatch& batch) { inserted += insert_from(batch); }});
     return inserted;
   }
 
@@ -279,16 +315,14 @@ class BagRepair {
     }
     if (kept == 0) return 0;
     batch.keep_rows(keep);
-    send_batch(tools_.clickhouse, batch, table_.target, table_.server);
+    tools_.send(batch);
     return kept;
   }
 
+  RepairTools& tools_;
   const CheckedTable& table_;
-  BagComparison& comparison_;
-  PostgresConnection rendering_;
-  SourceReader reader_;
-  TargetReader target_;
-  WriterTools tools_;
+  const BagComparison& comparison_;
+  HeapWalk walk_;
   std::uint64_t ordinal_;  ///< beyond that of any change of a transaction, and of any row's place in a heap
   Lsn position_;           ///< above every change that the target has, below every later commit
   std::map<RowHash, std::uint64_t> missing_;
@@ -296,9 +330,10 @@ class BagRepair {
 
 }  // namespace
 
-void repair_bag(const CheckEnvironment& environment, const CheckedTable& table, BagComparison& comparison,
+void repair_bag(const CheckEnvironment& environment, const CheckedTable& table, const BagComparison& comparison,
                 std::vector<std::string>& words, const std::stop_token& stop) {
-  BagRepair(environment, table, comparison, stop).run(words);
+  RepairTools tools(environment, table, stop);
+  BagRepair(tools, comparison, HeapWalk(tools.reader, environment.settings.check_rows_per_second, stop)).run(words);
 }
 
 }  // namespace echodb

@@ -19,7 +19,7 @@ namespace echodb {
 /// A key whose greatest version is no longer V has been changed since and is left to the stream.
 ///
 /// A version beyond the log's end would beat every later change: such rows are removed by a mutation, and their keys
-/// left to the next round.
+/// left to the next round. Only the versions that were found go, and those far beyond the end: the log grows meanwhile.
 ///
 /// Says what it did, in words, and returns the keys to look at again.
 KeyRows repair_rows(const CheckEnvironment& environment, const CheckedTable& table, Settlement& settlement,
@@ -29,7 +29,7 @@ KeyRows repair_rows(const CheckEnvironment& environment, const CheckedTable& tab
 /// tombstone; both with the byte before the log's present end, which is above every version that the target has and
 /// below every later commit, so that the stream's own choice of rows to delete stays what it was when the log is read
 /// again.
-void repair_bag(const CheckEnvironment& environment, const CheckedTable& table, BagComparison& comparison,
+void repair_bag(const CheckEnvironment& environment, const CheckedTable& table, const BagComparison& comparison,
                 std::vector<std::string>& words, const std::stop_token& stop);
 
 }  // namespace echodb

@@ -1,5 +1,7 @@
 #include "verify/rows_parser.h"
 
+#include <algorithm>
+
 #include "columns/make_column.h"
 #include "config/limits.h"
 
@@ -13,13 +15,16 @@ constexpr std::size_t kParseBytes = 256 << 10;
 
 RowsParser::RowsParser(const CheckedTable& table, std::span<const std::size_t> columns, Tail tail,
                        const TargetReader::OnRows& on_rows)
-    : tail_(tail), on_rows_(on_rows) {
+    : tail_(tail), on_rows_(on_rows), parse_from_(kParseBytes) {
   for (std::size_t column : columns) rows_.columns.push_back(make_column(table.target_types[column]));
 }
 
 void RowsParser::consume(Bytes piece) {
   buffer_.append(as_text(piece));
-  if (buffer_.size() >= kParseBytes) parse();
+  if (buffer_.size() < parse_from_) return;
+  parse();
+  // A row longer than that is tried again when twice as much of it is there.
+  parse_from_ = std::max(kParseBytes, 2 * buffer_.size());
 }
 
 void RowsParser::finish() {

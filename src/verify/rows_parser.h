@@ -32,6 +32,7 @@ class RowsParser {
   Tail tail_;
   const TargetReader::OnRows& on_rows_;
   std::string buffer_;
+  std::size_t parse_from_;  ///< bytes: not before so many have arrived
   TargetRows rows_;
 };
 

@@ -44,11 +44,14 @@ Settlement::Settlement(const CheckedTable& table, SourceReader& source, TargetRe
     : table_(table), source_(source), target_(target), position_(position), stop_(std::move(stop)), keys_(table.plan) {}
 
 bool Settlement::add(const KeyRows& keys, std::size_t row) {
-  if (keys_.rows() >= limits::kCheckCandidatesMax) return false;
+  const std::size_t added = keys_.rows();
   keys_.add(keys, row);
-  const std::size_t added = keys_.rows() - 1;
-  known_.try_emplace(keys_.digest(added), added);
-  return true;
+  const bool is_new = known_.try_emplace(keys_.digest(added), added).second;
+  if (!is_new) keys_.truncate(added);
+  if (keys_.rows() <= limits::kCheckCandidatesMax) return true;
+  known_.erase(keys_.digest(added));
+  keys_.truncate(added);
+  return false;
 }
 
 void Settlement::clear() {
@@ -160,10 +163,8 @@ bool Settlement::certain(std::size_t key, std::uint64_t version, const Look& loo
     suspicion = {.version = version, .in_progress = look.moment.in_progress, .since = Clock::now()};
     return false;
   }
-  const bool all_ended = std::ranges::none_of(suspicion.in_progress, [&](std::uint64_t transaction) {
-    return std::ranges::find(look.moment.in_progress, transaction) != look.moment.in_progress.end();
-  });
-  return all_ended || (!look.standbys && Clock::now() - suspicion.since > kCommitVisibleWithin);
+  if (!look.moment.still_in_progress(suspicion.in_progress)) return true;
+  return !look.standbys && Clock::now() - suspicion.since > kCommitVisibleWithin;
 }
 
 Mismatch Settlement::describe(std::size_t key, const Row* source, const Row* target) const {
@@ -212,7 +213,7 @@ Settlement::Rows Settlement::target_rows(std::span<const std::size_t> rows) {
       }
       DigestFold key;
       for (std::size_t column : table_.plan->key()) key.add(one.values[column]);
-      found[key.value()] = std::move(one);
+      if (known_.contains(key.value())) found[key.value()] = std::move(one);
     }
   });
   return found;

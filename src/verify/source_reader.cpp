@@ -2,32 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 
 #include "config/limits.h"
 #include "postgres/copy_binary.h"
 #include "postgres/server_version.h"
 #include "replication/source_look_up.h"
 #include "replication/source_table.h"
+#include "verify/table_heaps.sql.h"
 #include "verify/table_size.sql.h"
 
 namespace echodb {
 namespace {
-
-/// The last field of "xmin:xmax:xip,xip".
-std::vector<std::uint64_t> in_progress(std::string_view snapshot) {
-  std::vector<std::uint64_t> ids;
-  snapshot.remove_prefix(snapshot.rfind(':') + 1);
-  const char* end = snapshot.data() + snapshot.size();
-  for (const char* at = snapshot.data(); at < end; ++at) {
-    std::uint64_t id = 0;
-    auto [stopped, fault] = std::from_chars(at, end, id);
-    if (fault != std::errc()) throw Error(ErrorCode::ProtocolViolation, "not a snapshot");
-    ids.push_back(id);
-    at = stopped;
-  }
-  return ids;
-}
 
 /// More keys than this share a leading value: it does not cut the table into ranges.
 constexpr std::uint64_t kRowsPerLeadingValueMax = 50'000;
@@ -94,13 +80,22 @@ SourceReader::SourceReader(const Settings& settings, const CheckedTable& table, 
 
 SourceMoment SourceReader::begin(std::chrono::milliseconds statement_timeout) {
   SourceMoment moment{.before = position(), .after = {}, .in_progress = {}};
+  // Between the two: whoever committed before `before` had its lock by then, and holds it until the snapshot shows it.
+  QueryResult running = connection_.query(
+      "SELECT transactionid FROM pg_locks WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted");
+  for (std::size_t row = 0; row < running.rows(); ++row) moment.in_progress.push_back(running.number(row, 0));
   QueryResult seen = connection_.execute(
       fmt::format("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {}; "
-                  "SELECT pg_current_wal_insert_lsn(), pg_current_snapshot()::text",
+                  "SELECT pg_current_wal_insert_lsn(), pg_current_snapshot()",
                   statement_timeout.count()));
   moment.after = parse_lsn(seen.text(0, 0));
-  moment.in_progress = in_progress(seen.text(0, 1));
   return moment;
+}
+
+bool SourceMoment::still_in_progress(std::span<const std::uint64_t> earlier) const {
+  return std::ranges::any_of(earlier, [this](std::uint64_t transaction) {
+    return std::ranges::find(in_progress, transaction) != in_progress.end();
+  });
 }
 
 void SourceReader::commit() { connection_.execute("COMMIT"); }
@@ -209,7 +204,8 @@ bool SourceReader::can_hold(const KeyRows& keys, std::size_t row) {
 std::uint64_t SourceReader::read_sample(std::uint64_t rows, std::uint64_t of, const OnBatch& on_batch) {
   const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
   if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  // Somewhat more than asked for, since a sample's size is a matter of chance; a small table is taken whole.
+  // Somewhat more than asked for, since a sample's size is a matter of chance; a small table is taken whole. In an
+  // order of chance, or the limit would leave out the end of the heap.
   constexpr double kMargin = 1.5;
   constexpr std::uint64_t kWhole = 10'000;
   const bool is_small = of < kWhole || rows * 4 > of;
@@ -217,10 +213,9 @@ std::uint64_t SourceReader::read_sample(std::uint64_t rows, std::uint64_t of, co
       is_small ? std::string()
                : fmt::format(" TABLESAMPLE BERNOULLI ({})",
                              std::min(100.0, 100.0 * kMargin * static_cast<double>(rows) / static_cast<double>(of)));
-  return copy(
-      fmt::format("COPY (SELECT {} FROM {}{}{} LIMIT {}) TO STDOUT (FORMAT binary)", copied_list(*table_.plan, texts_),
-                  source->relation, sample, is_small ? " ORDER BY random()" : "", rows),
-      /*with_place=*/false, on_batch);
+  return copy(fmt::format("COPY (SELECT {} FROM {}{} ORDER BY random() LIMIT {}) TO STDOUT (FORMAT binary)",
+                          copied_list(*table_.plan, texts_), source->relation, sample, rows),
+              /*with_place=*/false, on_batch);
 }
 
 std::uint64_t SourceReader::count() {
@@ -229,17 +224,45 @@ std::uint64_t SourceReader::count() {
   return connection_.query("SELECT count(*) FROM " + source->relation).number(0, 0);
 }
 
-std::vector<CopyRange> SourceReader::ranges() {
-  QueryResult leaves = connection_.query(
-      "SELECT c.oid, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int FROM pg_class c "
-      "WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM "
-      "pg_partition_tree($1::oid::regclass))) ORDER BY c.oid",
-      {std::to_string(table_.oid)});
+std::vector<HeapSize> SourceReader::heaps() {
+  QueryResult leaves = connection_.query(std::string(sql::table_heaps), {std::to_string(table_.oid)});
   std::vector<HeapSize> heaps;
   for (std::size_t row = 0; row < leaves.rows(); ++row) {
-    heaps.push_back({.relation = static_cast<Oid>(leaves.number(row, 0)), .pages = leaves.number(row, 1)});
+    heaps.push_back({.relation = static_cast<Oid>(leaves.number(row, 0)),
+                     .relfilenode = static_cast<Oid>(leaves.number(row, 1)),
+                     .pages = leaves.number(row, 2)});
   }
-  return cut_ranges(heaps, connection_.server_version());
+  return heaps;
+}
+
+std::vector<CopyRange> SourceReader::ranges(std::uint64_t rows_max) {
+  const std::vector<HeapSize> heaps = this->heaps();
+  const std::vector<CopyRange> cut = cut_ranges(heaps, connection_.server_version());
+  if (rows_max == 0 || !scans_by_ctid(connection_.server_version())) return cut;
+  const Size size = this->size();
+  const std::uint64_t pages = size.bytes / limits::kPostgresPageBytes + 1;
+  const std::uint64_t step = std::max<std::uint64_t>(rows_max * pages / std::max<std::uint64_t>(size.rows, 1), 1);
+  std::vector<CopyRange> finer;
+  for (CopyRange range : cut) {
+    const std::uint64_t end =
+        range.end_block.value_or(std::ranges::find(heaps, range.relation, &HeapSize::relation)->pages);
+    while (range.first_block + step < end) {
+      CopyRange part = range;
+      part.end_block = range.first_block + step;
+      range.first_block += step;
+      finer.push_back(part);
+    }
+    finer.push_back(range);
+  }
+  return finer;
+}
+
+bool SourceReader::are_heaps(std::span<const CopyRange> ranges) {
+  const std::vector<HeapSize> now = heaps();
+  return std::ranges::all_of(ranges, [&](const CopyRange& range) {
+    auto heap = std::ranges::find(now, range.relation, &HeapSize::relation);
+    return heap != now.end() && heap->relfilenode == range.relfilenode;
+  });
 }
 
 SourceReader::Size SourceReader::size() {
@@ -255,7 +278,8 @@ bool SourceReader::lies_in_key_order() {
       "ELSE s.n_distinct END FROM pg_stats s WHERE s.schemaname = $1 AND s.tablename = $2 AND s.attname = $3 "
       "AND NOT s.inherited",
       {table_.schema_name, table_.name, leading, std::to_string(size.rows)});
-  if (found.rows() == 0) return true;
+  // Nothing is known of a table that was never analysed: rows of one leading value may be all there are.
+  if (found.rows() == 0) return table_.plan->key().size() == 1 || size.bytes < kSmallTableBytes;
   const bool ordered = !found.is_null(0, 0) && std::stod(std::string(found.text(0, 0))) >= kCorrelationLeast;
   const double distinct = std::stod(std::string(found.text(0, 1)));
   const bool fine = table_.plan->key().size() == 1 || distinct < 1 ||

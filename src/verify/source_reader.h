@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -16,13 +17,18 @@ namespace echodb {
 
 /// What a transaction of a check sees of the source, between two positions of its log.
 ///
-/// A commit is in the log a moment before others see it, or much later if it waits for a standby. So of a transaction
+/// A commit is in the log a moment before others see it, or long before if it waits for a standby. So of a transaction
 /// whose commit lies before `before` this snapshot shows the effect, unless it was in progress here; and a commit that
 /// it does show lies before `after`.
 struct SourceMoment {
   Lsn before;
   Lsn after;
-  std::vector<std::uint64_t> in_progress;  ///< 64-bit ids of transactions that had begun and not become visible
+  /// Transactions that had begun when the log ended at `before` and that had not ended shortly before the snapshot was
+  /// taken. By their locks: a snapshot does not name those that are younger than the last one that has ended.
+  std::vector<std::uint64_t> in_progress;
+
+  /// Whether a transaction that was in progress at an earlier moment still was at this one.
+  [[nodiscard]] bool still_in_progress(std::span<const std::uint64_t> earlier) const;
 };
 
 /// Reads a table's rows from the source as the copier does: the same statement, decoder, builders and texts. Each
@@ -52,14 +58,16 @@ class SourceReader {
   /// The same rows as they come: bytes, or text where `texts()` says so.
   void read_keys_raw(const KeyRows& keys, std::span<const std::size_t> rows,
                      const std::function<void(std::span<const TupleValue>)>& on_row);
-  /// The keys of some rows at random, about as many as asked for.
+  /// Some rows at random, wherever in the table they lie: about as many as asked for, and no more.
   std::uint64_t read_sample(std::uint64_t rows, std::uint64_t of, const OnBatch& on_batch);
 
   /// How many rows there are.
   std::uint64_t count();
 
-  /// The heaps of the table and its partitions, cut into ranges.
-  std::vector<CopyRange> ranges();
+  /// The heaps of the table and its partitions, cut into ranges; of about so many rows at the most, unless 0.
+  std::vector<CopyRange> ranges(std::uint64_t rows_max = 0);
+  /// Whether these are still the heaps: VACUUM FULL, CLUSTER and TRUNCATE put others in their place.
+  bool are_heaps(std::span<const CopyRange> ranges);
   /// The planner's idea of the table's size.
   struct Size {
     std::uint64_t rows = 0;
@@ -76,6 +84,7 @@ class SourceReader {
 
  private:
   class Sink;
+  std::vector<HeapSize> heaps();
   std::uint64_t copy(const std::string& sql, bool with_place, const OnBatch& on_batch);
   void copy(const std::string& sql, CopyBinaryParser& parser, CopyRowHandler& handler);
   std::string relation_name(Oid relation);

@@ -22,7 +22,7 @@ class StreamPosition {
 
   /// Where the log ends; what is in the target has a version below it.
   Lsn log_end();
-  /// A transaction waits for a standby between its commit in the log and the moment when others see it.
+  /// Whether a transaction waits for a standby, between its commit in the log and the moment when others see it.
   bool commits_wait_for_standbys();
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -62,24 +63,27 @@ class TableCheck {
   }
 
   void bag() {
-    BagComparison comparison({.settings = environment_.settings,
-                              .table = table_,
-                              .source = source_,
-                              .target = target_,
-                              .position = position_,
-                              .on_progress = options_.on_progress,
-                              .stop = stop_});
+    BagComparison comparison(
+        {.settings = environment_.settings,
+         .table = table_,
+         .source = source_,
+         .target = target_,
+         .position = position_,
+         .sample_rows = options_.mode == CheckMode::Sample ? environment_.settings.consistency_sample_size : 0,
+         .on_progress = options_.on_progress,
+         .stop = stop_});
     for (int round = 0;; ++round) {
       BagComparison::Outcome outcome = comparison.run();
       report_.source_rows = outcome.source_rows;
       report_.target_rows = outcome.target_rows;
-      report_.rows_compared = outcome.source_rows;
+      report_.rows_compared = std::max(outcome.source_rows, outcome.target_rows);
       report_.position = outcome.position;
       report_.mismatched = outcome.mismatched;
       report_.undecided = outcome.undecided;
       report_.mismatches = std::move(outcome.mismatches);
-      conclude(false);
+      conclude(outcome.too_many);
       if (!repairs_again(round)) return;
+      environment_.confirm();
       repair_bag(environment_, table_, comparison, report_.repairs, stop_);
     }
   }
@@ -102,15 +106,26 @@ class TableCheck {
     } else {
       compare_by_key_digests(comparison);
     }
+    const std::size_t candidates = settlement.candidates();
     for (int round = 0;; ++round) {
       const Settlement::Outcome outcome = settlement.run();
+      if (round == 0 && options_.mode == CheckMode::Sample) {
+        comparison.source_rows = candidates - count(outcome, MismatchKind::Extra);
+      }
       describe(comparison, outcome);
+      if (options_.mode == CheckMode::Sample) report_.rows_compared = candidates;
       if (!repairs_again(round)) return;
-      KeyRows repaired = repair_rows(environment_, table_, settlement, outcome, report_.repairs, stop_);
-      // The very rows that were repaired are looked at again.
+      environment_.confirm();
+      KeyRows again = repair_rows(environment_, table_, settlement, outcome, report_.repairs, stop_);
+      // The very rows that were repaired are looked at again, and those of which nothing could be told.
+      for (std::size_t row : outcome.undecided) again.add(settlement.keys(), row);
       settlement.clear();
-      for (std::size_t row = 0; row < repaired.rows(); ++row) settlement.add(repaired, row);
+      for (std::size_t row = 0; row < again.rows(); ++row) settlement.add(again, row);
     }
+  }
+
+  static std::uint64_t count(const Settlement::Outcome& outcome, MismatchKind kind) {
+    return static_cast<std::uint64_t>(std::ranges::count(outcome.mismatches, kind, &Mismatch::kind));
   }
 
   [[nodiscard]] bool repairs_again(int round) const {
@@ -118,12 +133,8 @@ class TableCheck {
   }
 
   void describe(const Comparison& comparison, const Settlement::Outcome& outcome) {
-    std::uint64_t missing = 0;
-    std::uint64_t extra = 0;
     report_.mismatches.clear();
     for (const Mismatch& mismatch : outcome.mismatches) {
-      missing += mismatch.kind == MismatchKind::Missing ? 1 : 0;
-      extra += mismatch.kind == MismatchKind::Extra ? 1 : 0;
       if (report_.mismatches.size() < limits::kCheckMismatchesNamed) {
         report_.mismatches.push_back({.key = comparison.settlement.keys()
                                                  .show(mismatch.key)
@@ -133,7 +144,8 @@ class TableCheck {
       }
     }
     report_.source_rows = comparison.source_rows;
-    report_.target_rows = comparison.source_rows - missing + extra;
+    const std::uint64_t there = comparison.source_rows + count(outcome, MismatchKind::Extra);
+    report_.target_rows = there - std::min(there, count(outcome, MismatchKind::Missing));
     report_.rows_compared = comparison.source_rows;
     report_.mismatched = outcome.mismatches.size();
     report_.undecided = outcome.undecided.size();
@@ -192,10 +204,14 @@ CheckReport check_table(const CheckEnvironment& environment, const TableRecord& 
       const CheckedTable table = look_at_table(environment.stream.name, record, environment.choices,
                                                environment.settings.clickhouse.database, clickhouse);
       TableCheck(environment, table, options, stop, report).run();
+      // What is not equal may be so because the mirror was stopped, or is being made anew.
+      if (report.verdict != Verdict::Equal) environment.confirm();
     } catch (const Error& error) {
       if (error.code() == ErrorCode::Stopped) throw;
       report.verdict = Verdict::Unknown;
       report.reason = error.what();
+      report.mismatched = 0;
+      report.mismatches.clear();
     }
   }
   report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);

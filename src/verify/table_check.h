@@ -20,6 +20,8 @@ struct CheckEnvironment {
   const Settings& settings;
   StreamRecord stream;
   TypeChoices choices;
+  /// Throws Error(SchemaMismatch) when the table's mirror is not what it was when its record was read.
+  std::function<void()> confirm;
 };
 
 /// Compares one table. Never throws but Error(Stopped): whatever is in the way makes the verdict Unknown, with the

@@ -1,8 +1,5 @@
 #include "verify/table_comparison.h"
 
-#include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <numeric>
 
 namespace echodb {
@@ -59,17 +56,6 @@ std::vector<const ColumnBuilder*> PieceDigests::key_columns(const TargetRows& pi
   std::vector<const ColumnBuilder*> key;
   for (std::size_t column : key_) key.push_back(piece.columns[column].get());
   return key;
-}
-
-void Pace::read(std::uint64_t rows, const std::stop_token& stop) {
-  if (rows_per_second_ == 0) return;
-  rows_ += rows;
-  const std::chrono::duration<double> due(static_cast<double>(rows_) / static_cast<double>(rows_per_second_));
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_until(lock, stop, began_ + std::chrono::duration_cast<std::chrono::steady_clock::duration>(due),
-                     [] { return false; });
 }
 
 }  // namespace echodb

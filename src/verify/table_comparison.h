@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 
+#include "verify/heap_walk.h"
 #include "verify/settlement.h"
 
 namespace echodb {
@@ -59,18 +60,6 @@ class PieceDigests {
   std::vector<std::size_t> columns_;
   std::vector<std::size_t> key_;  ///< indexes into columns_
   std::vector<ValueDigest> values_;
-};
-
-/// Keeps the reading below ECHODB_CHECK_ROWS_PER_SECOND, on the average.
-class Pace {
- public:
-  explicit Pace(std::uint64_t rows_per_second) : rows_per_second_(rows_per_second) {}
-  void read(std::uint64_t rows, const std::stop_token& stop);
-
- private:
-  std::uint64_t rows_per_second_;
-  std::uint64_t rows_ = 0;
-  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 // Each compares the whole table and adds what differs to the settlement.

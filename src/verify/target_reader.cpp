@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "config/limits.h"
 #include "replication/target_look_up.h"
 #include "verify/rows_parser.h"
@@ -9,8 +11,6 @@
 namespace echodb {
 namespace {
 
-/// Room enough for what a server may put around a statement.
-constexpr std::size_t kMaxQuerySizeDefault = 262'144;
 /// The check's statements give way to those of users.
 constexpr const char* kPriority = "10";
 
@@ -34,10 +34,18 @@ std::string TargetReader::key_list() const {
   return list;
 }
 
+/// Of a whole table it may take longer than a query does otherwise.
+std::string TargetReader::ask(const std::string& sql) {
+  std::string answer;
+  client_.read(
+      sql, [&](Bytes piece) { answer += as_text(piece); }, parameters(sql.size()));
+  return answer;
+}
+
 TargetReader::Totals TargetReader::totals(const std::string& condition) {
   const std::string sql = fmt::format("SELECT count(), sum({}), max({}) FROM {} FORMAT RowBinary", table_.row_digest(),
                                       kVersionColumn, table_.live_rows(condition));
-  const std::string answer = client_.query(sql, parameters(sql.size()));
+  const std::string answer = ask(sql);
   RowBinaryReader reader(as_bytes(answer));
   Totals totals;
   totals.rows = reader.read<std::uint64_t>();
@@ -48,7 +56,7 @@ TargetReader::Totals TargetReader::totals(const std::string& condition) {
 
 std::uint64_t TargetReader::count(const std::string& condition) {
   const std::string sql = fmt::format("SELECT count() FROM {} FORMAT RowBinary", table_.live_rows(condition));
-  const std::string answer = client_.query(sql, parameters(sql.size()));
+  const std::string answer = ask(sql);
   RowBinaryReader reader(as_bytes(answer));
   return reader.read<std::uint64_t>();
 }
@@ -71,17 +79,40 @@ void TargetReader::read(std::span<const std::size_t> columns, Digests digests, c
   read_sql(columns, digests, condition, on_rows);
 }
 
+/// The only key as a tuple of literals; empty for types that have none.
+std::string TargetReader::key_literal(const KeyRows& key) const {
+  std::string literal;
+  for (std::size_t part = 0; part < key.parts(); ++part) {
+    const std::string& type = table_.plan->columns()[table_.plan->key()[part]].type.native_type;
+    if (part > 0) literal += ", ";
+    if (type == "Int16" || type == "Int32" || type == "Int64" || type == "UInt32") {
+      literal += key.text(0, part);
+    } else if (type == "String") {
+      ByteBuffer bytes;
+      key.column(part).put_row_binary(0, bytes);
+      RowBinaryReader reader(bytes.bytes());
+      literal += fmt::format("unhex('{}')", hex(reader.read_string()));
+    } else {
+      return {};
+    }
+  }
+  return fmt::format("({})", literal);
+}
+
 std::string TargetReader::key_condition(const KeyRows& keys, std::span<const std::size_t> rows) {
   if (!can_look_up(table_.server)) {
-    // An old server finds the rows by their keys' hashes: it has to read the key columns whole.
+    // An old server finds the rows by their keys' hashes, for which it has to read the key columns whole; or, without
+    // our hash, by their values. Keys of other types it cannot tell apart: the caller has to.
     std::string list;
     KeyRows one(table_.plan);
     for (std::size_t row : rows) {
       one.clear();
       one.add(keys, row);
-      list += fmt::format("{}{}", list.empty() ? "" : ", ", one.digest(0));
+      const std::string key = table_.key_in_place ? std::to_string(one.digest(0)) : key_literal(one);
+      if (key.empty()) return "1";
+      list += (list.empty() ? "" : ", ") + key;
     }
-    return fmt::format("{} IN ({})", table_.key_digest(), list);
+    return fmt::format("{} IN ({})", table_.key_in_place ? table_.key_digest() : fmt::format("({})", key_list()), list);
   }
   std::string structure;
   for (std::size_t column : table_.plan->key()) {
@@ -112,6 +143,8 @@ std::map<std::uint64_t, std::uint64_t> TargetReader::versions(KeyRows& keys, std
   std::map<std::uint64_t, std::uint64_t> newest;
   if (rows.empty()) return newest;
   KeyRows found(table_.plan);
+  std::set<std::uint64_t> wanted;
+  for (std::size_t row : rows) wanted.insert(keys.digest(row));
   std::vector<std::size_t> columns(table_.plan->key());
   const OnRows on_rows = [&](TargetRows& piece) {
     std::vector<const ColumnBuilder*> key;
@@ -119,7 +152,9 @@ std::map<std::uint64_t, std::uint64_t> TargetReader::versions(KeyRows& keys, std
     for (std::size_t row = 0; row < piece.rows(); ++row) {
       found.clear();
       found.add(key, row);
-      std::uint64_t& version = newest[found.digest(0)];
+      const std::uint64_t digest = found.digest(0);
+      if (!wanted.contains(digest)) continue;
+      std::uint64_t& version = newest[digest];
       version = std::max(version, piece.versions[row]);
     }
   };

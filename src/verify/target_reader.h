@@ -37,14 +37,14 @@ class TargetReader {
   using OnRows = std::function<void(TargetRows&)>;
   /// These columns of the plan, of all live rows for which the condition holds.
   void read(std::span<const std::size_t> columns, Digests digests, const std::string& condition, const OnRows& on_rows);
-  /// The same of the rows with these keys.
+  /// The same of the rows with these keys, and on an old server maybe of others.
   void read_keys(std::span<const std::size_t> columns, const KeyRows& keys, std::span<const std::size_t> rows,
                  const OnRows& on_rows);
 
   /// The greatest version that the target holds under each of these keys, tombstones included, by the key's digest.
   std::map<std::uint64_t, std::uint64_t> versions(KeyRows& keys, std::span<const std::size_t> rows);
 
-  /// The condition that holds for these keys.
+  /// The condition that holds for these keys, and on an old server maybe for others too.
   std::string key_condition(const KeyRows& keys, std::span<const std::size_t> rows);
   /// Rows and tombstones as they were inserted, not only the live ones.
   void read_raw(const std::string& list, const std::string& condition, const std::function<void(Bytes)>& consume);
@@ -56,6 +56,8 @@ class TargetReader {
   ClickHouseClient& client() { return client_; }
 
  private:
+  std::string ask(const std::string& sql);
+  [[nodiscard]] std::string key_literal(const KeyRows& key) const;
   void read_sql(std::span<const std::size_t> columns, Digests digests, const std::string& condition,
                 const OnRows& on_rows);
 

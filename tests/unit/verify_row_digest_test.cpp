@@ -54,6 +54,10 @@ TEST(RowDigest, TellsTheOrderOfColumns) {
 
 TEST(JsonDocument, HasOneFormForWhatClickHouseDoesNotTellApart) {
   EXPECT_EQ(normal_json(R"({"b": 1.0, "a": {"x": null}, "c.d": 2})"), normal_json(R"({"c":{"d":2},"b":1})"));
+  EXPECT_EQ(normal_json(R"({"a": 1e18})"), normal_json(R"({"a":1000000000000000000})"));
+  EXPECT_NE(normal_json(R"({"a": 9007199254740993})"), normal_json(R"({"a": 9007199254740992})"));
+  EXPECT_EQ(normal_json(R"({"a..b": 1, ".c": 2, "d.": 3})"),
+            normal_json(R"({"a":{"":{"b":1}},"":{"c":2},"d":{"":3}})"));
   EXPECT_NE(normal_json(R"({"a": "1"})"), normal_json(R"({"a": 1})"));
   EXPECT_EQ(normal_json("not a document"), "not a document");
 }

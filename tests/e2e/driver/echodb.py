@@ -41,11 +41,14 @@ class EchoDb:
         self.program, self.postgres, self.directory = program, postgres, directory
         self.clickhouse_port = free_port()
         self.health_port = free_port()
+        self.checker_port = free_port()
         self.env = _own_variables(postgres, self.clickhouse_port, directory) | variables
         self.env["HEALTH_CHECK_PORT"] = str(self.health_port)
+        self.env["CONSISTENCY_CHECKER_PORT"] = str(self.checker_port)
         self.worker_log = directory / "worker.log"
         self.worker = self._child("worker")
         self.clickhouse = self._child("clickhouse")
+        self.checker = self._child("checker")
         self.http = requests.Session()
         self.http.trust_env = False  # no proxy on the way to our own servers
 
@@ -76,6 +79,11 @@ class EchoDb:
         self.worker.start()
         until(READY_SECONDS, f"the worker's {path}", lambda: self._answers(self.health_port, path),
               self.worker.check_alive)
+
+    def start_checker(self) -> None:
+        self.checker.start()
+        until(READY_SECONDS, "the checker's /ready", lambda: self._answers(self.checker_port, "/ready"),
+              self.checker.check_alive)
 
     def stop(self, child: Child) -> None:
         status = child.end(signal.SIGTERM)
@@ -118,6 +126,7 @@ class EchoDb:
         return answer
 
     def discard(self) -> None:
+        self.checker.discard()
         self.worker.discard()
         self.clickhouse.discard()
         self.http.close()

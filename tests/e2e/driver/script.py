@@ -6,7 +6,7 @@ from pathlib import Path
 
 # `verb: text`, `verb(name): text`, and the verbs that stand alone.
 STEP = re.compile(
-    r"(?:(?P<verb>pg fails|pg|ch|worker|clickhouse|postgres|metrics|log|status|await|shell|start|verify)(?:\((?P<name>\w+)\))?:"
+    r"(?:(?P<verb>pg fails|pg|ch|worker|clickhouse|postgres|metrics|log|status|await|shell|start|verify|checker|ask)(?:\((?P<name>\w+)\))?:"
     r"|(?P<lone>sync|setup|equal|join)(?:\((?P<lone_name>\w+)\))?(?=\s|$))(?P<rest>.*)$"
 )
 HEADER = re.compile(r"(?P<name>slow|bare|fresh|env|needs)(?::[ \t]*(?P<value>.*))?$")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 from .children import Failed, until
+from .checker import ask
 from .compare import check_equal
 from .environment import Environment
 from .script import ScriptError, Step
@@ -151,6 +152,17 @@ class Steps:
             lines += sorted(f"{one['kind']} {json.dumps(one['key'])} {','.join(one['columns'])}".rstrip()
                             for one in report["mismatches"])
         _compare("echodb verify", step.expected or ["equal"], lines)
+
+    def do_checker(self, step: Step) -> None:
+        if step.text == "start":
+            self.echodb.start_checker()
+        elif step.text == "stop":
+            self.echodb.stop(self.echodb.checker)
+        else:
+            raise ScriptError(f"checker: start, stop; not '{step.text}'")
+
+    def do_ask(self, step: Step) -> None:
+        _compare("echodb checker", step.expected, ask(self.echodb.checker_port, step.text, self.echodb.http))
 
     def do_await(self, step: Step) -> None:
         verb, _, text = step.text.partition(" ")
