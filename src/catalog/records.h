@@ -52,9 +52,9 @@ struct Epoch {
   std::uint64_t number = 0;
   std::string predecessor;  ///< who led before; empty: nobody
   bool resigned = true;     ///< the one before had stopped writing by itself
-  /// The one before had its lock from a server that has ended since, and may not have noticed: until its lease has run
-  /// out it goes on.
-  bool unaware = false;
+  /// Who led before, the last one or one before it, by a lock that went with its server, and may not have noticed:
+  /// until the lease has run out it goes on. Empty: nobody.
+  std::string unaware = {};
 };
 
 struct TableRecord {

@@ -7,6 +7,7 @@
 
 #include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
+#include "catalog/unaware_leaders.sql.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -100,6 +101,13 @@ void insert_range(PostgresConnection& connection, const std::string& stream, Oid
        range.end_block ? QueryParameter(std::to_string(*range.end_block)) : QueryParameter(std::nullopt)});
 }
 
+/// One row, unless the epoch is not in the catalog.
+QueryResult unaware_leaders(PostgresConnection& connection, std::uint64_t epoch,
+                            std::chrono::milliseconds lease_lasts) {
+  return connection.query(std::string(sql::unaware_leaders),
+                          {std::to_string(epoch), std::to_string(lease_lasts.count())});
+}
+
 }  // namespace
 
 CatalogStore::CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop)
@@ -126,8 +134,8 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
   lease_->expect();
   QueryResult mine = connection.execute(
       fmt::format("{}; UPDATE _echodb.leaders SET writes = writes + 1, last_write_at = clock_timestamp() "
-                  "WHERE epoch = {} AND deposed_at IS NULL RETURNING epoch",
-                  sql, epoch_));
+                  "WHERE epoch = {} AND worker = {} AND deposed_at IS NULL RETURNING epoch",
+                  sql, epoch_, quote_sql_literal(worker_)));
   if (mine.rows() == 1) return;
   connection.execute("ROLLBACK");
   lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));
@@ -139,7 +147,7 @@ void CatalogStore::reconnect() {
   connection_.reset();
 }
 
-std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease) {
+std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease, std::chrono::milliseconds lease_lasts) {
   lease_ = nullptr;
   bool installed = with_connection([](PostgresConnection& connection) {
     // Of an earlier version it has fewer columns, and is brought up to date like one that is not there.
@@ -155,20 +163,17 @@ std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease) {
     in_transaction([&](PostgresConnection& connection) {
       connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
       QueryResult before = connection.query(
-          "SELECT worker, resigned_at IS NOT NULL, epoch, resigned_at IS NULL AND stopped_at IS NULL AND worker <> $1 "
-          "AND coalesce(server_started_at <> pg_postmaster_start_time(), false) "
-          "FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1",
-          {worker_});
+          "SELECT worker, resigned_at IS NOT NULL, epoch FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1");
       if (before.rows() > 0) {
         epoch = {.number = before.number(0, 2),
                  .predecessor = std::string(before.text(0, 0)),
-                 .resigned = before.boolean(0, 1),
-                 .unaware = before.boolean(0, 3)};
+                 .resigned = before.boolean(0, 1)};
       }
       ++epoch.number;
       connection.query(
           "INSERT INTO _echodb.leaders (epoch, worker, server_started_at) VALUES ($1, $2, pg_postmaster_start_time())",
           {std::to_string(epoch.number), worker_});
+      epoch.unaware = unaware_leaders(connection, epoch.number, lease_lasts).text(0, 0);
       connection.query("DELETE FROM _echodb.leaders WHERE epoch + $2 < $1",
                        {std::to_string(epoch.number), std::to_string(kEpochsKept)});
       lease->expect();
@@ -191,29 +196,27 @@ void CatalogStore::end_frozen_writes() {
   });
 }
 
-bool CatalogStore::has_predecessor_stopped() {
+bool CatalogStore::have_predecessors_stopped(std::chrono::milliseconds lease_lasts) {
   return with_connection([&](PostgresConnection& connection) {
-    return connection
-        .query(
-            "SELECT coalesce((SELECT stopped_at IS NOT NULL OR resigned_at IS NOT NULL FROM _echodb.leaders "
-            "WHERE epoch < $1 ORDER BY epoch DESC LIMIT 1), true)",
-            {std::to_string(epoch_)})
-        .boolean(0, 0);
+    QueryResult unaware = unaware_leaders(connection, epoch_, lease_lasts);
+    // A server that never had our epoch cannot tell.
+    return unaware.rows() == 1 && unaware.is_null(0, 0);
   });
 }
 
 void CatalogStore::note_stopped(std::uint64_t epoch) {
   with_connection([&](PostgresConnection& connection) {
-    connection.query("UPDATE _echodb.leaders SET stopped_at = clock_timestamp() WHERE epoch = $1",
-                     {std::to_string(epoch)});
+    // On a server that never had our row, another's epoch may have its number.
+    connection.query("UPDATE _echodb.leaders SET stopped_at = clock_timestamp() WHERE epoch = $1 AND worker = $2",
+                     {std::to_string(epoch), worker_});
   });
 }
 
 void CatalogStore::resign_epoch() {
   if (lease_ == nullptr) return;
   in_transaction([&](PostgresConnection& connection) {
-    connection.query("UPDATE _echodb.leaders SET resigned_at = clock_timestamp() WHERE epoch = $1",
-                     {std::to_string(epoch_)});
+    connection.query("UPDATE _echodb.leaders SET resigned_at = clock_timestamp() WHERE epoch = $1 AND worker = $2",
+                     {std::to_string(epoch_), worker_});
   });
   lease_ = nullptr;
 }

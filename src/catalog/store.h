@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,10 +28,11 @@ class CatalogStore {
   void reconnect();
 
   /// Ends whatever epoch there is and begins one of this worker's, which its writes carry from now on. Nullopt when
-  /// the catalog is not installed yet; its writes carry no epoch then.
-  std::optional<Epoch> begin_epoch(std::shared_ptr<Lease> lease);
-  /// The worker that led before this epoch of ours has said that it writes nothing any more.
-  bool has_predecessor_stopped();
+  /// the catalog is not installed yet; its writes carry no epoch then. A lease that is not extended any more lasts
+  /// `lease_lasts` at the most.
+  std::optional<Epoch> begin_epoch(std::shared_ptr<Lease> lease, std::chrono::milliseconds lease_lasts);
+  /// All that were Epoch::unaware when this epoch of ours began have said that they write nothing any more.
+  bool have_predecessors_stopped(std::chrono::milliseconds lease_lasts);
   /// Says that this worker writes nothing any more under an epoch that it has lost.
   void note_stopped(std::uint64_t epoch);
   /// Says that this worker has stopped of its own will, and lets its writes carry no epoch any more.

@@ -57,6 +57,11 @@ void print_slot(const json& slot) {
   if (!slot.at("loss").is_null()) fmt::print("slot {}: {}\n", name, slot.at("loss").get<std::string>());
 }
 
+std::string next_attempt(const json& table) {
+  const json& seconds = table.at("next_attempt_s");
+  return seconds.is_null() ? "being tried again" : fmt::format("tried again in {} s", seconds.get<std::int64_t>());
+}
+
 void print_tables(const json& tables) {
   fmt::print("\n{:<40} {:<30} {:<10} {:>12} {:>12}\n", "table", "target", "state", "copied", "applied");
   for (const json& table : tables) {
@@ -64,7 +69,9 @@ void print_tables(const json& tables) {
                table.at("target").get<std::string>(), table.at("state").get<std::string>(),
                table.at("rows_copied").get<std::uint64_t>(), table.at("rows_applied").get<std::uint64_t>());
     if (table.contains("error") && !table.at("error").is_null()) {
-      fmt::print("  {}\n", table.at("error").get<std::string>());
+      fmt::print("  {}\n  since {}, {}\n", table.at("error").get<std::string>(),
+                 table.at("error_lsn").is_null() ? "the start" : table.at("error_lsn").get<std::string>(),
+                 next_attempt(table));
     }
     for (const json& column : table.value("text_columns", json::array())) {
       fmt::print("  {} is text: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),

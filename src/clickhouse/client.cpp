@@ -39,7 +39,7 @@ struct Request {
 };
 
 /// The body of one request, read once from front to back; libcurl rewinds it when a kept connection turns out dead.
-/// Without the permit it breaks off, and the server, which has not seen the end, forgets what it was sent.
+/// Without the permit it breaks off, and the server sees that it has not been sent to its end.
 struct Upload {
   std::span<const Bytes> parts;
   const std::function<Bytes()>* next = nullptr;
@@ -83,7 +83,9 @@ std::size_t on_read(char* into, std::size_t size, std::size_t count, void* uploa
   auto* body = static_cast<Upload*>(upload);
   if (body->permit != nullptr && !body->permit->held()) return CURL_READFUNC_ABORT;
   try {
-    return body->read(into, size * count);
+    std::size_t copied = body->read(into, size * count);
+    // What was waited for may have taken longer than the lease lasts.
+    return body->permit == nullptr || body->permit->held() ? copied : CURL_READFUNC_ABORT;
   } catch (...) {
     body->failure = std::current_exception();
     return CURL_READFUNC_ABORT;
@@ -187,6 +189,8 @@ class ClickHouseClient::Impl {
         attempt.succeeded();
         if (!is_probe) return answer;
       } catch (const Error& error) {
+        // The server is not to blame for what ended in the making of the body.
+        if (failed_in_making_) throw;
         // Whatever it says, it answers.
         if (error.code() == ErrorCode::TargetUnreachable) attempt.failed();
         if (error.code() != ErrorCode::TargetUnreachable && error.code() != ErrorCode::Stopped) attempt.succeeded();
@@ -197,6 +201,7 @@ class ClickHouseClient::Impl {
 
   /// Returns what was printed, unless it goes to a download.
   std::string send(const Request& request, Download* download = nullptr) {
+    failed_in_making_ = false;
     std::string url = build_url(request.sql_in_url, request.parameters);
     Headers headers = build_headers(request.next != nullptr);
     Upload upload{.parts = request.body, .next = request.next, .permit = settings_.permit.get()};
@@ -237,6 +242,7 @@ class ClickHouseClient::Impl {
     try {
       perform(download == nullptr ? answer : download->refusal);
     } catch (const Error&) {
+      failed_in_making_ = upload.failure != nullptr;
       if (upload.failure) std::rethrow_exception(upload.failure);
       throw;
     }
@@ -308,6 +314,7 @@ class ClickHouseClient::Impl {
 
   std::stop_token stop_;
   Handle handle_;
+  bool failed_in_making_ = false;  ///< the last request, by what made its body
 };
 
 ClickHouseClient::ClickHouseClient(ClickHouseSettings settings, std::stop_token stop)

@@ -29,6 +29,10 @@ inline constexpr auto kInsertTimeout = 300s;
 inline constexpr auto kQueryTimeout = 60s;
 /// One copy range is about this many bytes of heap.
 inline constexpr std::size_t kCopyRangeBytes = 64ULL << 20;
+/// An insert of copied rows ends after so much, or so long: far within kInsertTimeout, and within what a server that
+/// has refused it listens to before it breaks off.
+inline constexpr std::size_t kCopyInsertBytes = 128ULL << 20;
+inline constexpr auto kCopyInsertTime = 60s;
 inline constexpr std::size_t kPostgresPageBytes = 8192;
 
 // A check of a table (verify/). Memory: a range's keys and digests, twice; or the digests of a part of a table whose

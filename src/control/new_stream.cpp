@@ -127,9 +127,10 @@ class StreamMaker {
       record(stream, source, read_tables(replication, consistent, settings_));
     } catch (const Error& error) {
       // By now the slot of this name may be that of another leader.
-      if (error.code() == ErrorCode::LeadershipLost) throw;
-      replication.execute("ROLLBACK");
-      replication.execute(fmt::format("DROP_REPLICATION_SLOT {}", quote_sql_identifier(start_.names.slot)));
+      if (error.code() != ErrorCode::LeadershipLost) drop_slot(replication);
+      throw;
+    } catch (...) {
+      drop_slot(replication);
       throw;
     }
     failpoint("setup.recorded");
@@ -138,6 +139,12 @@ class StreamMaker {
   }
 
  private:
+  /// A slot that nobody reads would retain the source's log for ever.
+  void drop_slot(PostgresConnection& replication) {
+    replication.execute("ROLLBACK");
+    replication.execute(fmt::format("DROP_REPLICATION_SLOT {}", quote_sql_identifier(start_.names.slot)));
+  }
+
   /// The catalog comes last: only then is what ClickHouse has been told true.
   void record(const StreamRecord& stream, const SourceIdentity& source, Tables tables) {
     Tables before = start_.previous ? catalog_.load_tables(stream.name) : Tables();

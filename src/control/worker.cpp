@@ -133,6 +133,8 @@ class Worker {
   End lead();
   void note_stopped();
   void await_unaware(const std::shared_ptr<Lease>& lease);
+  /// How long a leader may write after the last answer of the server that has its lock.
+  std::chrono::milliseconds lease_lasts() const { return settings_.leader_election_ttl * 2 / 3; }
   void run_stream(const std::shared_ptr<Lease>& lease);
   void follow();
   void stay_warm();
@@ -173,20 +175,20 @@ void Worker::note_stopped() {
 /// A lock that is lost because its server ended does not tell its holder, if that cannot see the server just now: it
 /// writes to ClickHouse until its lease has run out. One that can see it says so, at once.
 void Worker::await_unaware(const std::shared_ptr<Lease>& lease) {
-  if (!epoch_ || !epoch_->unaware) return;
-  auto until = Lease::Clock::now() + settings_.leader_election_ttl * 2 / 3;
+  if (!epoch_ || epoch_->unaware.empty()) return;
+  auto until = Lease::Clock::now() + lease_lasts();
   log::info(
       "PostgreSQL has ended since {} took the lead, which may not know: waiting until it says so, or cannot write",
-      epoch_->predecessor);
+      epoch_->unaware);
   std::mutex mutex;
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
-  while (!catalog_.has_predecessor_stopped() && Lease::Clock::now() < until) {
+  while (!catalog_.have_predecessors_stopped(lease_lasts()) && Lease::Clock::now() < until) {
     lease->expect();
     stopped.wait_for(lock, stop_, kAwarenessInterval, [] { return false; });
     if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for an earlier leader");
   }
-  epoch_->unaware = false;
+  epoch_->unaware.clear();
 }
 
 Worker::End Worker::lead() {
@@ -224,7 +226,7 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   breakers_.engine->enter();
   catalog_.reconnect();
   // Before anything is looked at that an earlier leader may still be changing.
-  if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
+  if (!epoch_) epoch_ = catalog_.begin_epoch(lease, lease_lasts());
   await_unaware(lease);
   if (watch_.release_due()) release_slot(settings_, watch_, catalog_, stop_);
   rest(watch_);
@@ -239,7 +241,7 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
     record = find_setup(permitted, catalog_, stop);
   }
   if (!record) throw Error(ErrorCode::SlotLost, "the replication slot is gone again");
-  if (!epoch_) epoch_ = catalog_.begin_epoch(lease);
+  if (!epoch_) epoch_ = catalog_.begin_epoch(lease, lease_lasts());
   if (!epoch_) throw Error(ErrorCode::SlotLost, "EchoDB's tables are gone from the source again");
   await_unaware(lease);
   epoch_number_ = epoch_->number;

@@ -88,7 +88,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog SET datestyle = 'ISO' SET inter
           'virtual_expression', CASE WHEN a.attgenerated = 'v' THEN (
             SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum) ELSE '' END,
           'missing_value', _echodb.missing_value(c.oid, a.attname)) ORDER BY a.attnum), '[]')
-      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      -- A transaction with a snapshot of its own that changes a row which another one has changed since sees that row
+      -- twice, as it was and as it is; what is replaced has an xmax.
+      FROM (SELECT DISTINCT ON (attnum) * FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0
+            ORDER BY attnum, xmax::text <> '0') a WHERE NOT a.attisdropped),
     'primary_key', (
       SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
@@ -98,4 +101,5 @@ LANGUAGE sql STABLE SET search_path = pg_catalog SET datestyle = 'ISO' SET inter
       FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
       WHERE i.indrelid = c.oid AND i.indisreplident AND c.relreplident = 'i' AND k.place <= i.indnkeyatts))
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
+  ORDER BY c.xmax::text <> '0' LIMIT 1
 $$;

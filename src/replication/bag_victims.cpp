@@ -49,7 +49,7 @@ void read_rows(std::string_view answer, BagState& state) {
   }
 }
 
-BagState look_up(const TableBatch& batch, const InsertTask::Target& target, ClickHouseClient& clickhouse) {
+BagState look_up(const TableBatch& batch, const InsertTask::Target& target, WriterTools& tools) {
   BagState state;
   std::vector<RowHash> hashes;
   for (const TableBatch::BagDelete& deletion : batch.bag_deletes()) {
@@ -59,7 +59,8 @@ BagState look_up(const TableBatch& batch, const InsertTask::Target& target, Clic
   if (has_is_deleted_argument(target.server)) parameters["final"] = "0";
   for (std::size_t from = 0; from < hashes.size(); from += kHashesPerQuery) {
     std::span<const RowHash> some(hashes.data() + from, std::min(kHashesPerQuery, hashes.size() - from));
-    read_rows(clickhouse.query(look_up_sql(target.table, some), parameters), state);
+    read_rows(tools.clickhouse.query(look_up_sql(target.table, some), parameters), state);
+    tools.progressed();
   }
   return state;
 }
@@ -78,7 +79,7 @@ std::optional<BagIdentity> oldest_live(const BagRows& rows, ChangeStamp stamp) {
 }  // namespace
 
 void choose_bag_victims(TableBatch& batch, const InsertTask::Target& target, WriterTools& tools) {
-  BagState state = look_up(batch, target, tools.clickhouse);
+  BagState state = look_up(batch, target, tools);
   std::vector<bool> keep(batch.rows(), true);
   std::size_t unmatched = 0;
   for (std::size_t row = 0; row < batch.rows(); ++row) {

@@ -1,5 +1,7 @@
 #include "replication/copied_rows.h"
 
+#include "config/limits.h"
+
 namespace echodb {
 namespace {
 
@@ -23,16 +25,29 @@ CopiedRows::CopiedRows(PostgresConnection& source, const std::string& sql, std::
   source_.start_copy_out(sql);
 }
 
+bool CopiedRows::begin_insert() {
+  insert_began_ = std::chrono::steady_clock::now();
+  insert_bytes_ = 0;
+  return part_ < parts_.size() || read_block();
+}
+
 Bytes CopiedRows::next() {
   while (true) {
     while (part_ < parts_.size()) {
-      if (Bytes part = parts_[part_++]; !part.empty()) return part;
+      Bytes part = parts_[part_++];
+      insert_bytes_ += part.size();
+      if (!part.empty()) return part;
     }
-    if (!read_block()) return {};
+    if (insert_is_full() || !read_block()) return {};
   }
 }
 
-bool CopiedRows::is_full() const {
+bool CopiedRows::insert_is_full() const {
+  return insert_bytes_ >= limits::kCopyInsertBytes ||
+         std::chrono::steady_clock::now() - insert_began_ >= limits::kCopyInsertTime;
+}
+
+bool CopiedRows::block_is_full() const {
   return batch_.rows() >= options_.block_rows_max || batch_bytes_ >= options_.block_bytes_max;
 }
 
@@ -40,7 +55,7 @@ bool CopiedRows::is_full() const {
 bool CopiedRows::read_block() {
   batch_.clear();
   batch_bytes_ = 0;
-  while (!at_end_ && !is_full()) {
+  while (!at_end_ && !block_is_full()) {
     if (std::optional<PostgresConnection::CopyMessage> message = source_.receive()) {
       parser_.consume(message->bytes(), *this);
     } else {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,8 +13,9 @@
 
 namespace echodb {
 
-/// The rows of one COPY … TO STDOUT (FORMAT binary), as the blocks of one insert. They are read while they are sent, so
-/// that source and target work at the same time, and no more than one block's rows are in memory.
+/// The rows of one COPY … TO STDOUT (FORMAT binary), as the blocks of a few inserts. They are read while they are sent,
+/// so that source and target work at the same time, and no more than one block's rows are in memory. An insert ends
+/// before it gets too long for a server's patience.
 class CopiedRows final : private CopyRowHandler {
  public:
   struct Options {
@@ -23,11 +25,13 @@ class CopiedRows final : private CopyRowHandler {
     std::uint64_t place_base;                    ///< tables without a key: added to a row's place in its heap
     std::function<void(TableBatch&)> completed;  ///< called for each block before it is sent
   };
-  /// Starts the COPY, which has all of the connection until next() has returned nothing.
+  /// Starts the COPY, which has all of the connection until begin_insert() has said that nothing is left.
   CopiedRows(PostgresConnection& source, const std::string& sql, std::shared_ptr<const TablePlan> plan,
              Options options);
 
-  /// Some more of the insert's data, valid until the following call; nothing at the end.
+  /// False when all rows have been in an insert.
+  bool begin_insert();
+  /// Some more of the insert's data, valid until the following call; nothing at its end.
   Bytes next();
   /// Those of all blocks so far.
   [[nodiscard]] std::uint64_t rows() const { return rows_; }
@@ -35,7 +39,8 @@ class CopiedRows final : private CopyRowHandler {
  private:
   void on_row(std::span<const TupleValue> row) override;
   bool read_block();
-  [[nodiscard]] bool is_full() const;
+  [[nodiscard]] bool block_is_full() const;
+  [[nodiscard]] bool insert_is_full() const;
 
   PostgresConnection& source_;
   Options options_;
@@ -46,6 +51,8 @@ class CopiedRows final : private CopyRowHandler {
   std::optional<NativeBlock> block_;
   std::vector<Bytes> parts_;  ///< of the block
   std::size_t part_ = 0;
+  std::chrono::steady_clock::time_point insert_began_;
+  std::uint64_t insert_bytes_ = 0;
   std::uint64_t rows_ = 0;
 };
 

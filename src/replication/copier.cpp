@@ -86,8 +86,9 @@ Copier::~Copier() {
   threads_.clear();
 }
 
-bool Copier::idle() const {
+bool Copier::stop() {
   std::lock_guard lock(mutex_);
+  for (std::jthread& thread : threads_) thread.request_stop();
   return std::ranges::all_of(jobs_, [](const auto& job) { return job->at_work == 0; });
 }
 
@@ -289,10 +290,13 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, const Plac
     if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
     return rows.next();
   };
-  send_rows(tools.inserting, *job.plan, target, next);
-  range.rows = rows.rows();
-  rows_copied_ += range.rows;
-  job.rows += range.rows;
+  for (range.rows = 0; rows.begin_insert();) {
+    send_rows(tools.inserting, *job.plan, target, next);
+    const std::uint64_t sent = rows.rows() - range.rows;
+    range.rows += sent;
+    rows_copied_ += sent;
+    job.rows += sent;
+  }
 }
 
 void Copier::finished(Tools& tools, Running& job) {

@@ -41,12 +41,8 @@ class Copier {
   void start(CopyJob job);
   /// Ends the table's job, if any, and whatever it waits for; returns when it sends no more rows.
   void cancel(Oid table);
-  /// Ends all jobs soon; whoever waits in `cancel` goes on.
-  void stop() {
-    for (std::jthread& thread : threads_) thread.request_stop();
-  }
-  /// Nobody is at work on a job.
-  [[nodiscard]] bool idle() const;
+  /// Ends all jobs soon; whoever waits in `cancel` goes on. Whether nobody was at work on one.
+  bool stop();
 
   std::vector<CopyEvent> take_events();
 

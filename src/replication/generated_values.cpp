@@ -34,7 +34,7 @@ class GeneratedValues {
   [[nodiscard]] std::size_t count() const { return rows_.size(); }
   /// False when the table no longer has the expressions of all the columns; the others will be computed.
   [[nodiscard]] bool prepare(const SourceTable& table);
-  void compute(PostgresConnection& source);
+  void compute(WriterTools& tools);
   void put();
 
  private:
@@ -96,14 +96,15 @@ std::string GeneratedValues::select_sql(const SourceTable& table) const {
       parameters, given, expressions, inputs);
 }
 
-void GeneratedValues::compute(PostgresConnection& source) {
+void GeneratedValues::compute(WriterTools& tools) {
   if (columns_.empty()) return;
   for (std::size_t column : columns_) computed_.push_back(make_column(batch_.plan().columns()[column].type));
   for (std::size_t from = 0; from < rows_.size(); from += kRowsPerStatement) {
     const std::span<const std::size_t> rows(rows_.data() + from, std::min(kRowsPerStatement, rows_.size() - from));
     std::vector<QueryParameter> parameters{places(rows.size())};
     for (std::size_t input : inputs_) parameters.emplace_back(column_as_array(batch_.column(input), rows));
-    const QueryResult answer = source.query(sql_, parameters);
+    const QueryResult answer = tools.source().query(sql_, parameters);
+    tools.progressed();
     if (answer.rows() != rows.size()) {
       throw Error(ErrorCode::ProtocolViolation, "the source computed another number of rows");
     }
@@ -152,7 +153,7 @@ void fill_generated_values(TableBatch& batch, WriterTools& tools, const std::vec
               plan.schema().qualified_name(), values.count());
   }
   if (!table) return;
-  values.compute(tools.source());
+  values.compute(tools);
   values.put();
 }
 

@@ -134,6 +134,17 @@ void LaneScheduler::begin_anew(const std::shared_ptr<Lane>& lane) {
   std::erase(trying_, lane);
 }
 
+/// The lane's time begins anew: it gets on, or it is not the target that it waits for. REQUIRES: the mutex.
+void LaneScheduler::give_time(const std::shared_ptr<Lane>& lane) {
+  lane->trying_since_ = Clock::now();
+  lane->passed_by_at_.reset();
+}
+
+void LaneScheduler::progressed(const std::shared_ptr<Lane>& lane) {
+  std::lock_guard lock(mutex_);
+  give_time(lane);
+}
+
 /// Lanes whose time was over when these rows were sent see that the target takes rows. REQUIRES: the mutex.
 void LaneScheduler::note_rows_stored(Clock::time_point began) {
   for (const std::shared_ptr<Lane>& lane : trying_) {
@@ -196,8 +207,11 @@ bool LaneScheduler::wait_idle(std::chrono::milliseconds at_most) {
 
 /// What one thread works with. What is interrupted leaves connections in the middle of something: they are made anew.
 struct LaneScheduler::Writer {
-  Writer(const Options& of_scheduler, std::stop_token of_thread)
-      : options(of_scheduler), thread(std::move(of_thread)), with_thread(thread, Interrupt{interrupted}) {
+  Writer(LaneScheduler& scheduler, std::stop_token of_thread)
+      : options(scheduler.options_),
+        progressed([this, &scheduler] { scheduler.progressed(lane); }),
+        thread(std::move(of_thread)),
+        with_thread(thread, Interrupt{interrupted}) {
     renew();
   }
 
@@ -210,7 +224,8 @@ struct LaneScheduler::Writer {
                                   source.emplace(options.source, ConnectionKind::Ordinary, interrupted.get_token());
                                 }
                                 return *source;
-                              }});
+                              },
+                              .progressed = progressed});
   }
 
   struct Interrupt {
@@ -219,6 +234,8 @@ struct LaneScheduler::Writer {
   };
 
   const Options& options;
+  std::function<void()> progressed;
+  std::shared_ptr<Lane> lane;  ///< whose step is at work
   std::stop_token thread;
   std::stop_source interrupted;
   std::stop_callback<Interrupt> with_thread;
@@ -227,7 +244,7 @@ struct LaneScheduler::Writer {
 };
 
 void LaneScheduler::work(std::stop_token stop) {
-  Writer writer(options_, stop);
+  Writer writer(*this, stop);
   std::unique_lock lock(mutex_);
   while (std::shared_ptr<Lane> lane = next_lane(lock, stop)) {
     ++writers_busy_;
@@ -238,7 +255,7 @@ void LaneScheduler::work(std::stop_token stop) {
 
 /// Works only while every writer is held up.
 void LaneScheduler::stand_in(std::stop_token stop) {
-  Writer writer(options_, stop);
+  Writer writer(*this, stop);
   std::unique_lock lock(mutex_);
   while (true) {
     ++stand_ins_idle_;
@@ -275,6 +292,7 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   lane->running_ = true;
   lane->at_work_ = task.get();
   lane->interrupt_ = &writer.interrupted;
+  writer.lane = lane;
   ++running_;
   const auto began = moved_at_ = Clock::now();
   if (!lane->trying_since_) {
@@ -355,11 +373,8 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     event.took = took;
     advance(lane, 1);
   } else if (options_.transient(*failure)) {
-    // Nobody's rows get to a server that is away.
-    if (failure->code() == ErrorCode::TargetUnreachable) {
-      lane->trying_since_ = Clock::now();
-      lane->passed_by_at_.reset();
-    }
+    // Nobody's rows get to a server that is away, and a source that is busy says nothing about the target.
+    if (failure->code() != ErrorCode::TargetOverloaded) give_time(lane);
     lane->not_before_ = Clock::now() + pause_after(*lane, *failure);
     lane->tasks_.push_front(std::move(task));
     event.retrying = true;

@@ -127,6 +127,8 @@ class LaneScheduler {
               std::optional<Error> failure);
   void note_rows_stored(Clock::time_point began);
   void begin_anew(const std::shared_ptr<Lane>& lane);
+  void give_time(const std::shared_ptr<Lane>& lane);
+  void progressed(const std::shared_ptr<Lane>& lane);
   void ready(const std::shared_ptr<Lane>& lane);
   bool must_wait(const std::shared_ptr<Lane>& lane);
   void advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps);

@@ -15,6 +15,8 @@ namespace echodb {
 struct WriterTools {
   ClickHouseClient clickhouse;
   std::function<PostgresConnection&()> source;
+  /// A statement of a step that needs many has been answered: the step is slow, not stuck.
+  std::function<void()> progressed = [] {};
 };
 
 class Lane;

@@ -33,10 +33,7 @@ void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const Tar
 
 void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
                const std::function<Bytes()>& next) {
-  Bytes first = next();
-  if (first.empty()) return;
-  auto from_first = [&] { return first.empty() ? next() : std::exchange(first, Bytes()); };
-  clickhouse.insert_while(plan.insert_sql(target.table), from_first, insert_parameters(target.server));
+  clickhouse.insert_while(plan.insert_sql(target.table), next, insert_parameters(target.server));
 }
 
 void InsertTask::run(WriterTools& tools) {

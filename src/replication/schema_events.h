@@ -59,6 +59,8 @@ class SchemaEvents {
   void forget_snapshots(Lsn confirmed);
   /// Tables that stopped and whose time for another try has come are copied again.
   void heal();
+  /// How long until a table that stopped is tried again; nullopt while it is.
+  [[nodiscard]] std::optional<std::chrono::seconds> next_attempt(Oid oid) const;
 
   struct Counters {
     std::uint64_t created = 0;

@@ -80,12 +80,21 @@ void SchemaEvents::lane_failed(const LaneEvent& event) {
 void SchemaEvents::give_up(const std::shared_ptr<Lane>& lane, const Error& reason) {
   MirroredTable* found = nullptr;
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.lane == lane && table.followed()) found = &table;
+    if (table.lane == lane && (found == nullptr || table.followed())) found = &table;
   });
-  if (found == nullptr) return;
   LaneEvent dropped = parts_.lanes.drop_rows(lane);
   parts_.batcher.written(dropped.bytes);
-  fail(*found, reason, parts_.watermark.ended(), std::move(dropped.tickets));
+  if (found != nullptr && found->followed()) {
+    return fail(*found, reason, parts_.watermark.ended(), std::move(dropped.tickets));
+  }
+  // It has stopped or gone already, and the step that puts that on record stands before this one.
+  log::warn("{}: what it had left to write is dropped: {}", lane->name(), reason.what());
+  auto task = std::make_unique<JournalTask>(
+      parts_.catalog,
+      CatalogStore::JournalEntry{
+          .table = found == nullptr ? 0 : found->record.oid, .event = "rows_dropped", .detail = reason.what()});
+  task->tickets = std::move(dropped.tickets);
+  parts_.lanes.push(lane, std::move(task));
 }
 
 void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
@@ -106,6 +115,14 @@ void SchemaEvents::heal() {
     log::info("trying relation {} again", oid);
     describe(oid, kResyncTag);
   }
+}
+
+std::optional<std::chrono::seconds> SchemaEvents::next_attempt(Oid oid) const {
+  using Clock = std::chrono::steady_clock;
+  auto found = healing_.find(oid);
+  if (found == healing_.end() || found->second.at == Clock::time_point::max()) return std::nullopt;
+  auto left = std::max(found->second.at - Clock::now(), Clock::duration::zero());
+  return std::chrono::ceil<std::chrono::seconds>(left);
 }
 
 void SchemaEvents::schedule_healing(Oid oid, ErrorCode reason) {

@@ -19,7 +19,8 @@ std::string render_statement(std::size_t values) {
   return sql + ") AS given(place, v) ORDER BY place";
 }
 
-void render(SourceTextColumn& column, PostgresConnection& source) {
+void render(SourceTextColumn& column, WriterTools& tools) {
+  PostgresConnection& source = tools.source();
   std::vector<Bytes> values = column.pending_values();
   std::vector<std::optional<std::string>> texts;
   for (std::size_t from = 0; from < values.size(); from += kValuesPerStatement) {
@@ -29,6 +30,7 @@ void render(SourceTextColumn& column, PostgresConnection& source) {
       parameters.emplace_back(QueryParameter::Binary{std::string(as_text(values[value])), column.source_oid()});
     }
     QueryResult answer = source.query(render_statement(count), parameters);
+    tools.progressed();
     for (std::size_t row = 0; row < answer.rows(); ++row) texts.emplace_back(std::string(answer.text(row, 0)));
   }
   column.resolve(texts);
@@ -39,7 +41,7 @@ void render(SourceTextColumn& column, PostgresConnection& source) {
 void render_source_texts(TableBatch& batch, WriterTools& tools) {
   for (std::size_t index = 0; index < batch.plan().columns().size(); ++index) {
     SourceTextColumn* column = batch.column(index).source_text();
-    if (column != nullptr && column->pending() > 0) render(*column, tools.source());
+    if (column != nullptr && column->pending() > 0) render(*column, tools);
   }
 }
 

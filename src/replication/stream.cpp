@@ -170,14 +170,18 @@ void Stream::expect_word() {
 
 /// Reads what has arrived; true when nothing is left to read.
 bool Stream::read_available() {
-  for (int frames = 0; frames < kFramesPerTurn; ++frames) {
+  bool drained = false;
+  int frames = 0;
+  while (!drained && frames < kFramesPerTurn && !over_budget()) {
     std::optional<WalFrame> frame = source_.try_next();
-    if (!frame) return true;
-    if (frames == 0) heard_at_ = Clock::now();
+    drained = !frame;
+    if (!frame) break;
     take(*frame);
-    if (over_budget()) return false;
+    ++frames;
   }
-  return false;
+  // Once for all of them, and after what may have taken its time.
+  if (frames > 0) heard_at_ = Clock::now();
+  return drained;
 }
 
 void Stream::take(const WalFrame& frame) {
@@ -285,6 +289,7 @@ std::chrono::milliseconds Stream::time_to_wait() const {
 /// again from the slot.
 bool Stream::finish() {
   log::info("stopping: writing what has been read");
+  const bool no_copy_cut_short = copier_.stop();
   read_transaction_to_end();
   if (!in_transaction_) batcher_.seal_all();
   auto deadline = Clock::now() + limits::kGracePeriod / 2;
@@ -300,7 +305,7 @@ bool Stream::finish() {
   catalog_.save_applied(record_.name, confirmed_);
   save_bookmark();
   lanes_.wait_idle(limits::kGracePeriod / 10);
-  return (at_rest || watermark_.idle()) && copier_.idle();
+  return (at_rest || watermark_.idle()) && no_copy_cut_short;
 }
 
 void Stream::read_transaction_to_end() {
@@ -357,6 +362,7 @@ void Stream::publish_status() {
                              .rows_applied = table.rows_applied,
                              .error = table.record.error,
                              .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
+                             .next_attempt = schema_events_.next_attempt(table.record.oid),
                              .text_columns = text_columns(table)});
   });
   board_.put(std::move(status));

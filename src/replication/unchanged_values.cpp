@@ -33,8 +33,8 @@ class UnchangedValues {
   [[nodiscard]] std::vector<std::size_t> open_rows() const;
 
   void take_from_batch();
-  void take_from_target(const InsertTask::Target& target, ClickHouseClient& clickhouse);
-  void take_from_source(PostgresConnection& source);
+  void take_from_target(const InsertTask::Target& target, WriterTools& tools);
+  void take_from_source(WriterTools& tools);
   /// Puts what was found into the batch and unmarks the rows for which something was not.
   void put(std::vector<bool>& keep);
 
@@ -99,7 +99,7 @@ void UnchangedValues::take(std::size_t row, const FoundRows& found, std::size_t 
   }
 }
 
-void UnchangedValues::take_from_target(const InsertTask::Target& target, ClickHouseClient& clickhouse) {
+void UnchangedValues::take_from_target(const InsertTask::Target& target, WriterTools& tools) {
   if (!can_look_up(target.server)) return;
   std::vector<std::size_t> open = open_rows();
   // What ClickHouse has under another key, or under one that was deleted earlier in the batch, may be another row.
@@ -108,14 +108,19 @@ void UnchangedValues::take_from_target(const InsertTask::Target& target, ClickHo
   take_by_key(open, [&](const std::vector<std::size_t>& key_rows) {
     std::vector<std::string> keys;
     for (std::size_t row : key_rows) keys.push_back(history_.key(row));
-    return look_up_in_target(batch_.plan(), target, clickhouse, keys, columns_);
+    FoundRows found = look_up_in_target(batch_.plan(), target, tools.clickhouse, keys, columns_);
+    tools.progressed();
+    return found;
   });
 }
 
-void UnchangedValues::take_from_source(PostgresConnection& source) {
+void UnchangedValues::take_from_source(WriterTools& tools) {
+  PostgresConnection& source = tools.source();
   wait_until_visible(source);
   take_by_key(open_rows(), [&](const std::vector<std::size_t>& key_rows) {
-    return look_up_in_source(batch_, history_, source, key_rows, columns_);
+    FoundRows found = look_up_in_source(batch_, history_, source, key_rows, columns_);
+    tools.progressed();
+    return found;
   });
 }
 
@@ -177,9 +182,9 @@ void fill_unchanged_values(TableBatch& batch, const InsertTask::Target& target, 
   const std::size_t all = values.open_rows().size();
   values.take_from_batch();
   const std::size_t after_batch = values.open_rows().size();
-  if (after_batch > 0) values.take_from_target(target, tools.clickhouse);
+  if (after_batch > 0) values.take_from_target(target, tools);
   const std::size_t after_target = values.open_rows().size();
-  if (after_target > 0) values.take_from_source(tools.source());
+  if (after_target > 0) values.take_from_source(tools);
   const std::size_t left_out = values.open_rows().size();
   values.put(keep);
   log::debug("{}: rows with unchanged values: {} from the batch, {} from the target, {} from the source, {} left out",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@ struct TableStatus {
   std::uint64_t rows_applied = 0;
   std::string error;
   std::string error_lsn;
+  std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until it is copied again; nullopt: right now
   std::vector<TextColumnStatus> text_columns;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <random>
 #include <set>
@@ -160,19 +161,28 @@ void BagComparison::first_pass(Outcome& outcome) {
     match(pass);
     outcome.source_rows += pass.source.size();
     if (!outcome.position) outcome.position = pass.seen.before;
-    for (const RowHash& hash : pass.moving) doubts_[hash] = {};
-    for (auto& [hash, content] : pass.differing) {
-      outcome.too_many = outcome.too_many || doubts_.size() >= limits::kCheckCandidatesMax;
-      if (outcome.too_many) return;
-      doubts_[hash] = {.differed = std::move(content), .in_progress = pass.seen.in_progress, .since = Clock::now()};
-    }
+    outcome.too_many = !take_up(pass);
+    if (outcome.too_many) return;
   }
+}
+
+/// False when there are too many in doubt. Those that differ come first: they may be certain while the others move on.
+bool BagComparison::take_up(Pass& pass) {
+  const auto is_full = [&] { return doubts_.size() >= limits::kCheckCandidatesMax; };
+  for (auto& [hash, content] : pass.differing) {
+    if (is_full()) return false;
+    doubts_[hash] = {.differed = std::move(content), .in_progress = pass.seen.in_progress, .since = Clock::now()};
+  }
+  for (const RowHash& hash : pass.moving) {
+    if (is_full()) return false;
+    doubts_[hash] = {};
+  }
+  return true;
 }
 
 void BagComparison::look_again(int number) {
   const bool any_moving =
       std::ranges::any_of(doubts_, [](const auto& doubt) { return !doubt.second.differed.has_value(); });
-  Doubts left;
   for (const Slice& slice : slices_) {
     if (std::ranges::none_of(doubts_, [&](const auto& doubt) { return slice.has(doubt.first); })) continue;
     Pass pass{.slice = slice, .only = &doubts_, .at_one_moment = any_moving && number >= kPassAtOneMoment};
@@ -180,31 +190,34 @@ void BagComparison::look_again(int number) {
     tools_.position.await_applied(pass.seen.after);
     read_target(pass);
     match(pass);
-    settle(pass, tools_.position.commits_wait_for_standbys(), left);
+    settle(pass, tools_.position.commits_wait_for_standbys());
   }
-  doubts_ = std::move(left);
 }
 
-void BagComparison::settle(const Pass& pass, bool standbys, Doubts& left) {
-  for (auto& [hash, doubt] : doubts_) {
-    if (!pass.slice.has(hash)) continue;
-    if (pass.moving.contains(hash)) {
-      left[hash] = {};
-      continue;
-    }
-    auto found = pass.differing.find(hash);
-    if (found == pass.differing.end()) continue;
-    const bool same = doubt.differed && doubt.differed->differs_like(found->second);
-    const bool all_visible = !pass.seen.still_in_progress(doubt.in_progress) ||
-                             (!standbys && Clock::now() - doubt.since > kCommitVisibleWithin);
-    if (same && all_visible) {
-      certain_[hash] = found->second;
-    } else if (same) {
-      left[hash] = std::move(doubt);
-    } else {
-      left[hash] = {.differed = found->second, .in_progress = pass.seen.in_progress, .since = Clock::now()};
-    }
+/// At once for each slice: what is settled stays so when a later slice cannot be read.
+void BagComparison::settle(const Pass& pass, bool standbys) {
+  for (auto entry = doubts_.begin(); entry != doubts_.end();) {
+    const bool is_settled = pass.slice.has(entry->first) && decide(entry->first, entry->second, pass, standbys);
+    entry = is_settled ? doubts_.erase(entry) : std::next(entry);
   }
+}
+
+/// Whether the content is equal, or certain to differ; else the doubt becomes that of this pass.
+bool BagComparison::decide(const RowHash& hash, Doubt& doubt, const Pass& pass, bool standbys) {
+  if (pass.moving.contains(hash)) {
+    doubt = {};
+    return false;
+  }
+  auto found = pass.differing.find(hash);
+  if (found == pass.differing.end()) return true;
+  if (!doubt.differed || !doubt.differed->differs_like(found->second)) {
+    doubt = {.differed = found->second, .in_progress = pass.seen.in_progress, .since = Clock::now()};
+    return false;
+  }
+  const bool all_visible = !pass.seen.still_in_progress(doubt.in_progress) ||
+                           (!standbys && Clock::now() - doubt.since > kCommitVisibleWithin);
+  if (all_visible) certain_[hash] = found->second;
+  return all_visible;
 }
 
 void BagComparison::read_source(Pass& pass) {
@@ -248,7 +261,7 @@ void BagComparison::read_target(Pass& pass) {
   std::ranges::sort(pass.target);
 }
 
-/// Walks both sides in the order of their hashes.
+/// Walks both sides in the order of their hashes. Of each kind one more than may be in doubt is kept: that is too many.
 void BagComparison::match(Pass& pass) {
   auto source = pass.source.begin();
   auto target = pass.target.cbegin();
@@ -268,8 +281,8 @@ void BagComparison::match(Pass& pass) {
       is_moving = add_life(content, identity, life, pass.seen) || is_moving;
     }
     if (is_moving) {
-      pass.moving.insert(hash);
-    } else if (!content.equal()) {
+      if (pass.moving.size() <= limits::kCheckCandidatesMax) pass.moving.insert(hash);
+    } else if (!content.equal() && pass.differing.size() <= limits::kCheckCandidatesMax) {
       pass.differing.emplace(hash, std::move(content));
     }
   }

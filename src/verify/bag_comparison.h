@@ -62,7 +62,7 @@ class BagComparison {
     std::uint64_t target_rows = 0;
     std::uint64_t mismatched = 0;
     std::uint64_t undecided = 0;  ///< contents
-    bool too_many = false;        ///< contents that differ: the rest of the table was not compared
+    bool too_many = false;        ///< contents in doubt: the rest of the table was not compared
     std::vector<ReportedMismatch> mismatches;
     Lsn position;
   };
@@ -92,8 +92,10 @@ class BagComparison {
 
   void cut();
   void first_pass(Outcome& outcome);
+  bool take_up(Pass& pass);
   void look_again(int number);
-  void settle(const Pass& pass, bool standbys, Doubts& left);
+  void settle(const Pass& pass, bool standbys);
+  bool decide(const RowHash& hash, Doubt& doubt, const Pass& pass, bool standbys);
   void read_source(Pass& pass);
   void read_target(Pass& pass);
   static void match(Pass& pass);
@@ -104,7 +106,7 @@ class BagComparison {
   std::vector<Slice> slices_;
   std::uint64_t rows_estimated_ = 0;
   std::uint64_t rows_read_ = 0;
-  Doubts doubts_;
+  Doubts doubts_;  ///< of all slices together at the most limits::kCheckCandidatesMax
   Contents certain_;
 };
 

@@ -160,7 +160,8 @@ class TableCheck {
     }
     if (too_many) {
       report_.reason =
-          fmt::format("more than {} rows differ, the rest of the table was not compared", limits::kCheckCandidatesMax);
+          fmt::format("more than {} rows differ or changed while they were compared, the rest was not compared",
+                      limits::kCheckCandidatesMax);
     }
     report_.verdict = report_.mismatched > 0              ? Verdict::Different
                       : report_.undecided > 0 || too_many ? Verdict::Unknown

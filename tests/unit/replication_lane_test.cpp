@@ -4,6 +4,9 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
 
 #include "replication/lane.h"
 
@@ -11,6 +14,22 @@ namespace echodb::testing {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// Far beyond what any of the waits takes: a test that is wrong fails, instead of waiting for ever.
+constexpr std::chrono::seconds kWaitMax{10};
+
+/// Waits until `condition` holds; a failure names what did not come true.
+template <typename Condition>
+::testing::AssertionResult comes_true(std::string_view what, const Condition& condition) {
+  const auto until = std::chrono::steady_clock::now() + kWaitMax;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > until) {
+      return ::testing::AssertionFailure() << "after " << kWaitMax.count() << " seconds still not: " << what;
+    }
+    std::this_thread::sleep_for(1ms);
+  }
+  return ::testing::AssertionSuccess();
+}
 
 /// Writes its name down when it runs.
 class Note final : public LaneTask {
@@ -35,9 +54,8 @@ class LaneTest : public ::testing::Test {
     std::lock_guard lock(mutex_);
     return notes_;
   }
-  /// Until that many tasks have run.
-  void wait_for(std::size_t count) {
-    while (notes().size() < count) scheduler_.wait_idle(1ms);
+  ::testing::AssertionResult have_run(std::size_t count) {
+    return comes_true(std::to_string(count) + " tasks have run", [&] { return notes().size() >= count; });
   }
 
   std::mutex mutex_;
@@ -57,7 +75,7 @@ TEST_F(LaneTest, ATaskWaitsForWhatAnotherLaneWasGivenBefore) {
   scheduler_.wait_idle(20ms);
   EXPECT_TRUE(notes().empty());
   scheduler_.let_go(a_);
-  wait_for(3);
+  ASSERT_TRUE(have_run(3));
   EXPECT_EQ(notes(), (std::vector<std::string>{"gives the name up", "takes the name", "writes under the name"}));
 }
 
@@ -68,7 +86,7 @@ TEST_F(LaneTest, WhatALaneDropsNobodyWaitsFor) {
   scheduler_.run_after(*next, a_);
   scheduler_.push(b_, std::move(next));
   scheduler_.reset(a_);
-  wait_for(1);
+  ASSERT_TRUE(have_run(1));
   EXPECT_EQ(notes(), std::vector<std::string>{"next"});
 }
 
@@ -99,11 +117,46 @@ class StuckLaneTest : public LaneTest {
 
 TEST_F(StuckLaneTest, AStuckLaneIsFoundOnceOthersGoOn) {
   patient_.push(a_, std::make_unique<Rows>(refused_, std::vector<Watermark::Ticket>{1}));
-  while (patient_.find_stuck().lane != a_) patient_.wait_idle(1ms);
+  ASSERT_TRUE(comes_true("the lane is found stuck", [&] { return patient_.find_stuck().lane == a_; }));
   EXPECT_FALSE(patient_.find_stuck().others_go_on);
   EXPECT_EQ(patient_.find_stuck().bytes, 100U);
   patient_.push(b_, std::make_unique<Rows>(taken_, std::vector<Watermark::Ticket>{2}));
-  while (!patient_.find_stuck().others_go_on) patient_.wait_idle(1ms);
+  EXPECT_TRUE(comes_true("others go on", [&] { return patient_.find_stuck().others_go_on; }));
+}
+
+/// Rows whose step needs many statements: the first one is answered when the test says so, the last one later.
+class ManyStatements final : public LaneTask {
+ public:
+  ManyStatements(const std::atomic<bool>& first, std::atomic<bool>& answered, const std::atomic<bool>& last)
+      : first_(first), answered_(answered), last_(last) {}
+  void run(WriterTools& tools) override {
+    while (!first_) std::this_thread::sleep_for(1ms);
+    tools.progressed();
+    answered_ = true;
+    while (!last_) std::this_thread::sleep_for(1ms);
+  }
+  [[nodiscard]] bool writes_rows() const override { return true; }
+  [[nodiscard]] std::size_t bytes() const override { return 100; }
+
+ private:
+  const std::atomic<bool>& first_;
+  std::atomic<bool>& answered_;
+  const std::atomic<bool>& last_;
+};
+
+TEST_F(StuckLaneTest, AStepThatGetsOnIsSlowAndNotStuck) {
+  std::atomic<bool> first{false};
+  std::atomic<bool> answered{false};
+  std::atomic<bool> last{false};
+  patient_.push(a_, std::make_unique<ManyStatements>(first, answered, last));
+  EXPECT_TRUE(comes_true("the lane is found stuck", [&] { return patient_.find_stuck().lane == a_; }));
+  patient_.push(b_, std::make_unique<Rows>(taken_, std::vector<Watermark::Ticket>{2}));
+  EXPECT_TRUE(comes_true("others go on", [&] { return patient_.find_stuck().others_go_on; }));
+  first = true;
+  EXPECT_TRUE(comes_true("its first statement is answered", [&] { return answered.load(); }));
+  EXPECT_FALSE(patient_.find_stuck().others_go_on);
+  last = true;
+  EXPECT_TRUE(comes_true("it is done", [&] { return patient_.depth(*a_) == 0; }));
 }
 
 TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
@@ -113,11 +166,11 @@ TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
   auto takes_it = note("takes the name");
   patient_.run_after(*takes_it, a_);
   patient_.push(b_, std::move(takes_it));
-  while (patient_.find_stuck().lane != a_) patient_.wait_idle(1ms);
+  ASSERT_TRUE(comes_true("the lane is found stuck", [&] { return patient_.find_stuck().lane == a_; }));
   LaneEvent dropped = patient_.drop_rows(a_);
   std::ranges::sort(dropped.tickets);
   EXPECT_EQ(dropped.tickets, (std::vector<Watermark::Ticket>{1, 2}));
-  while (notes().size() < 2) patient_.wait_idle(1ms);
+  ASSERT_TRUE(have_run(2));
   EXPECT_EQ(notes(), (std::vector<std::string>{"renames", "takes the name"}));
   EXPECT_EQ(patient_.find_stuck().lane, nullptr);
   // The first rows may have been at work: their memory is told of when they have ended.
