@@ -1,5 +1,7 @@
 """How fast tables are copied when EchoDB meets them for the first time."""
 
+import time
+
 from measuring.peers import (COPY_BINARY, MATERIALIZED_POSTGRESQL, POSTGRESQL_FUNCTION, MaterializedPostgresql,
                              copy_binary, postgresql_function)
 from measuring.results import ECHODB, Measurement, Result
@@ -34,7 +36,6 @@ class Copy(Case):
         stack.settle()
 
     def _materialized(self) -> Measurement:
-        import time
         peer = MaterializedPostgresql(self.stack, self.table)
         peer.start()
         began = time.monotonic()
@@ -47,10 +48,16 @@ class Copy(Case):
 
 # A hundred columns of these types in turn; each expression gives a value that depends on the row and the column.
 _WIDE_TYPES = (
-    ("integer", "((row * 7 + {n}) % 2000000000)::integer"), ("bigint", "row * 1000003 + {n}"), ("text", "repeat(md5((row + {n})::text), 14)"),
-    ("numeric(18,4)", "((row * 31 + {n}) % 1000000007) / 10000.0"), ("timestamptz", "'2020-01-01'::timestamptz + (row + {n}) * interval '1 second'"),
-    ("boolean", "(row + {n}) % 3 = 0"), ("double precision", "sqrt(row + {n})"), ("uuid", "md5((row + {n})::text)::uuid"),
-    ("jsonb", "jsonb_build_object('n', row + {n}, 'note', repeat('x', 300))"), ("date", "'2000-01-01'::date + ((row + {n}) % 9000)::int"),
+    ("integer", "((row * 7 + {n}) % 2000000000)::integer"),
+    ("bigint", "row * 1000003 + {n}"),
+    ("text", "repeat(md5((row + {n})::text), 14)"),
+    ("numeric(18,4)", "((row * 31 + {n}) % 1000000007) / 10000.0"),
+    ("timestamptz", "'2020-01-01'::timestamptz + (row + {n}) * interval '1 second'"),
+    ("boolean", "(row + {n}) % 3 = 0"),
+    ("double precision", "sqrt(row + {n})"),
+    ("uuid", "md5((row + {n})::text)::uuid"),
+    ("jsonb", "jsonb_build_object('n', row + {n}, 'note', repeat('x', 300))"),
+    ("date", "'2000-01-01'::date + ((row + {n}) % 9000)::integer"),
 )
 
 

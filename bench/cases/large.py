@@ -1,6 +1,6 @@
 """What must not need much memory: a very large transaction, and large values that an update leaves alone."""
 
-from measuring.results import ECHODB, Measurement, Result
+from measuring.results import ECHODB, Result
 
 from .case import Case
 

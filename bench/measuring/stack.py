@@ -14,9 +14,8 @@ from .processes import cpu_seconds, family_cpu_seconds, peak_rss_mb
 from .results import Measurement
 
 # Memory that holds the data, and no wait for a disk that is not what is measured.
-_SOURCE_SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "16GB",
-                    "checkpoint_timeout": "30min", "autovacuum": "off", "max_replication_slots": "20",
-                    "max_wal_senders": "20"}
+_SOURCE_SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "16GB", "checkpoint_timeout": "30min", "autovacuum": "off",
+                    "max_replication_slots": "20", "max_wal_senders": "20"}
 PATIENCE_SECONDS = 600
 _LOOK_EVERY_SECONDS = 0.005
 
@@ -143,7 +142,8 @@ class Stack:
         ended = time.time()
         worker, walsender = self.echodb.worker.running.pid, self.walsender()
         if from_stream:
-            began = float(self.value(f"SELECT extract(epoch FROM backend_start) FROM pg_stat_activity WHERE pid = {walsender}"))
+            began = float(self.value("SELECT extract(epoch FROM backend_start) FROM pg_stat_activity "
+                                     f"WHERE pid = {walsender}"))
         spent = {"echodb": cpu_seconds(worker), "walsender": cpu_seconds(walsender),
                  "postgres": family_cpu_seconds(source) - before[1], "clickhouse": cpu_seconds(clickhouse) - before[0]}
         return Measurement(ended - began, rows, spent, peak_rss_mb(worker))

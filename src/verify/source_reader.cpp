@@ -237,7 +237,7 @@ std::vector<HeapSize> SourceReader::heaps() {
 
 std::vector<CopyRange> SourceReader::ranges(std::uint64_t rows_max) {
   const std::vector<HeapSize> heaps = this->heaps();
-  const std::vector<CopyRange> cut = cut_ranges(heaps, connection_.server_version());
+  std::vector<CopyRange> cut = cut_ranges(heaps, connection_.server_version());
   if (rows_max == 0 || !scans_by_ctid(connection_.server_version())) return cut;
   const Size size = this->size();
   const std::uint64_t pages = size.bytes / limits::kPostgresPageBytes + 1;
