@@ -114,6 +114,18 @@ class Answer:
     body: str
 
 
+def _read_body(request: http.server.BaseHTTPRequestHandler) -> bytes:
+    """The whole of it, in chunks or of a length that was told."""
+    if request.headers.get("Transfer-Encoding", "") != "chunked":
+        return request.rfile.read(int(request.headers.get("Content-Length", 0)))
+    body = b""
+    while size := int(request.rfile.readline().strip() or b"0", 16):
+        body += request.rfile.read(size)
+        request.rfile.readline()
+    request.rfile.readline()
+    return body
+
+
 class ClickHouseProxy:
     """Forwards requests to ClickHouse's HTTP interface. `inserts_get`: every insert is answered like this instead;
     `answer_lost`: it is carried out, and this is the answer. An insert into a table of `stuck` waits until it is taken
@@ -135,7 +147,7 @@ class ClickHouseProxy:
                 pass
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = _read_body(self)
                 try:
                     self.answer(*proxy.handle(self.path, body, dict(self.headers)))
                 except OSError:
@@ -167,7 +179,8 @@ class ClickHouseProxy:
                 self.refused += 1
                 return answer.status, [], answer.body.encode()
         connection = http.client.HTTPConnection("127.0.0.1", self.target_port, timeout=300)
-        kept = {name: value for name, value in headers.items() if name.lower() not in ("host", "connection")}
+        own = ("host", "connection", "transfer-encoding")
+        kept = {name: value for name, value in headers.items() if name.lower() not in own}
         connection.request("POST", path, body, kept)
         reply = connection.getresponse()
         text = reply.read()
