@@ -7,7 +7,6 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "config/limits.h"
-#include "postgres/copy_binary.h"
 #include "replication/copied_rows.h"
 #include "replication/copy_start.h"
 #include "replication/insert_completion.h"
