@@ -27,6 +27,9 @@ struct StatementCounts {
 /// Values of {name:Type} in a statement.
 using StatementParameters = std::vector<std::pair<std::string, std::string>>;
 
+/// Names and values, beyond the profile's.
+using ConnectionSettings = std::vector<std::pair<std::string, std::string>>;
+
 /// What a statement leaves behind; numbers are libchdb's.
 enum class StatementClass : std::uint32_t { ReadOnly = 0, Mutating = 1, MutatingGlobal = 2, Control = 3, Unknown = 4 };
 

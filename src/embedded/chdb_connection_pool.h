@@ -1,7 +1,6 @@
 #pragma once
 
-#include <condition_variable>
-#include <map>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -12,26 +11,44 @@
 
 namespace echodb {
 
-/// Connections without a trace of an earlier request, by their current database. A connection comes back only when
-/// its request left nothing behind; any other is closed, since opening one costs a tenth of a millisecond, and what a
-/// failed statement has left in it would be seen by the next request.
+/// The statement that puts settings, of which there is at least one, in force.
+std::string set_statement(const ConnectionSettings& settings);
+
+/// What a connection brings to a request.
+struct ConnectionState {
+  std::string database;
+  ConnectionSettings settings;
+  friend bool operator==(const ConnectionState&, const ConnectionState&) = default;
+};
+
+/// Connections without a trace of an earlier request but the state that the next one wishes for as well. A connection
+/// comes back only when its request left nothing else behind; any other is closed, since what a failed statement has
+/// left in it would be seen by the next request. Clients repeat their settings with every request: to open a connection
+/// and to set them anew would cost as much as a small statement.
 class ChdbConnectionPool {
  public:
-  static constexpr std::size_t kIdlePerDatabaseMax = 16;
+  static constexpr std::size_t kIdleMax = 32;
 
   /// Starts the engine. `arguments` are those of every connection.
   ChdbConnectionPool(const ChdbLibrary& library, std::vector<std::string> arguments);
   ChdbConnectionPool(const ChdbConnectionPool&) = delete;
   ChdbConnectionPool& operator=(const ChdbConnectionPool&) = delete;
 
-  /// Throws chdb_error() when there is no such database.
-  std::unique_ptr<ChdbConnection> take(const std::string& database);
-  void give_back(const std::string& database, std::unique_ptr<ChdbConnection> connection);
+  /// Throws chdb_error() when there is no such database or setting.
+  std::unique_ptr<ChdbConnection> take(const ConnectionState& state);
+  /// In the state in which it was taken. The one that has been idle for longest makes room.
+  void give_back(ConnectionState state, std::unique_ptr<ChdbConnection> connection);
 
   /// Runs a statement of our own on the connection that is always open; one at a time.
   std::string control(std::string_view sql);
 
  private:
+  struct Idle {
+    ConnectionState state;
+    std::unique_ptr<ChdbConnection> connection;
+  };
+  std::unique_ptr<ChdbConnection> take_idle(const ConnectionState& state);
+
   const ChdbLibrary& library_;
   const std::vector<std::string> arguments_;
   std::mutex control_mutex_;
@@ -39,7 +56,7 @@ class ChdbConnectionPool {
   ChdbConnection control_;
 
   std::mutex mutex_;
-  std::map<std::string, std::vector<std::unique_ptr<ChdbConnection>>> idle_;  // protected by mutex_
+  std::list<Idle> idle_;  // the latest first; protected by mutex_
 };
 
 }  // namespace echodb

@@ -30,7 +30,7 @@ struct ResponseWishes {
 struct ConnectionWishes {
   std::string database;  ///< empty: the server's
   std::string role;
-  std::vector<std::pair<std::string, std::string>> settings;
+  ConnectionSettings settings;
   std::optional<ChdbSessions::Request> session;
   bool close_session = false;
 };

@@ -8,20 +8,18 @@
 namespace echodb {
 namespace {
 
-std::string set_statement(const ConnectionWishes& wishes) {
-  std::string statement = "SET ";
-  for (const auto& [name, value] : wishes.settings) {
-    statement.append(quote_identifier(name)).append(" = ").append(quote_literal(value)).append(", ");
-  }
-  statement.resize(statement.size() - 2);
-  return statement;
-}
-
 std::string reset_statement(const ConnectionWishes& wishes) {
   std::string statement = "SET ";
   for (const auto& [name, value] : wishes.settings) statement.append(quote_identifier(name)).append(" = DEFAULT, ");
   statement.resize(statement.size() - 2);
   return statement;
+}
+
+/// A session keeps no setting of one request, and a role comes before the settings.
+ConnectionState pooled_state(const ConnectionWishes& wishes, const std::string& default_database) {
+  bool brings_settings = !wishes.session && wishes.role.empty();
+  return {.database = wishes.database.empty() ? default_database : wishes.database,
+          .settings = brings_settings ? wishes.settings : ConnectionSettings()};
 }
 
 }  // namespace
@@ -30,7 +28,7 @@ ConnectionLease::ConnectionLease(ChdbEngine& engine, ConnectionWishes wishes, co
                                  const std::string& query_id)
     : engine_(engine),
       wishes_(std::move(wishes)),
-      database_(wishes_.database.empty() ? default_database : wishes_.database),
+      pooled_(pooled_state(wishes_, default_database)),
       query_id_(engine_.query_ids().claim(query_id)) {
   take();
   try {
@@ -45,13 +43,13 @@ ConnectionLease::~ConnectionLease() { release(); }
 
 void ConnectionLease::take() {
   if (!wishes_.session) {
-    connection_ = engine_.pool().take(database_);
+    connection_ = engine_.pool().take(pooled_);
     return;
   }
   connection_ = engine_.sessions().take(*wishes_.session);
   try {
     if (!connection_) {
-      connection_ = engine_.pool().take(database_);
+      connection_ = engine_.pool().take(pooled_);
     } else if (!wishes_.database.empty()) {
       connection_->query("USE " + quote_identifier(wishes_.database));
     }
@@ -61,16 +59,17 @@ void ConnectionLease::take() {
   }
 }
 
+/// What the connection does not bring yet.
 void ConnectionLease::apply_settings() {
   if (!wishes_.role.empty()) connection_->query("SET ROLE " + quote_identifier(wishes_.role));
-  if (!wishes_.settings.empty()) connection_->query(set_statement(wishes_));
+  if (wishes_.settings.size() > pooled_.settings.size()) connection_->query(set_statement(wishes_.settings));
 }
 
 void ConnectionLease::release() {
   if (wishes_.session) {
     return_to_session();
-  } else if (clean_ && wishes_.settings.empty() && wishes_.role.empty()) {
-    engine_.pool().give_back(database_, std::move(connection_));
+  } else if (clean_ && wishes_.role.empty()) {
+    engine_.pool().give_back(pooled_, std::move(connection_));
   }
   connection_.reset();
 }

@@ -9,8 +9,8 @@
 namespace echodb {
 
 /// One request's hold on a connection, with the request's database, settings and role in force. Afterwards the
-/// connection goes back to its session; without a session, it is used again only if the request called
-/// leave_clean() and changed no setting.
+/// connection goes back to its session; without a session, it serves another request with the same wishes only if this
+/// one called leave_clean() and took no role.
 class ConnectionLease {
  public:
   /// `default_database` serves a request that names none. Throws when the query id is running already.
@@ -34,7 +34,7 @@ class ConnectionLease {
 
   ChdbEngine& engine_;
   const ConnectionWishes wishes_;
-  const std::string database_;
+  const ConnectionState pooled_;  ///< what the pool is asked for
   const std::unique_ptr<RunningQueryIds::Claim> query_id_;
   std::unique_ptr<ChdbConnection> connection_;
   bool clean_ = false;

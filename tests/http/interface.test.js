@@ -176,6 +176,18 @@ describe('the HTTP interface', () => {
     assert.match((await request(server, { query: 'SELECT 1', parameters: missing })).text, /Code: 372/);
   });
 
+  test('takes the settings of a request for that request alone', async () => {
+    const ask = (parameters) =>
+      run(server, "SELECT value FROM system.settings WHERE name = 'max_block_size'", { parameters });
+    const usual = await ask({});
+    for (let round = 0; round < 3; ++round) {
+      assert.equal(await ask({ max_block_size: '77' }), '77\n');
+      assert.equal(await ask({ max_block_size: '78' }), '78\n');
+      await run(server, 'SET max_block_size = 79', { parameters: { max_block_size: '77' } });
+      assert.equal(await ask({}), usual);
+    }
+  });
+
   test('changes nothing on GET', async () => {
     assert.equal((await request(server, { query: 'SELECT 1', method: 'GET' })).text, '1\n');
     const create = 'CREATE TABLE by_get (a UInt8) ENGINE = Memory';
