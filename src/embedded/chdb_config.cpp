@@ -11,7 +11,10 @@ namespace echodb {
 namespace {
 
 // For a machine that does other work as well. Two gigabytes hold a merge, an insert and a query of the usual size;
-// sorting and grouping go to disk long before.
+// sorting and grouping go to disk long before. Every insert wakes its table's search for merges, which then looks again
+// after a second, two, four, and so on: by ClickHouse's defaults it looks fifty times, so that thousands of tables
+// keep a core busy. Parts that were merged away stay until what they became has reached the disk, which Linux sees to
+// within half a minute; libchdb would remove them at once.
 constexpr std::string_view kConfig = R"(<clickhouse>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
   <max_server_memory_usage>2147483648</max_server_memory_usage>
@@ -20,9 +23,12 @@ constexpr std::string_view kConfig = R"(<clickhouse>
   <primary_index_cache_size>67108864</primary_index_cache_size>
   <mmap_cache_size>100</mmap_cache_size>
   <background_pool_size>2</background_pool_size>
+  <background_processing_pool_thread_sleep_seconds_if_nothing_to_do>1</background_processing_pool_thread_sleep_seconds_if_nothing_to_do>
+  <background_processing_pool_task_sleep_seconds_when_no_work_multiplier>2</background_processing_pool_task_sleep_seconds_when_no_work_multiplier>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <max_thread_pool_free_size>32</max_thread_pool_free_size>
   <max_io_thread_pool_free_size>0</max_io_thread_pool_free_size>
+  <merge_tree><old_parts_lifetime>120</old_parts_lifetime></merge_tree>
   <max_table_size_to_drop>0</max_table_size_to_drop>
   <max_partition_size_to_drop>0</max_partition_size_to_drop>
 </clickhouse>
