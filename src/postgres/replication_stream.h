@@ -68,6 +68,8 @@ class ReplicationStream {
   std::optional<PostgresConnection::CopyMessage> current_;
   std::chrono::milliseconds patience_{};
   std::chrono::milliseconds status_interval_{};
+  bool on_unix_socket_ = false;
+  int frames_ = 0;       ///< since the last wait for some
   int short_waits_ = 0;  ///< in a row
 };
 

@@ -15,8 +15,7 @@ constexpr std::chrono::seconds kStrainedIntervalMax{10};
 constexpr std::size_t kRowOverheadBytes = 48;
 /// So few rows are a trickle: a table that has more of them has little to gain from sending them early.
 constexpr std::size_t kTrickleRows = 1'000;
-/// Inserts of a trickle are so many times their own length apart, and no less than this.
-constexpr int kGapPerCost = 4;
+/// Inserts of a trickle are no less apart than this.
 constexpr std::chrono::milliseconds kGapMin{40};
 /// The weight of the last insert's length in what one takes of late, as a divisor.
 constexpr int kCostMemory = 8;
@@ -75,7 +74,8 @@ void Batcher::refused(const Lane& lane) {
 }
 
 void Batcher::taken(const Lane& lane, Clock::duration took) {
-  insert_cost_ += (took - insert_cost_) / kCostMemory;
+  // One that hung says little about the next.
+  insert_cost_ += std::min(took - insert_cost_, insert_cost_) / kCostMemory;
   auto found = strain_.find(&lane);
   if (found != strain_.end() && --found->second == 0) strain_.erase(found);
 }
@@ -87,11 +87,11 @@ std::chrono::milliseconds Batcher::interval(const Lane& lane) const {
                   std::min<std::chrono::milliseconds>(options_.interval * (1 << found->second), kStrainedIntervalMax));
 }
 
-/// Between two inserts of the table.
+/// Between two inserts of the table. Tables that have rows share the time of one writer.
 Batcher::Clock::duration Batcher::gap(const MirroredTable& table) const {
   Clock::duration longest = interval(*table.lane);
   if (strain_.contains(table.lane.get()) || table.open->rows() > kTrickleRows) return longest;
-  auto fair = insert_cost_ * kGapPerCost * static_cast<int>(gathering_.size());
+  auto fair = insert_cost_ * static_cast<int>(gathering_.size());
   return std::clamp<Clock::duration>(fair, std::min<Clock::duration>(kGapMin, longest), longest);
 }
 
@@ -102,12 +102,12 @@ bool Batcher::due(const MirroredTable& table, Clock::time_point now, bool draine
 }
 
 void Batcher::seal_due(bool drained) {
+  std::size_t waiting = lanes_.inserts_waiting();
+  if (gathering_.empty() || waiting >= options_.waiting_max) return;
   auto now = Clock::now();
   std::vector<MirroredTable*> tables;
   std::ranges::copy_if(gathering_, std::back_inserter(tables), [&](auto* table) { return due(*table, now, drained); });
-  if (tables.empty()) return;
   std::ranges::sort(tables, {}, &MirroredTable::opened_at);
-  std::size_t waiting = lanes_.inserts_waiting();
   for (MirroredTable* table : tables) {
     if (waiting++ >= options_.waiting_max) return;
     seal(*table);

@@ -12,11 +12,11 @@
 namespace echodb {
 
 /// Decides when a table's gathered rows go on their way, so that they are seen soon and a table makes a bounded number
-/// of parts per second. The first rows after a pause go at once. Rows that trickle in go a few times an insert's length
-/// apart, which many tables with rows share among them; a busy table's are gathered for the interval. While no writer
-/// is free they grow, up to the caps, and the table that has waited longest is next. A table whose inserts ClickHouse
-/// finds too many makes fewer and larger ones: its interval doubles with every refusal, and comes back with every
-/// success. Owned by the stream's thread.
+/// of parts per second. The first rows after a pause go at once. Rows that trickle in are gathered for as long as an
+/// insert into every table that has rows takes; a busy table's for the interval. While no writer is free they grow, up
+/// to the caps, and the table that has waited longest is next. A table whose inserts ClickHouse finds too many makes
+/// fewer and larger ones: its interval doubles with every refusal, and comes back with every success. Owned by the
+/// stream's thread.
 class Batcher {
  public:
   using Clock = std::chrono::steady_clock;

@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 
 #include "catalog/store.h"
@@ -112,6 +113,8 @@ class SchemaEvents {
   void resume_table(MirroredTable& table, const Resumption& found);
   void finish_steps(MirroredTable& table);
   [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
+  /// The table's copy is in, and has seen everything up to there.
+  void await_reading(MirroredTable& table, Lsn position);
   void copied(MirroredTable& table);
   void note_text_fallbacks(const MirroredTable& table);
 
@@ -128,6 +131,7 @@ class SchemaEvents {
     std::chrono::steady_clock::time_point at;
   };
   std::map<Oid, std::string> recopies_;  ///< asked for by the transaction being read, with the reason
+  std::set<Oid> copied_unread_;          ///< tables with `copied_to`: finish_copies() looks at no others
   std::deque<Xid> recent_transactions_;  ///< a copy must see them
   std::map<Oid, Healing> healing_;       ///< tables that stopped, and when each is tried again
   std::map<Oid, std::vector<std::string>> fallback_types_;  ///< by table, one entry a column

@@ -128,7 +128,7 @@ void SchemaEvents::copy_event(const CopyEvent& event) {
       break;
     case CopyEvent::Kind::Finished:
       table->record.rows_copied = event.rows;
-      table->copied_to = event.seen_to;
+      await_reading(*table, event.seen_to);
       break;
     case CopyEvent::Kind::Failed:
       if (event.again) {
@@ -140,16 +140,24 @@ void SchemaEvents::copy_event(const CopyEvent& event) {
   }
 }
 
+void SchemaEvents::await_reading(MirroredTable& table, Lsn position) {
+  table.copied_to = position;
+  copied_unread_.insert(table.record.oid);
+}
+
 void SchemaEvents::finish_copies() {
-  parts_.registry.for_each([&](MirroredTable& table) {
-    if (!table.copied_to || parts_.watermark.ended() < *table.copied_to) return;
-    if (table.record.state == TableState::Copying) {
-      if (table.gate != nullptr) table.record.copied = table.copied_to;
-      copied(table);
+  std::erase_if(copied_unread_, [this](Oid oid) {
+    MirroredTable* table = parts_.registry.find(oid);
+    if (table == nullptr || !table->copied_to) return true;
+    if (parts_.watermark.ended() < *table->copied_to) return false;
+    if (table->record.state == TableState::Copying) {
+      if (table->gate != nullptr) table->record.copied = table->copied_to;
+      copied(*table);
     }
     // Whatever the copy's snapshot sees has been read by now.
-    table.gate = nullptr;
-    table.copied_to.reset();
+    table->gate = nullptr;
+    table->copied_to.reset();
+    return true;
   });
 }
 

@@ -26,7 +26,7 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
     table.gate = std::make_shared<CopyGate>();
     table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
-    table.copied_to = found.source_position;
+    await_reading(table, found.source_position);
   }
   if (table.record.state != TableState::Pending && table.record.state != TableState::Copying) return;
   // Copies that finish_steps() began are under way.
