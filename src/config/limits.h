@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 /// Every cap that is not a setting, named once.
 namespace echodb::limits {
@@ -27,13 +28,21 @@ inline constexpr auto kStuckTableTimeout = 5s;
 /// One insert, from the first byte to ClickHouse's answer.
 inline constexpr auto kInsertTimeout = 300s;
 inline constexpr auto kQueryTimeout = 60s;
-/// One copy range is about this many bytes of heap.
-inline constexpr std::size_t kCopyRangeBytes = 64ULL << 20;
+/// Heap of one copy range. A range becomes one part in ClickHouse, and larger ones are less work to merge; a table's
+/// last ones are smaller, so that the workers that copy it end together.
+inline constexpr std::size_t kCopyRangeBytesMax = 128ULL << 20;
+inline constexpr std::size_t kCopyRangeBytesMin = 32ULL << 20;
 /// An insert of copied rows ends after so much, or so long: far within kInsertTimeout, and within what a server that
 /// has refused it listens to before it breaks off.
 inline constexpr std::size_t kCopyInsertBytes = 128ULL << 20;
 inline constexpr auto kCopyInsertTime = 60s;
 inline constexpr std::size_t kPostgresPageBytes = 8192;
+
+/// What a worker may use, unless ECHODB_MEMORY_BYTES_MAX says otherwise.
+inline constexpr std::uint64_t kMemoryBytesMax = 256ULL << 20;
+/// Rows on their way may have one part in so many of it before reading waits: what holds them has room to grow, and
+/// copies, connections and the program itself need some as well.
+inline constexpr std::uint64_t kMemoryPerRows = 2;
 
 // A check of a table (verify/). Memory: a range's keys and digests, twice; or the digests of a part of a table whose
 // key has no common order, 16 bytes a row and side; and the keys in doubt.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "config/limits.h"
 #include "postgres/connection.h"
 #include "postgres/server_version.h"
@@ -20,16 +22,19 @@ std::string expression(const PlannedColumn& column, CopiedTexts texts) {
 }  // namespace
 
 std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server_version) {
-  constexpr std::uint64_t kPages = limits::kCopyRangeBytes / limits::kPostgresPageBytes;
+  constexpr std::uint64_t kPagesMin = limits::kCopyRangeBytesMin / limits::kPostgresPageBytes;
+  constexpr std::uint64_t kPagesMax = limits::kCopyRangeBytesMax / limits::kPostgresPageBytes;
   std::vector<CopyRange> ranges;
   for (const HeapSize& heap : heaps) {
-    for (std::uint64_t first = 0;; first += kPages) {
-      bool last = first + kPages >= heap.pages || !scans_by_ctid(server_version);
+    for (std::uint64_t first = 0, pages = 0;; first += pages) {
+      std::uint64_t left = heap.pages - std::min(first, heap.pages);
+      pages = std::clamp(left / 2, kPagesMin, kPagesMax);
+      bool last = pages >= left || !scans_by_ctid(server_version);
       CopyRange range{.number = static_cast<int>(ranges.size()),
                       .relation = heap.relation,
                       .relfilenode = heap.relfilenode,
                       .first_block = first};
-      if (!last) range.end_block = first + kPages;
+      if (!last) range.end_block = first + pages;
       ranges.push_back(range);
       if (last) break;
     }
