@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "config/limits.h"
 #include "config/parse_values.h"
 
 namespace echodb {
@@ -197,8 +198,8 @@ std::vector<SettingDescription> describe_own() {
        milliseconds(&S::sync_interval, kMilliseconds)},
       {"ECHODB_BATCH_ROWS_MAX", "200000", "rows of one insert at the most", number(&S::batch_rows_max, kRows)},
       {"ECHODB_BATCH_BYTES_MAX", "33554432", "bytes of one insert at the most", number(&S::batch_bytes_max, kBytes)},
-      {"ECHODB_MEMORY_BYTES_MAX", "268435456", "memory for rows on their way; when full, reading waits",
-       number(&S::memory_bytes_max, kBytes)},
+      {"ECHODB_MEMORY_BYTES_MAX", std::to_string(limits::kMemoryBytesMax),
+       "memory of a worker; when rows fill half of it, reading waits", number(&S::memory_bytes_max, kBytes)},
       {"ECHODB_SNAPSHOT_WORKERS", "2", "connections that copy existing tables", number(&S::snapshot_workers, kCount)},
       {"ECHODB_WRITERS", "2", "connections that insert the stream into ClickHouse", number(&S::writers, kCount)},
       {"ECHODB_CHECK_MODE", "fingerprint", "what a check compares: count, sample, fingerprint or full",

@@ -11,6 +11,7 @@
 #include "base/attempt_gate.h"
 #include "base/failpoint.h"
 #include "base/write_permit.h"
+#include "config/limits.h"
 
 namespace echodb {
 
@@ -119,7 +120,7 @@ struct Settings {
   std::chrono::milliseconds sync_interval{100};
   std::uint64_t batch_rows_max = 200'000;
   std::uint64_t batch_bytes_max = 32ULL << 20;
-  std::uint64_t memory_bytes_max = 256ULL << 20;
+  std::uint64_t memory_bytes_max = limits::kMemoryBytesMax;
   std::uint32_t snapshot_workers = 2;
   std::uint32_t writers = 2;
   OnDrop on_drop = OnDrop::Drop;

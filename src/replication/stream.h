@@ -4,6 +4,7 @@
 
 #include "base/wakeup.h"
 #include "catalog/store.h"
+#include "config/limits.h"
 #include "config/settings.h"
 #include "postgres/pgoutput.h"
 #include "postgres/replication_stream.h"
@@ -66,7 +67,9 @@ class Stream final : private PgoutputHandler {
   void read_transaction_to_end();
   void expect_word();
   [[nodiscard]] std::chrono::milliseconds time_to_wait() const;
-  [[nodiscard]] bool over_budget() const { return batcher_.buffered_bytes() >= settings_.memory_bytes_max / 2; }
+  [[nodiscard]] bool over_budget() const {
+    return batcher_.buffered_bytes() >= settings_.memory_bytes_max / limits::kMemoryPerRows;
+  }
 
   void check_relation(const MirroredTable& table, const RelationMessage& message);
   void apply_message(Bytes content, Lsn lsn);
