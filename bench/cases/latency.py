@@ -37,6 +37,7 @@ class Latency(Case):
     def _measure_echodb(self, result: Result) -> dict[int, float]:
         stack = self.stack
         stack.set_up()
+        stack.settle()
         ask = lambda: int(stack.echodb.query(_QUESTION.format("")))
         medians = {load: self._measure(result, ECHODB, load, ask) for load in self.loads}
         stack.await_applied(stack.position())
@@ -49,6 +50,7 @@ class Latency(Case):
         self.peer.create()
         try:
             self.peer.await_answer(_QUESTION.format("peer."), str(self.next - 1))
+            self.stack.settle()
             ask = lambda: int(self.peer.ask(_QUESTION.format("peer.")))
             return {load: self._measure(result, MATERIALIZED_POSTGRESQL, load, ask) for load in self.loads}
         finally:

@@ -14,6 +14,7 @@ CREATE FUNCTION touch(chosen int) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN EXECUTE format('UPDATE many_%s SET number = number + 1 WHERE id = 1', chosen); END $$
 """
 _RATE = 500
+_PAUSE_SECONDS = 0.02  # between two questions: exact enough for latencies of seconds
 _PROBED = 100  # tables that are probed in turn, so that no single one becomes busy
 
 
@@ -32,6 +33,7 @@ class ManyTables(Case):
         began = time.monotonic()
         stack.set_up()
         self.copied_seconds = time.monotonic() - began
+        stack.settle()
         self.committer = stack.postgres.connect().cursor()
         self.shown = 1
 
@@ -41,7 +43,7 @@ class ManyTables(Case):
         before = self._inserts()
         began = time.monotonic()
         with Load(stack, _RATE, "-f touch.sql") as running:
-            latencies = Probes(self._commit, self._newest, self.shown + 1).run(self.seconds)
+            latencies = Probes(self._commit, self._newest, self.shown + 1, pause_seconds=_PAUSE_SECONDS).run(self.seconds)
         stack.await_applied(stack.position())
         seconds = time.monotonic() - began
         per_table = [(count - before.get(table, 0)) / seconds for table, count in self._inserts().items()]

@@ -32,7 +32,7 @@ def postgresql_function(stack: Stack, table: str, rows: int) -> Measurement:
         stack.echodb.query(f"INSERT INTO bench_by_function SELECT *, now64(9), 0, 0 FROM {source}")
         return Measurement(time.monotonic() - began, rows)
     finally:
-        stack.echodb.query("DROP TABLE bench_by_function SYNC")
+        stack.echodb.query("DROP TABLE bench_by_function")
 
 
 class Recvlogical:
@@ -68,7 +68,7 @@ class MaterializedPostgresql:
                     f"SETTINGS materialized_postgresql_tables_list = '{','.join(self.tables)}'")
 
     def drop(self) -> None:
-        self._query("DROP DATABASE IF EXISTS peer SYNC")
+        self._query("DROP DATABASE IF EXISTS peer")
 
     def start(self) -> None:
         if self.stack.peer.clickhouse.running is None:

@@ -9,15 +9,16 @@ from .results import percentile
 
 _BUCKETS_MS = (5, 10, 15, 20, 30, 50, 100, 200, 300, 500, 1000, 2000, 5000)
 _LATE_SECONDS = 120
-_BETWEEN_QUESTIONS_SECONDS = 0.002
 
 
 class Probes:
     """`commit(n)` commits row n and returns once the source has acknowledged it; `newest()` answers the greatest row
-    that ClickHouse shows, or None. Rows are committed every `every_seconds`, whatever became of earlier ones."""
+    that ClickHouse shows, or None. Rows are committed every `every_seconds`, whatever became of earlier ones. Between
+    two questions is a pause, which bounds what they cost ClickHouse and how exact a latency is."""
 
-    def __init__(self, commit, newest, first: int, every_seconds: float = 0.05):
+    def __init__(self, commit, newest, first: int, every_seconds: float = 0.05, pause_seconds: float = 0.002):
         self.commit, self.newest, self.first, self.every_seconds = commit, newest, first, every_seconds
+        self.pause_seconds = pause_seconds
         self.committed: dict[int, float] = {}
         self.seen: dict[int, float] = {}
         self.last: int | None = None
@@ -57,7 +58,7 @@ class Probes:
             overdue = self.committed.get(shown + 1)
             if overdue is not None and now - overdue > _LATE_SECONDS:
                 raise Failed(f"row {shown + 1} is not visible after {_LATE_SECONDS} s")
-            time.sleep(_BETWEEN_QUESTIONS_SECONDS)
+            time.sleep(self.pause_seconds)
 
 
 def histogram(latencies_ms: list[float]) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """One source, one ClickHouse and a worker between them, on servers of the benchmark's own."""
 
+import os
 import shutil
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
@@ -28,9 +28,9 @@ DROP PUBLICATION IF EXISTS echodb, echodb_insert_only
 
 
 class Stack:
-    def __init__(self, program: Path, bindir: Path):
-        self.directory = Path(tempfile.mkdtemp(prefix="echodb-bench-"))
-        self.directory.chmod(0o755)  # PostgreSQL may run as another user
+    def __init__(self, program: Path, bindir: Path, directory: Path):
+        self.directory = directory
+        directory.mkdir(mode=0o755)  # PostgreSQL may run as another user
         self.postgres = PostgresServer(bindir, self.directory)
         self.echodb = EchoDb(program, self.postgres, self.directory, {"LOG_LEVEL": "INFO", "SYNC_SCHEMA": "public"})
         peer_directory = self.directory / "peer"
@@ -47,12 +47,13 @@ class Stack:
         self.session = self.postgres.connect().cursor()
         self.echodb.start_clickhouse()
 
-    def discard(self, keep: bool) -> None:
+    def discard(self) -> None:
+        """ClickHouse's thousands of small files stay: ext4 makes new ones slowly for minutes after it has removed as
+        many, and the next case would pay for it."""
         self.echodb.discard()
         self.peer.discard()
         self.postgres.discard()
-        if not keep:
-            shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.postgres.cluster, ignore_errors=True)
 
     # --- the source -------------------------------------------------------------------------------------------------
 
@@ -86,7 +87,8 @@ class Stack:
             self.stop_worker()
         for statement in _FORGET_ECHODB.split(";"):
             self.sql(statement)
-        self.echodb.query("DROP DATABASE IF EXISTS echodb SYNC", settings={"database": "system"})
+        # What is dropped without SYNC is removed minutes later: see discard().
+        self.echodb.query("DROP DATABASE IF EXISTS echodb", settings={"database": "system"})
         self.echodb.query("CREATE DATABASE echodb", settings={"database": "system"})
 
     def set_up(self) -> None:
@@ -149,7 +151,7 @@ class Stack:
         return Measurement(ended - began, rows, spent, peak_rss_mb(worker))
 
     def settle(self) -> None:
-        """Waits for the merges that the last contender has left, so that the next one has the machine."""
+        """Waits for the merges and the writes that the last contender has left, so that the next one has the machine."""
         end = time.monotonic() + PATIENCE_SECONDS
         for server in (self.echodb, self.peer):
             while server.clickhouse.running is not None and server.query(
@@ -157,3 +159,4 @@ class Stack:
                 if time.monotonic() > end:
                     raise Failed("ClickHouse does not come to an end of its merges")
                 time.sleep(0.2)
+        os.sync()
