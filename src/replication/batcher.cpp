@@ -13,6 +13,8 @@ constexpr int kDoublingsMax = 8;
 constexpr std::chrono::seconds kStrainedIntervalMax{10};
 /// What a row costs besides its values: null maps, lengths, our own columns.
 constexpr std::size_t kRowOverheadBytes = 48;
+/// A value that is looked up is in memory twice: where it was found, and in its batch.
+constexpr std::size_t kMissingCopies = 2;
 /// So few rows are a trickle: a table that has more of them has little to gain from sending them early.
 constexpr std::size_t kTrickleRows = 1'000;
 /// Inserts of a trickle are no less apart than this.
@@ -34,8 +36,8 @@ TableBatch& Batcher::open(MirroredTable& table, LiveVersion& version) {
   return *table.open;
 }
 
-void Batcher::grew(MirroredTable& table, std::size_t bytes) {
-  std::size_t cost = bytes + kRowOverheadBytes;
+void Batcher::grew(MirroredTable& table, std::size_t bytes, std::size_t missing_values) {
+  std::size_t cost = bytes + kRowOverheadBytes + missing_values * table.missing_value_size->expected() * kMissingCopies;
   table.open_bytes += cost;
   open_bytes_ += cost;
   if (table.open->rows() >= options_.rows_max || table.open_bytes >= options_.bytes_max) seal(table);
@@ -52,7 +54,9 @@ void Batcher::close(MirroredTable& table) {
 void Batcher::seal(MirroredTable& table) {
   if (table.open == nullptr) return;
   table.rows_applied += table.open->rows();
-  InsertTask::Target target{.table = registry_.write_target(table), .server = registry_.server()};
+  InsertTask::Target target{.table = registry_.write_target(table),
+                            .server = registry_.server(),
+                            .missing_value_size = table.missing_value_size};
   auto task = std::make_unique<InsertTask>(std::move(table.open), std::move(target), table.open_bytes);
   task->tickets.push_back(table.open_ticket);
   lane_bytes_ += table.open_bytes;

@@ -32,8 +32,9 @@ class Batcher {
 
   /// The batch to add a row of this version to. Rows of another version are sealed first.
   TableBatch& open(MirroredTable& table, LiveVersion& version);
-  /// Accounts for a row that was added; seals a batch that has reached a cap, in the middle of a transaction too.
-  void grew(MirroredTable& table, std::size_t bytes);
+  /// Accounts for a row that was added, and for the values that have to be looked up for it; seals a batch that has
+  /// reached a cap, in the middle of a transaction too.
+  void grew(MirroredTable& table, std::size_t bytes, std::size_t missing_values);
 
   /// Hands the table's rows to its lane.
   void seal(MirroredTable& table);

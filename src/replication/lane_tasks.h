@@ -7,6 +7,7 @@
 
 #include "catalog/store.h"
 #include "replication/lane.h"
+#include "replication/missing_value_size.h"
 #include "replication/table_batch.h"
 
 namespace echodb {
@@ -18,6 +19,7 @@ class InsertTask final : public LaneTask {
   struct Target {
     TargetTable table;
     ServerVersion server;
+    std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   };
   InsertTask(std::unique_ptr<TableBatch> batch, Target target, std::size_t bytes)
       : batch_(std::move(batch)), target_(std::move(target)), bytes_(bytes) {}

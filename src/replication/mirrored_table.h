@@ -8,6 +8,7 @@
 #include "catalog/records.h"
 #include "replication/copy_visibility.h"
 #include "replication/lane.h"
+#include "replication/missing_value_size.h"
 #include "replication/schema_change.h"
 #include "replication/table_batch.h"
 
@@ -51,6 +52,7 @@ struct MirroredTable {
   std::optional<LostSchema> lost;   ///< what its schema is since then is being asked for
   Rewrite rewrite = Rewrite::None;  ///< the next schema message follows it
 
+  std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   std::uint64_t rows_applied = 0;
 
   [[nodiscard]] const TableSchema& schema() const { return versions.back().version.schema; }

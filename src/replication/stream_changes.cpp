@@ -51,10 +51,11 @@ void Stream::change(Oid oid, Add add) {
       version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(*table->published));
     }
     TableBatch& batch = batcher_.open(*table, version);
-    const std::size_t missing = batch.missing().size();
+    const std::size_t missing_before = batch.missing().size();
     add(batch, *version.positions);
-    if (batch.missing().size() > missing) batch.note_transaction(xid_);
-    batcher_.grew(*table, change_bytes_);
+    const std::size_t missing = batch.missing().size() - missing_before;
+    if (missing > 0) batch.note_transaction(xid_);
+    batcher_.grew(*table, change_bytes_, missing);
   } catch (const Error& error) {
     last_error_ = error.what();
     schema_events_.fail(*table, error, change_lsn_);

@@ -10,8 +10,9 @@ namespace echodb {
 /// Whether the server can be asked for rows by a list of keys of any type, and hides deleted ones.
 bool can_look_up(const ServerVersion& server);
 
-/// The most keys to ask for at once; their values are held in memory.
+/// The most keys to ask for at once, and the most that their values are to take: all are held in memory.
 inline constexpr std::size_t kKeysPerLookUp = 1'000;
+inline constexpr std::size_t kBytesPerLookUp = 16ULL << 20;
 
 /// The current rows of these keys (each as RowHistory::key has it) in the target: these columns of the plan. Nothing
 /// when the target's columns are of other types than the plan's, as they are when the log is read again and the target

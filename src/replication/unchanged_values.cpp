@@ -22,7 +22,11 @@ constexpr int kVisibleTries = 40;
 
 class UnchangedValues {
  public:
-  explicit UnchangedValues(TableBatch& batch) : batch_(batch), history_(batch) {
+  UnchangedValues(TableBatch& batch, std::size_t value_bytes)
+      : batch_(batch),
+        history_(batch),
+        keys_at_once_(
+            std::clamp(kBytesPerLookUp / std::max<std::size_t>(value_bytes, 1), std::size_t{1}, kKeysPerLookUp)) {
     for (const TableBatch::MissingValue& missing : batch.missing()) {
       if (!batch.plan().columns()[missing.column].generated) add(missing);
     }
@@ -55,6 +59,7 @@ class UnchangedValues {
 
   TableBatch& batch_;
   RowHistory history_;
+  const std::size_t keys_at_once_;
   std::vector<std::size_t> columns_;  ///< of the plan, those that lack values
   std::vector<Places> values_;        ///< one for each of those
   std::deque<FoundRows> found_;       ///< what the places look into
@@ -127,8 +132,8 @@ void UnchangedValues::take_from_source(WriterTools& tools) {
 /// Looks these rows up under the keys they have. `look_up` takes one row for each key.
 template <typename LookUp>
 void UnchangedValues::take_by_key(const std::vector<std::size_t>& open, LookUp look_up) {
-  for (std::size_t from = 0; from < open.size(); from += kKeysPerLookUp) {
-    const std::span<const std::size_t> rows(open.data() + from, std::min(kKeysPerLookUp, open.size() - from));
+  for (std::size_t from = 0; from < open.size(); from += keys_at_once_) {
+    const std::span<const std::size_t> rows(open.data() + from, std::min(keys_at_once_, open.size() - from));
     std::set<std::string_view> asked;
     std::vector<std::size_t> key_rows;
     for (std::size_t row : rows) {
@@ -172,7 +177,7 @@ void UnchangedValues::put(std::vector<bool>& keep) {
 
 void fill_unchanged_values(TableBatch& batch, const InsertTask::Target& target, WriterTools& tools,
                            std::vector<bool>& keep) {
-  UnchangedValues values(batch);
+  UnchangedValues values(batch, target.missing_value_size->expected());
   if (values.none()) return;
   const std::string name = batch.plan().schema().qualified_name();
   if (batch.plan().is_bag()) {
