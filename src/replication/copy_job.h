@@ -37,8 +37,8 @@ struct CopyEvent {
   bool again = false;  ///< Failed: what has been copied is of no use, another attempt may succeed
 };
 
-/// How a relation's heap is cut into ranges: each takes half of what is left, within limits::kCopyRangeBytesMin and Max,
-/// and the last one is open-ended. One range before PostgreSQL 14, which cannot scan by ctid.
+/// How a relation's heap is cut into ranges: each takes half of what is left, within limits::kCopyRangeBytesMin and
+/// Max, and the last one is open-ended. One range before PostgreSQL 14, which cannot scan by ctid.
 struct HeapSize {
   Oid relation = 0;
   Oid relfilenode = 0;

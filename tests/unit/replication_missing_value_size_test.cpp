@@ -1,6 +1,6 @@
-#include "replication/missing_value_size.h"
-
 #include <gtest/gtest.h>
+
+#include "replication/missing_value_size.h"
 
 namespace echodb::testing {
 namespace {
