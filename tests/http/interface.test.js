@@ -176,7 +176,7 @@ describe('the HTTP interface', () => {
     assert.match((await request(server, { query: 'SELECT 1', parameters: missing })).text, /Code: 372/);
   });
 
-  test('takes the settings of a request for that request alone', async () => {
+  test('takes the settings of a request for that request alone', modern, async () => {
     const ask = (parameters) =>
       run(server, "SELECT value FROM system.settings WHERE name = 'max_block_size'", { parameters });
     const usual = await ask({});
