@@ -17,7 +17,7 @@ class Latency(Case):
     name = "latency"
 
     def prepare(self) -> None:
-        self.loads, self.seconds = ((0, 2000), 4.0) if self.quick else ((0, 500, 2000, 5000), 15.0)
+        self.loads, self.seconds = ((0, 2000), 3.0) if self.quick else ((0, 500, 2000, 5000), 15.0)
         stack = self.stack
         stack.shell(f"pgbench -i -q -s {1 if self.quick else 10}")
         stack.sql("ALTER TABLE pgbench_history ADD COLUMN id bigserial PRIMARY KEY")  # the peer takes no table without

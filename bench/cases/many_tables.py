@@ -23,7 +23,7 @@ class ManyTables(Case):
     source_settings = {"max_locks_per_transaction": "1024"}
 
     def prepare(self) -> None:
-        self.tables, self.seconds = (300, 6.0) if self.quick else (2000, 20.0)
+        self.tables, self.seconds = (300, 3.0) if self.quick else (2000, 20.0)
         stack = self.stack
         stack.sql(_TOUCH)
         for number in range(1, self.tables + 1):
