@@ -9,6 +9,7 @@
 #include "catalog/store_connection.h"
 #include "catalog/unaware_leaders.sql.h"
 #include "config/limits.h"
+#include "postgres/own_schema.h"
 
 namespace echodb {
 namespace {
@@ -121,6 +122,12 @@ void CatalogStore::connect() {
   connection_->answer_within(limits::kSocketTimeout);
   connection_->query(
       "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
+  try {
+    require_own_schema(*connection_);
+  } catch (...) {
+    connection_.reset();
+    throw;
+  }
 }
 
 /// Begins the transaction of a write and makes sure that nobody else's epoch has begun.
@@ -222,7 +229,17 @@ void CatalogStore::resign_epoch() {
 }
 
 void CatalogStore::install() {
-  with_connection([](PostgresConnection& connection) { connection.execute(std::string(sql::catalog_schema)); });
+  with_connection([](PostgresConnection& connection) {
+    connection.execute("BEGIN; CREATE SCHEMA IF NOT EXISTS _echodb");
+    try {
+      require_own_schema(connection);
+      connection.execute(std::string(sql::catalog_schema));
+    } catch (...) {
+      connection.execute("ROLLBACK");
+      throw;
+    }
+    connection.execute("COMMIT");
+  });
 }
 
 std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
@@ -250,6 +267,8 @@ void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<T
     if (lease_ == nullptr) {
       connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
     }
+    // A new slot begins behind all that an earlier version has written.
+    connection.execute("UPDATE _echodb.message_key SET unsealed_until = NULL WHERE unsealed_until IS NOT NULL");
     connection.query("DELETE FROM _echodb.streams WHERE name = $1", {stream.name});
     connection.query(
         "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn) "

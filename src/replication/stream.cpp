@@ -55,6 +55,11 @@ Lsn start_position(const Settings& settings, const StreamRecord& record, std::st
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
 
+MessageSeal load_seal(const Settings& settings, std::stop_token stop) {
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
+  return MessageSeal::load(source);
+}
+
 LagClock::Time wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
@@ -104,7 +109,8 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                .message_publication = record.publication + std::string(kMessagePublicationSuffix),
                .start = watermark_.position()},
               stop),
-      position_(settings.postgres) {
+      position_(settings.postgres),
+      seal_(load_seal(settings, stop)) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   has_event_triggers_ = has_event_triggers(source);
   schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
@@ -342,6 +348,7 @@ void Stream::publish_status() {
   status.mirrors_dropped = schema_events_.counters().dropped;
   status.mirrors_failed = schema_events_.counters().failed;
   status.retries = retries_;
+  status.messages_skipped = messages_skipped_;
   status.last_error = last_error_;
   Copier::Progress progress = copier_.progress();
   status.rows_copied = progress.rows_copied;

@@ -13,6 +13,7 @@
 #include "replication/catalog_poll.h"
 #include "replication/copier.h"
 #include "replication/lag_clock.h"
+#include "replication/message_seal.h"
 #include "replication/schema_events.h"
 #include "replication/source_position.h"
 #include "replication/status_board.h"
@@ -73,6 +74,7 @@ class Stream final : private PgoutputHandler {
 
   void check_relation(const MirroredTable& table, const RelationMessage& message);
   void apply_message(Bytes content, Lsn lsn);
+  void skip_message(std::string_view why, Lsn lsn);
   MirroredTable* table_for_change(Oid oid);
   template <typename Add>
   void change(Oid oid, Add add);
@@ -97,6 +99,7 @@ class Stream final : private PgoutputHandler {
   std::optional<CatalogPoll> catalog_poll_;
   bool has_event_triggers_ = true;
   PgoutputDecoder decoder_;
+  MessageSeal seal_;
   LagClock lag_;
   Oid message_table_ = 0;  ///< 0 where messages are messages
 
@@ -114,6 +117,7 @@ class Stream final : private PgoutputHandler {
   bool reply_wanted_ = false;
   std::uint64_t transactions_ = 0;
   std::uint64_t retries_ = 0;
+  std::uint64_t messages_skipped_ = 0;
   std::string last_error_;
   std::chrono::steady_clock::time_point confirmed_at_;
   std::chrono::steady_clock::time_point saved_at_;

@@ -90,6 +90,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"transactions", status.transactions},
       {"buffered_bytes", status.buffered_bytes},
       {"retries", status.retries},
+      {"messages_skipped", status.messages_skipped},
       {"slot", slot_json(status.slot)},
       {"tables", tables_json(status.tables)},
       {"text_fallbacks", std::move(text_fallbacks)},

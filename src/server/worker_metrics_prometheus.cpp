@@ -63,6 +63,8 @@ void add_worker(std::vector<MetricFamily>& all, const WorkerStatus& status, cons
   all.push_back(gauge("echodb_uptime_seconds", "Seconds since the worker started")
                     .value(static_cast<double>(identity.uptime.count())));
   all.push_back(counter("echodb_retries_total", "Attempts after a failure").value(number(status.retries)));
+  all.push_back(counter("echodb_messages_skipped_total", "Messages with our prefix that our triggers did not write")
+                    .value(number(status.messages_skipped)));
   all.push_back(counter("echodb_mirrors_created_total", "Tables taken up").value(number(status.mirrors_created)));
   all.push_back(counter("echodb_mirrors_dropped_total", "Tables given up").value(number(status.mirrors_dropped)));
   all.push_back(counter("echodb_mirrors_failed_total", "Tables that failed").value(number(status.mirrors_failed)));
