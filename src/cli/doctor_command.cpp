@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "control/doctor.h"
+#include "control/security.h"
 
 namespace echodb {
 namespace {
@@ -39,7 +40,7 @@ void print_json(const std::vector<Finding>& findings) {
 
 /// 0 when all is well, 1 with warnings, 2 with errors.
 int doctor_command(const Settings& settings, const DoctorOptions& options) {
-  std::vector<Finding> findings = examine(settings, {});
+  std::vector<Finding> findings = options.security ? examine_security(settings, {}) : examine(settings, {});
   if (options.json) {
     print_json(findings);
   } else {

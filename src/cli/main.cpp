@@ -82,6 +82,7 @@ void add_preparations(CLI::App& app, Choice& choice) {
   });
   auto* doctor = app.add_subcommand("doctor", "look at both ends and say what is wrong, with the remedy");
   doctor->add_flag("--json", choice.doctor.json, "print the findings as JSON");
+  doctor->add_flag("--security", choice.doctor.security, "look at who could get in, and what to configure");
   doctor->callback([&choice] {
     choice.command = [&choice](const Settings& settings) { return doctor_command(settings, choice.doctor); };
   });
