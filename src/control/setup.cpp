@@ -19,6 +19,7 @@
 #include "postgres/catalog_poll.sql.h"
 #include "postgres/ddl_dependents.sql.h"
 #include "postgres/ddl_event_triggers.sql.h"
+#include "postgres/ddl_inventory.sql.h"
 #include "postgres/ddl_snapshot.sql.h"
 #include "postgres/ddl_trigger.sql.h"
 #include "postgres/server_version.h"
@@ -83,7 +84,8 @@ constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
 
 std::string everything_installed() {
   return std::string(sql::ddl_snapshot) + std::string(sql::ddl_trigger) + std::string(sql::ddl_dependents) +
-         std::string(sql::ddl_event_triggers) + std::string(sql::catalog_poll) + std::string(sql::catalog_schema);
+         std::string(sql::ddl_inventory) + std::string(sql::ddl_event_triggers) + std::string(sql::catalog_poll) +
+         std::string(sql::catalog_schema);
 }
 
 bool is_installed(PostgresConnection& source) {
@@ -122,6 +124,7 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
   source.execute(std::string(sql::ddl_snapshot));
   source.execute(std::string(sql::ddl_trigger));
   source.execute(std::string(sql::ddl_dependents));
+  source.execute(std::string(sql::ddl_inventory));
   source.execute(std::string(sql::catalog_poll));
   create_event_triggers(source);
   note_installed(source);
@@ -138,7 +141,7 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
 void publish_table(PostgresConnection& source, const std::string& oid) {
   for (int attempt = 1;; ++attempt) {
     try {
-      source.query("SELECT _echodb.describe($1::oid, 'SETUP')", {oid});
+      source.query("SELECT _echodb.describe($1::oid, $2)", {oid, kSetupTag});
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
