@@ -80,6 +80,16 @@ void print_tables(const json& tables) {
   }
 }
 
+/// Those in state error are among the tables.
+void print_not_mirrored(const json& tables) {
+  for (const json& table : tables) {
+    std::string state = table.at("state").get<std::string>();
+    if (state == "error") continue;
+    fmt::print("{}: {}: {}\n", state == "pending" ? "not yet mirrored" : "not mirrored",
+               table.at("table").get<std::string>(), table.at("reason").get<std::string>());
+  }
+}
+
 }  // namespace
 
 int status_command(const Settings& settings, const StatusOptions& options) {
@@ -97,6 +107,7 @@ int status_command(const Settings& settings, const StatusOptions& options) {
   print_stream(metrics);
   print_slot(metrics.at("slot"));
   print_tables(metrics.at("tables").at("list"));
+  print_not_mirrored(metrics.value("not_mirrored", json::array()));
   return 0;
 }
 

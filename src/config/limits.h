@@ -21,6 +21,10 @@ inline constexpr auto kAnswerTimeout = 75s;
 inline constexpr auto kLockTimeout = 2s;
 /// A status update goes to the walsender at least this often.
 inline constexpr auto kStatusInterval = 5s;
+/// The watched tables are compared with the mirrored ones so often, unless ECHODB_INVENTORY_SECONDS says otherwise;
+/// while a difference is undecided at least every kInventoryLookAgain.
+inline constexpr auto kInventoryInterval = 60s;
+inline constexpr auto kInventoryLookAgain = 1s;
 /// SIGTERM to exit, for every role.
 inline constexpr auto kGracePeriod = 10s;
 /// A table whose rows have not got through for so long, while others' do, and fill the memory: its turn is over.

@@ -227,6 +227,9 @@ std::vector<SettingDescription> describe_own() {
        choice(&S::on_max_retained_wal, {"warn", "release"})},
       {"ECHODB_CATALOG_POLL_SECONDS", "5", "without event triggers: how often new and changed tables are looked for",
        seconds(&S::catalog_poll)},
+      {"ECHODB_INVENTORY_SECONDS", "60",
+       "how often the worker compares the watched tables with the mirrored ones, and heals what is missing",
+       seconds(&S::inventory_interval)},
       {"ECHODB_FAILPOINTS", "", "for tests: the process kills itself at these points, `copy.range_written=3,…`",
        [](S& settings, const std::string& value) { settings.failpoints = parse_failpoints(value); }},
   };

@@ -132,6 +132,7 @@ struct Settings {
   std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound
   OnMaxRetainedWal on_max_retained_wal = OnMaxRetainedWal::Warn;
   std::chrono::milliseconds catalog_poll{5000};  ///< without event triggers: how often the source is looked through
+  std::chrono::milliseconds inventory_interval{limits::kInventoryInterval};  ///< watched compared with mirrored
   std::vector<FailpointRule> failpoints;
 };
 

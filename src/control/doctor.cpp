@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "catalog/inventory.h"
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
 #include "control/redis_lease.h"
@@ -20,6 +21,22 @@ namespace echodb {
 namespace {
 
 constexpr double kDiskLeftMin = 0.1;
+constexpr std::chrono::seconds kInventoryPatience{3};
+
+/// The watched tables that have no mirror, and the reverse. Those that are left out on purpose are examine_source()'s.
+void examine_inventory(PostgresConnection& source, const Settings& settings, const StreamRecord& stream,
+                       Findings& findings, const std::stop_token& stop) {
+  std::size_t errors = 0;
+  for (const JudgedTable& table : judge_inventory(source, {.stream = stream.name, .slot = stream.slot},
+                                                  settings.catalog_poll, kInventoryPatience, stop)) {
+    if (table.state != JudgedTable::State::Error) continue;
+    ++errors;
+    findings.warning(
+        fmt::format("{}: {}", table.entry.table, table.entry.reason),
+        "nothing to do while `echodb worker` runs: the source describes the table again, and it is copied");
+  }
+  if (errors == 0) findings.ok("every watched table is mirrored, or left out on purpose");
+}
 
 /// The slot and the stream, if there are any yet.
 void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
@@ -53,6 +70,7 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   } else {
     findings.ok(words);
   }
+  examine_inventory(source, settings, *stream, findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
                      fmt::format("with the worker stopped, over a replication connection: ALTER_REPLICATION_SLOT {} "

@@ -20,6 +20,7 @@
 #include "postgres/catalog_poll.sql.h"
 #include "postgres/ddl_dependents.sql.h"
 #include "postgres/ddl_event_triggers.sql.h"
+#include "postgres/ddl_inventory.sql.h"
 #include "postgres/ddl_messages.sql.h"
 #include "postgres/ddl_prepare.sql.h"
 #include "postgres/ddl_rights.sql.h"
@@ -89,8 +90,8 @@ void write_watch_list(PostgresConnection& source, const Settings& settings, cons
 constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
 
 /// In the order in which they need each other.
-constexpr std::array kFunctions{sql::ddl_snapshot, sql::ddl_messages, sql::ddl_trigger, sql::ddl_dependents,
-                                sql::ddl_prepare,  sql::ddl_unlogged, sql::catalog_poll};
+constexpr std::array kFunctions{sql::ddl_snapshot, sql::ddl_messages, sql::ddl_trigger,   sql::ddl_dependents,
+                                sql::ddl_prepare,  sql::ddl_unlogged, sql::ddl_inventory, sql::catalog_poll};
 
 std::string everything_installed() {
   std::string everything;
@@ -159,7 +160,7 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
 void publish_table(PostgresConnection& source, const std::string& oid) {
   for (int attempt = 1;; ++attempt) {
     try {
-      source.query("SELECT _echodb.describe($1::oid, 'SETUP')", {oid});
+      source.query("SELECT _echodb.describe($1::oid, $2)", {oid, kSetupTag});
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;

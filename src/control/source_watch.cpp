@@ -42,6 +42,9 @@ void SourceWatch::watch(std::stop_token stop) {
       // Whoever runs the stream meets the same fault and reports it; here it only makes the figures old.
       log::debug("watching the slot: {}", error.what());
       source.reset();
+    } catch (const std::exception& fault) {
+      log::warn("watching the slot: {}", fault.what());
+      source.reset();
     }
     stopped.wait_for(lock, stop, kLookInterval, [] { return false; });
   }

@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -85,16 +86,31 @@ QueryResult& QueryResult::operator=(QueryResult&& other) noexcept {
 QueryResult::~QueryResult() { PQclear(raw(result_)); }
 
 std::size_t QueryResult::rows() const { return static_cast<std::size_t>(PQntuples(raw(result_))); }
+/// libpq only warns on standard error about a field that the answer does not have, and its length is taken for 0.
+void QueryResult::expect_field(std::size_t row, std::size_t column) const {
+  if (row < rows() && column < static_cast<std::size_t>(PQnfields(raw(result_)))) return;
+  throw Error(ErrorCode::ProtocolViolation,
+              fmt::format("PostgreSQL's answer has no row {} with a column {}: it has {} rows of {} columns", row + 1,
+                          column + 1, rows(), PQnfields(raw(result_))));
+}
 bool QueryResult::is_null(std::size_t row, std::size_t column) const {
+  expect_field(row, column);
   return PQgetisnull(raw(result_), static_cast<int>(row), static_cast<int>(column)) != 0;
 }
 std::string_view QueryResult::text(std::size_t row, std::size_t column) const {
+  expect_field(row, column);
   int r = static_cast<int>(row);
   int c = static_cast<int>(column);
   return {PQgetvalue(raw(result_), r, c), static_cast<std::size_t>(PQgetlength(raw(result_), r, c))};
 }
 std::uint64_t QueryResult::number(std::size_t row, std::size_t column) const {
-  return std::stoull(std::string(text(row, column)));
+  std::string_view digits = text(row, column);
+  std::uint64_t value = 0;
+  auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (fault == std::errc() && end == digits.data() + digits.size()) return value;
+  throw Error(ErrorCode::ProtocolViolation,
+              fmt::format("column {} of PostgreSQL's answer is no number that is not negative",
+                          PQfname(raw(result_), static_cast<int>(column))));
 }
 
 struct PostgresConnection::Impl {

@@ -31,6 +31,9 @@ void CatalogPoll::watch(std::stop_token stop) {
       // stream's to report.
       log::debug("looking for schema changes: {}", error.what());
       if (error.code() == ErrorCode::SourceUnreachable) source.reset();
+    } catch (const std::exception& fault) {
+      log::warn("looking for schema changes: {}", fault.what());
+      source.reset();
     }
     stopped.wait_for(lock, stop, options_.interval, [] { return false; });
   }

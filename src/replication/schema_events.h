@@ -91,12 +91,20 @@ class SchemaEvents {
   void changed(MirroredTable& table, TableVersion version, const Command& command);
   void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   void rename(MirroredTable& table, const TableSchema& schema);
-  void recopy(MirroredTable& table, const std::optional<TableVersion>& version, Lsn floor, const std::string& reason,
-              std::vector<Watermark::Ticket> tickets = {});
+  enum class CopyStart { FromStart, Resume, NewlyPublished };
+  struct Recopy {
+    Lsn floor;
+    std::string reason;
+    std::vector<Watermark::Ticket> tickets = {};
+    CopyStart start = CopyStart::FromStart;
+  };
+  void recopy(MirroredTable& table, const std::optional<TableVersion>& version, Recopy copy);
   [[nodiscard]] const Column* column_to_widen(const MirroredTable& table, const Error& error) const;
   void widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn,
              std::vector<Watermark::Ticket> tickets);
   void resync(MirroredTable& table, const TableVersion& version);
+  void published_again(MirroredTable& table, const TableVersion& version);
+  void put_on_record(const MirroredTable& table);
   [[nodiscard]] static std::vector<Watermark::Ticket> end_loss(MirroredTable& table);
   void describe(Oid oid, std::string_view tag);
   void push_beside(Oid oid, std::unique_ptr<LaneTask> task);
@@ -104,7 +112,6 @@ class SchemaEvents {
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
-  enum class CopyStart { FromStart, Resume, NewlyPublished };
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
   struct Resumption {
     Lsn source_position;

@@ -73,7 +73,9 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
   if (newest.pending.empty()) return;
   PendingSteps steps = PendingSteps::parse(std::exchange(newest.pending, {}));
   log::info("{}: finishing a schema change that was cut short", table.name());
-  if (steps.recopy) return recopy(table, newest, newest.lsn, "a change of its key was cut short");
+  if (steps.recopy) {
+    return recopy(table, newest, {.floor = newest.lsn, .reason = "a change of its key was cut short"});
+  }
   parts_.registry.add_version(table, newest);
   auto task = task_for(table, &newest, "schema_changed", "finished after a restart");
   task->then(steps.statements);

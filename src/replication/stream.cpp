@@ -120,6 +120,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                                                .interval = settings.catalog_poll,
                                                .once = has_event_triggers_});
   }
+  inventory_watch_.emplace(settings_, record_, catalog_);
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
 }
 
@@ -372,6 +373,7 @@ void Stream::publish_status() {
                              .next_attempt = schema_events_.next_attempt(table.record.oid),
                              .text_columns = text_columns(table)});
   });
+  inventory_watch_->report(status);
   board_.put(std::move(status));
 }
 

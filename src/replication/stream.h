@@ -12,6 +12,7 @@
 #include "replication/bookmark.h"
 #include "replication/catalog_poll.h"
 #include "replication/copier.h"
+#include "replication/inventory_watch.h"
 #include "replication/lag_clock.h"
 #include "replication/message_seal.h"
 #include "replication/schema_events.h"
@@ -97,6 +98,7 @@ class Stream final : private PgoutputHandler {
   ReplicationStream source_;
   SourcePosition position_;
   std::optional<CatalogPoll> catalog_poll_;
+  std::optional<InventoryWatch> inventory_watch_;
   bool has_event_triggers_ = true;
   PgoutputDecoder decoder_;
   MessageSeal seal_;

@@ -38,6 +38,13 @@ void add(prometheus::MetricFamily& to, double value, std::vector<prometheus::Cli
   to.metric.push_back(std::move(metric));
 }
 
+/// A table that is in error as a whole has nothing else to say.
+std::map<std::string, std::string> reports_of(const CheckSchedule::Status& status) {
+  std::map<std::string, std::string> reports = status.unmirrored;
+  reports.insert(status.reports.begin(), status.reports.end());
+  return reports;
+}
+
 std::string prometheus_text(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
   using prometheus::MetricType;
   auto checks = family("echodb_checks_total", "Checks of tables", MetricType::Counter);
@@ -47,23 +54,26 @@ std::string prometheus_text(const CheckSchedule::Status& status, std::int64_t up
       family("echodb_table_equal", "1 equal, 0 different, -1 could not tell, at the last check", MetricType::Gauge);
   auto rows = family("echodb_table_rows_compared", "Rows that the last check compared", MetricType::Gauge);
   auto differ = family("echodb_table_rows_differing", "Rows that differed at the last check", MetricType::Gauge);
+  auto unmirrored = family("echodb_tables_watched_not_mirrored",
+                           "Tables that should be mirrored and are not, or the reverse", MetricType::Gauge);
+  add(unmirrored, static_cast<double>(status.unmirrored.size()));
   add(checks, static_cast<double>(status.checks));
   add(repairs, static_cast<double>(status.repairs));
   add(uptime, static_cast<double>(uptime_seconds));
-  for (const auto& [table, text] : status.reports) {
+  for (const auto& [table, text] : reports_of(status)) {
     const json report = json::parse(text);
     const json& match = report.at("match");
     add(equal, match.is_null() ? -1 : match.get<bool>() ? 1 : 0, {{"table", table}});
     add(rows, report.at("rows_compared").get<double>(), {{"table", table}});
     add(differ, report.at("mismatched").get<double>(), {{"table", table}});
   }
-  return prometheus::TextSerializer().Serialize({checks, repairs, uptime, equal, rows, differ});
+  return prometheus::TextSerializer().Serialize({checks, repairs, uptime, equal, rows, differ, unmirrored});
 }
 
 json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
-  json tables{
-      {"total", status.reports.size()}, {"equal", 0}, {"different", 0}, {"unknown", 0}, {"list", json::array()}};
-  for (const auto& [table, text] : status.reports) {
+  const std::map<std::string, std::string> reports = reports_of(status);
+  json tables{{"total", reports.size()}, {"equal", 0}, {"different", 0}, {"unknown", 0}, {"list", json::array()}};
+  for (const auto& [table, text] : reports) {
     json report = json::parse(text);
     json& count = tables[report.at("result").get<std::string>()];
     count = count.get<int>() + 1;
@@ -76,6 +86,7 @@ json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_secon
           {"checking", status.checking.empty() ? json(nullptr) : json(status.checking)},
           {"next_check_in_seconds", status.next_in.count()},
           {"last_error", status.last_error.empty() ? json(nullptr) : json(status.last_error)},
+          {"tables_watched_not_mirrored", status.unmirrored.size()},
           {"tables", std::move(tables)}};
 }
 
@@ -156,8 +167,16 @@ HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
   const std::optional<CheckMode> mode = mode_of(request, settings_.check_mode);
   if (!mode) return no_such_mode(request);
   const std::optional<TableRecord> found = checker_.find(in, *table);
-  if (!found) return json_response(404, {{"error", fmt::format("{}.{} is not mirrored", in, *table)}});
+  if (!found) return unmirrored(fmt::format("{}.{}", in, *table), *mode);
   return json_response(200, to_json(schedule_.check(*found, {.mode = *mode, .repair = repair})));
+}
+
+/// A table that is watched all the same is reported like one that was checked.
+HttpResponse CheckerEndpoints::unmirrored(const std::string& table, CheckMode mode) {
+  for (const JudgedTable& judged : checker_.unmirrored()) {
+    if (judged.entry.table == table) return json_response(200, to_json(report_unmirrored(judged, mode)));
+  }
+  return json_response(404, {{"error", table + " is not mirrored"}});
 }
 
 HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
@@ -168,6 +187,13 @@ HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
   bool unknown = false;
   for (const TableRecord& table : checker_.tables()) {
     const CheckReport report = schedule_.check(table, {.mode = *mode});
+    different = different || report.verdict == Verdict::Different;
+    unknown = unknown || report.verdict == Verdict::Unknown;
+    reports.push_back(to_json(report));
+  }
+  for (const JudgedTable& table : checker_.unmirrored()) {
+    if (table.state == JudgedTable::State::LeftOut) continue;
+    const CheckReport report = report_unmirrored(table, *mode);
     different = different || report.verdict == Verdict::Different;
     unknown = unknown || report.verdict == Verdict::Unknown;
     reports.push_back(to_json(report));

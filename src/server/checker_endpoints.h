@@ -30,6 +30,7 @@ class CheckerEndpoints {
   HttpResponse respond(const HttpRequest& request);
   HttpResponse answer(const HttpRequest& request);
   HttpResponse verify(const HttpRequest& request, bool repair);
+  HttpResponse unmirrored(const std::string& table, CheckMode mode);
   HttpResponse verify_all(const HttpRequest& request);
   [[nodiscard]] HttpResponse health() const;
   [[nodiscard]] HttpResponse ready() const;

@@ -59,6 +59,13 @@ HttpResponse HealthEndpoints::ready() const {
             {"state", status.state},
             {"connected", status.connected},
             {"is_leader", status.is_leader}};
+  // One bad table stops one table: the worker is ready all the same, and names it.
+  if (status.watched_not_mirrored() > 0) {
+    body["not_mirrored"] = json::array();
+    for (const UnmirroredStatus& table : status.unmirrored) {
+      if (table.state == "error") body["not_mirrored"].push_back({{"table", table.table}, {"reason", table.reason}});
+    }
+  }
   if (!is_ready_now && !status.last_error.empty()) body["last_error"] = status.last_error;
   return json_response(is_ready_now ? 200 : 503, body);
 }

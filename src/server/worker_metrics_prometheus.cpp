@@ -121,6 +121,17 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   for (const TextFallback& fallback : status.text_fallbacks) {
     fallbacks.add(number(fallback.columns), {{"type", fallback.type}});
   }
+  Family not_mirrored =
+      gauge("echodb_table_not_mirrored", "Watched and not mirrored, or the reverse; the state is why");
+  for (const UnmirroredStatus& table : status.unmirrored) {
+    not_mirrored.add(1, {{"table", table.table}, {"state", table.state}});
+  }
+  all.push_back(std::move(not_mirrored));
+  all.push_back(
+      gauge("echodb_tables_watched_not_mirrored", "Tables that should be mirrored and are not, or the reverse")
+          .value(number(std::uint64_t{status.watched_not_mirrored()})));
+  all.push_back(counter("echodb_tables_described_again_total", "Attempts to have such a table mirrored")
+                    .value(number(status.described_again)));
   for (Family* family : std::array{&states, &copied, &applied, &fallbacks, &text_columns})
     all.push_back(std::move(*family));
 }
