@@ -8,6 +8,7 @@
 #include "catalog/store.h"
 #include "config/settings.h"
 #include "replication/batcher.h"
+#include "replication/broken_parts.h"
 #include "replication/copier.h"
 #include "replication/ddl_message.h"
 #include "replication/lane_tasks.h"
@@ -35,8 +36,12 @@ class SchemaEvents {
   };
   explicit SchemaEvents(const Parts& parts) : parts_(parts) {}
 
-  /// Brings every table to where it was left: tables to create, copies to begin or to go on with.
-  void resume(Lsn source_position);
+  /// Brings every table to where it was left: tables to create, copies to begin or to go on with, tables to copy again
+  /// because ClickHouse has lost rows of them.
+  void resume(Lsn source_position, const std::vector<BrokenParts>& broken);
+  /// Tables that ClickHouse has lost rows of are copied again behind their readers' backs. REQUIRES: between
+  /// transactions.
+  void replace_broken(const std::vector<BrokenParts>& broken);
 
   /// A schema message at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
@@ -119,6 +124,7 @@ class SchemaEvents {
   };
   void resume_table(MirroredTable& table, const Resumption& found);
   void finish_steps(MirroredTable& table);
+  void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
   [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);

@@ -76,6 +76,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       server_(prepare_target(settings, stop)),
       registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
       watermark_(start_position(settings, record, stop)),
+      broken_parts_(settings.clickhouse.database),
       copier_({.workers = settings.snapshot_workers,
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
@@ -113,7 +114,9 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       seal_(load_seal(settings, stop)) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   has_event_triggers_ = has_event_triggers(source);
-  schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
+  ClickHouseClient clickhouse(settings.clickhouse, stop);
+  schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)),
+                        broken_parts_.look(clickhouse));
   if (!has_event_triggers_ || record.failed_over) {
     catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
                                                .stream = record.name,
@@ -138,6 +141,7 @@ bool Stream::run() {
     lanes_.relieve();
     schema_events_.finish_copies();
     schema_events_.heal();
+    if (!in_transaction_) schema_events_.replace_broken(broken_parts_.take());
     // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
     if (over_budget()) batcher_.seal_all();
     if (over_budget()) let_stuck_table_go();
@@ -248,6 +252,7 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
+  if (lanes_.depth(*bookmark_lane_) == 0) lanes_.push(bookmark_lane_, std::make_unique<BrokenPartsTask>(broken_parts_));
   if (transactions_ == 0 || saved_ == confirmed_) return;
   store_progress();
 }
@@ -256,7 +261,7 @@ void Stream::store_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
-  if (lanes_.depth(*bookmark_lane_) == 0) save_bookmark();
+  if (lanes_.depth(*bookmark_lane_) <= 1) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
   schema_events_.forget_snapshots(confirmed_);
 }

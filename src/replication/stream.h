@@ -10,6 +10,7 @@
 #include "postgres/replication_stream.h"
 #include "replication/batcher.h"
 #include "replication/bookmark.h"
+#include "replication/broken_parts.h"
 #include "replication/catalog_poll.h"
 #include "replication/copier.h"
 #include "replication/inventory_watch.h"
@@ -90,7 +91,8 @@ class Stream final : private PgoutputHandler {
   ServerVersion server_;
   TableRegistry registry_;
   Watermark watermark_;
-  Copier copier_;  // before the lanes: their steps start and cancel copies
+  BrokenPartsWatch broken_parts_;  // before the lanes: a step of theirs looks
+  Copier copier_;                  // before the lanes: their steps start and cancel copies
   LaneScheduler lanes_;
   std::shared_ptr<Lane> bookmark_lane_ = std::make_shared<Lane>("bookmark");
   Batcher batcher_;
