@@ -21,6 +21,8 @@ inline constexpr auto kAnswerTimeout = 75s;
 inline constexpr auto kLockTimeout = 2s;
 /// A status update goes to the walsender at least this often.
 inline constexpr auto kStatusInterval = 5s;
+/// No transaction with the leader's lock lasts longer, whatever the leadership does: the next one begins at half of it.
+inline constexpr auto kLeadershipTransactionMax = 10s;
 /// SIGTERM to exit, for every role.
 inline constexpr auto kGracePeriod = 10s;
 /// A table whose rows have not got through for so long, while others' do, and fill the memory: its turn is over.

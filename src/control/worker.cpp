@@ -138,6 +138,7 @@ class Worker {
   void run_stream(const std::shared_ptr<Lease>& lease);
   void follow();
   void stay_warm();
+  void expect_leader(const std::string& leader);
   void report(const Error& error);
   void complete(WorkerStatus& status) const;
 
@@ -155,6 +156,7 @@ class Worker {
   std::atomic<std::uint64_t> epoch_number_ = 0;  ///< its number, for whoever asks
   Clock::time_point warmed_at_;                  ///< while it follows
   bool following_ = false;
+  Clock::time_point led_at_ = Clock::now();  ///< when this worker last saw somebody lead, itself included
   std::string last_warning_;
 };
 
@@ -218,6 +220,7 @@ Worker::End Worker::lead() {
       pauses_.pause(stop_, std::max(breakers_.engine->pause(), breakers_.postgres->pause()));
     }
   }
+  led_at_ = Clock::now();
   if (!lease->held()) log::warn("this worker no longer leads: {}", lease->reason());
   return End::TurnIsOver;
 }
@@ -277,6 +280,17 @@ void Worker::follow() {
   election_->await_turn(stop_);
 }
 
+/// A worker that cannot lead although nobody does is not ready: no row flows.
+void Worker::expect_leader(const std::string& leader) {
+  if (!leader.empty()) led_at_ = Clock::now();
+  if (Clock::now() - led_at_ <= settings_.leader_election_ttl) return;
+  std::string obstacle = election_->obstacle();
+  throw Error(ErrorCode::LeadershipLost,
+              "nobody leads, and this worker cannot: " +
+                  (obstacle.empty() ? "workers of an earlier version, or candidates, hold the lock in turn" : obstacle),
+              "end the session that is named");
+}
+
 /// What would keep this worker from leading is found and reported while there is time to remedy it.
 void Worker::stay_warm() {
   bool first = warmed_at_ == Clock::time_point{};
@@ -285,6 +299,7 @@ void Worker::stay_warm() {
   WorkerStatus status{.state = "follower"};
   try {
     status.leader = election_->leader();
+    expect_leader(status.leader);
     PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
     Findings findings;
     examine_source(source, settings_, findings);
