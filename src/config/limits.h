@@ -25,6 +25,8 @@ inline constexpr auto kStatusInterval = 5s;
 /// while a difference is undecided at least every kInventoryLookAgain.
 inline constexpr auto kInventoryInterval = 60s;
 inline constexpr auto kInventoryLookAgain = 1s;
+/// No transaction with the leader's lock lasts longer, whatever the leadership does: the next one begins at half of it.
+inline constexpr auto kLeadershipTransactionMax = 10s;
 /// SIGTERM to exit, for every role.
 inline constexpr auto kGracePeriod = 10s;
 /// A table whose rows have not got through for so long, while others' do, and fill the memory: its turn is over.

@@ -14,6 +14,7 @@
 #include "clickhouse/client.h"
 #include "control/doctor.h"
 #include "control/exclusions.h"
+#include "control/lock_views.h"
 #include "control/new_stream.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
@@ -36,8 +37,6 @@ namespace echodb {
 namespace {
 
 constexpr std::size_t kSlotNameMax = 63;
-/// An arbitrary number of ours: one setup at a time.
-constexpr std::int64_t kSetupLock = 0x6563686F6462;
 /// How often a busy table is asked for its lock before setup gives up, each time for a tenth of a second.
 constexpr int kLockTries = 150;
 constexpr std::chrono::milliseconds kLockPause{100};
@@ -135,7 +134,8 @@ bool has_message_key(PostgresConnection& source) {
 void install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
   const bool sealed = has_message_key(source);
   source.execute("BEGIN");
-  source.query("SELECT pg_advisory_xact_lock($1)", {std::to_string(kSetupLock)});
+  // One setup at a time.
+  source.execute("LOCK TABLE _echodb.setup_turn IN EXCLUSIVE MODE");
   // The triggers of an earlier version must not answer the statements that replace them.
   source.execute("SET LOCAL _echodb.own_ddl = 'on'");
   source.execute(std::string(sql::ddl_schema));
@@ -262,6 +262,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
   SourceComparison comparison = compare_with_bookmark(settings, stream, stop);
   if (!comparison.fault.empty() && !options.accept_new_source) throw source_replaced(comparison.fault);
+  install_lock_views(source);
   catalog.install();
   install_in_source(source, settings, names);
   failpoint("setup.source_installed");

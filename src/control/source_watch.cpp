@@ -106,13 +106,14 @@ void SourceWatch::set_release_due(bool due) {
   if (due && run_ != nullptr) run_->request_stop();
 }
 
-void SourceWatch::released() {
+void SourceWatch::released(const std::string& reason) {
   std::lock_guard lock(mutex_);
   auto now = std::chrono::steady_clock::now();
   // The last one is long past: this is not one of a row.
   if (releases_ > 0 && now - released_at_ > 2 * kRestMax) releases_ = 0;
   ++releases_;
   released_at_ = now;
+  reason_ = reason;
   release_due_ = false;
   board_.update([](WorkerStatus& status) { ++status.slot.releases; });
 }
@@ -121,6 +122,11 @@ std::chrono::steady_clock::time_point SourceWatch::rest_until() const {
   std::lock_guard lock(mutex_);
   if (releases_ < 2) return {};
   return released_at_ + std::min(kRestFirst * (1 << std::min(releases_ - 2, kRestDoublingsMax)), kRestMax);
+}
+
+std::string SourceWatch::last_reason() const {
+  std::lock_guard lock(mutex_);
+  return reason_;
 }
 
 SourceWatch::RunStop::RunStop(SourceWatch& watch, const std::stop_token& outer)

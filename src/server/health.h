@@ -23,7 +23,8 @@ struct HealthOptions {
 ///
 ///   GET /health    200 as long as the process answers
 ///   GET /ready     200 while rows flow: the stream is open, and copying or streaming; also as a follower that could
-///                  take over at any moment; 503 otherwise. Names the tables that are watched and not mirrored
+///                  take over at any moment, while somebody leads; 503 otherwise. Names the tables that are watched
+///                  and not mirrored
 ///   GET /metrics   JSON, or Prometheus' text format when the Accept header asks for text/plain or OpenMetrics
 ///
 /// `status` is called from the server's threads, several at a time.
