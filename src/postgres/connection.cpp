@@ -25,14 +25,24 @@ constexpr auto kStopCheckInterval = 50ms;
 constexpr std::string_view kTextForms =
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3";
 
+/// What ALTER DATABASE or ALTER ROLE may have set otherwise, and every server we support knows: an unknown name among
+/// the options ends the connection. A backslash keeps the space inside one option.
+constexpr std::string_view kBehaviour =
+    "-c role=none -c default_transaction_read_only=off -c default_transaction_deferrable=off "
+    "-c default_transaction_isolation=read\\ committed -c standard_conforming_strings=on -c array_nulls=on "
+    "-c quote_all_identifiers=off";
+
 std::string session_options(ConnectionKind kind) {
-  if (kind == ConnectionKind::Replication) return std::string(kTextForms);
+  if (kind == ConnectionKind::Replication) {
+    return fmt::format("{} {} -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
+                       kTextForms, kBehaviour);
+  }
   auto milliseconds = [](auto duration) { return std::chrono::milliseconds(duration).count(); };
   // Rows that a policy hides from us would be missing without a word: with this, PostgreSQL refuses instead.
   return fmt::format(
-      "{} -c row_security=off -c statement_timeout={} -c lock_timeout={} "
+      "{} {} -c row_security=off -c statement_timeout={} -c lock_timeout={} "
       "-c idle_in_transaction_session_timeout={}",
-      kTextForms, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
+      kTextForms, kBehaviour, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
       milliseconds(limits::kStatementTimeout));
 }
 
@@ -71,6 +81,14 @@ PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
   keys.push_back(nullptr);
   values.push_back(nullptr);
   return PQconnectdbParams(keys.data(), values.data(), /*expand_dbname=*/0);
+}
+
+/// Timeouts that end a session, of servers that have them. Nothing where there are none.
+std::string timeouts_of_newer_servers(int server_version) {
+  std::string sql;
+  if (server_version >= 140000) sql += "SET idle_session_timeout = 0;";
+  if (server_version >= 170000) sql += "SET transaction_timeout = 0;";
+  return sql;
 }
 
 PGresult* raw(void* result) { return static_cast<PGresult*>(result); }
@@ -179,6 +197,14 @@ PostgresConnection::PostgresConnection(const PostgresSettings& settings, Connect
   if (PQstatus(impl_->connection) != CONNECTION_OK) {
     attempt.failed();
     throw connect_error(impl_->connection, settings);
+  }
+  const std::string timeouts = timeouts_of_newer_servers(PQserverVersion(impl_->connection));
+  if (!timeouts.empty()) {
+    const QueryResult set(PQexec(impl_->connection, timeouts.c_str()));
+    if (PQstatus(impl_->connection) != CONNECTION_OK) {
+      attempt.failed();
+      impl_->fail();
+    }
   }
   attempt.succeeded();
   // A slot is made when the transactions before it have ended, however long they take.
