@@ -26,9 +26,12 @@ constexpr std::string_view kTextForms =
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3";
 
 /// What ALTER DATABASE or ALTER ROLE may have set otherwise, and every server we support knows: an unknown name among
-/// the options ends the connection. A backslash keeps the space inside one option.
+/// the options ends the connection. A backslash keeps the space inside one option. Names without a schema are
+/// PostgreSQL's own: in any other schema a role could have put functions, operators and types of the same names, and
+/// pg_temp would come first if it were not named.
 constexpr std::string_view kBehaviour =
-    "-c role=none -c default_transaction_read_only=off -c default_transaction_deferrable=off "
+    "-c search_path=pg_catalog,pg_temp -c role=none -c default_transaction_read_only=off -c "
+    "default_transaction_deferrable=off "
     "-c default_transaction_isolation=read\\ committed -c standard_conforming_strings=on -c array_nulls=on "
     "-c quote_all_identifiers=off";
 
@@ -40,7 +43,8 @@ std::string session_options(ConnectionKind kind) {
   auto milliseconds = [](auto duration) { return std::chrono::milliseconds(duration).count(); };
   // Rows that a policy hides from us would be missing without a word: with this, PostgreSQL refuses instead.
   return fmt::format(
-      "{} {} -c row_security=off -c statement_timeout={} -c lock_timeout={} "
+      "{} {} -c row_security=off -c jit=off -c max_parallel_workers_per_gather=0 -c statement_timeout={} -c "
+      "lock_timeout={} "
       "-c idle_in_transaction_session_timeout={}",
       kTextForms, kBehaviour, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
       milliseconds(limits::kStatementTimeout));

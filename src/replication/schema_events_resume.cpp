@@ -33,7 +33,7 @@ void SchemaEvents::replace_if_broken(MirroredTable& table, const TargetTable& ho
   auto found = std::ranges::find(broken, holder.name, &BrokenParts::table);
   if (found == broken.end() || !table.followed()) return;
   log::warn("{}: {}, and rows with them; the table is copied again", table.name(), found->words());
-  recopy(table, std::nullopt, table.record.floor, found->words());
+  recopy(table, std::nullopt, {.floor = table.record.floor, .reason = found->words()});
 }
 
 void SchemaEvents::replace_broken(const std::vector<BrokenParts>& broken) {
