@@ -79,7 +79,8 @@ struct WorkerStatus {
   std::uint64_t mirrors_dropped = 0;
   std::uint64_t mirrors_failed = 0;
   std::uint64_t retries = 0;
-  std::string last_error;  ///< empty: none
+  std::chrono::milliseconds refused_for{0};  ///< for so long nothing has got through to ClickHouse that was tried
+  std::string last_error;                    ///< empty: none
   SlotStatus slot;
   std::vector<TableStatus> tables;
   std::vector<TextFallback> text_fallbacks;
