@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/http_get.h"
+#include "embedded/stored_credentials.h"
 
 namespace echodb {
 namespace {
@@ -108,6 +110,9 @@ int status_command(const Settings& settings, const StatusOptions& options) {
   print_slot(metrics.at("slot"));
   print_tables(metrics.at("tables").at("list"));
   print_not_mirrored(metrics.value("not_mirrored", json::array()));
+  std::error_code ignored;
+  const auto passwords = credentials_file(std::filesystem::absolute(settings.data_dir).lexically_normal());
+  if (std::filesystem::exists(passwords, ignored)) fmt::print("\npasswords: {}\n", passwords.string());
   return 0;
 }
 

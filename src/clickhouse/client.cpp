@@ -1,12 +1,17 @@
 #include "clickhouse/client.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <charconv>
+#include <cstring>
+#include <filesystem>
 #include <optional>
 #include <vector>
 
@@ -54,12 +59,37 @@ int on_progress(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<std::stop_token*>(stop)->stop_requested() ? 1 : 0;
 }
 
+/// A Unix socket's address of any length: libcurl, like the kernel, takes 108 characters.
+class SocketPath {
+ public:
+  explicit SocketPath(const std::string& path) : text_(path) {
+    if (path.size() < sizeof(sockaddr_un::sun_path)) return;
+    std::filesystem::path whole(path);
+    directory_ = open(whole.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    text_ = fmt::format("/proc/self/fd/{}/{}", directory_, whole.filename().string());
+  }
+  ~SocketPath() {
+    if (directory_ >= 0) close(directory_);
+  }
+  SocketPath(const SocketPath&) = delete;
+  SocketPath& operator=(const SocketPath&) = delete;
+
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  int directory_ = -1;
+};
+
 }  // namespace
 
 class ClickHouseClient::Impl {
  public:
   Impl(ClickHouseSettings settings, std::stop_token stop)
-      : settings_(std::move(settings)), stop_(std::move(stop)), handle_(nullptr, &curl_easy_cleanup) {
+      : settings_(std::move(settings)),
+        socket_(settings_.socket),
+        stop_(std::move(stop)),
+        handle_(nullptr, &curl_easy_cleanup) {
     initialise_once();
     handle_.reset(curl_easy_init());
     if (handle_ == nullptr) throw Error(ErrorCode::SystemFailure, "libcurl has no handle to give");
@@ -139,6 +169,7 @@ class ClickHouseClient::Impl {
                       .consume = request.consume};
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    if (!socket_.text().empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_.text().c_str());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     upload.attach(curl);
@@ -264,6 +295,7 @@ class ClickHouseClient::Impl {
     return connected_after > 0;
   }
 
+  const SocketPath socket_;
   std::stop_token stop_;
   Handle handle_;
   bool failed_in_making_ = false;                ///< the last request, by what made its body

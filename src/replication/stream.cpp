@@ -212,15 +212,20 @@ void Stream::collect_events() {
     batcher_.written(event.bytes);
     for (Watermark::Ticket ticket : event.tickets) watermark_.close(ticket);
     if (!event.failure) {
+      refused_since_.reset();
+      through_at_ = Clock::now();
       if (event.bytes > 0) batcher_.taken(*event.lane, event.took);
       continue;
     }
+    ErrorCode code = event.failure->code();
+    bool refused = code == ErrorCode::TargetOverloaded || code == ErrorCode::TargetUnreachable;
+    if (event.retrying && refused && !refused_since_) refused_since_ = Clock::now();
     // What the breaker refused says nothing that is not known.
     if (!event.failure->detail("breaker").empty()) continue;
     last_error_ = event.failure->what();
     if (event.retrying) {
       ++retries_;
-      if (event.failure->code() == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
+      if (code == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
       log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
     } else {
       schema_events_.lane_failed(event);
@@ -336,6 +341,16 @@ void Stream::save_bookmark() {
   lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
 }
 
+/// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.
+std::chrono::milliseconds Stream::refused_for(bool copying) {
+  auto now = Clock::now();
+  if (batcher_.buffered_bytes() == 0 || copying) through_at_ = now;
+  auto since = now;
+  if (now - through_at_ > limits::kSilentTargetTimeout) since = through_at_;
+  if (refused_since_) since = std::min(since, *refused_since_);
+  return std::chrono::floor<std::chrono::milliseconds>(now - since);
+}
+
 void Stream::publish_status() {
   auto now = Clock::now();
   if (now - published_at_ < kPublishInterval) return;
@@ -379,6 +394,7 @@ void Stream::publish_status() {
                              .text_columns = text_columns(table)});
   });
   inventory_watch_->report(status);
+  status.refused_for = refused_for(status.state == "copying");
   board_.put(std::move(status));
 }
 

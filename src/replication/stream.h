@@ -66,6 +66,7 @@ class Stream final : private PgoutputHandler {
   void let_stuck_table_go();
   void save_bookmark();
   void publish_status();
+  [[nodiscard]] std::chrono::milliseconds refused_for(bool copying);
   bool finish();
   void read_transaction_to_end();
   void expect_word();
@@ -123,6 +124,8 @@ class Stream final : private PgoutputHandler {
   std::uint64_t retries_ = 0;
   std::uint64_t messages_skipped_ = 0;
   std::string last_error_;
+  std::optional<std::chrono::steady_clock::time_point> refused_since_;  ///< by ClickHouse, without a success since
+  std::chrono::steady_clock::time_point through_at_ = std::chrono::steady_clock::now();  ///< or nothing was to be sent
   std::chrono::steady_clock::time_point confirmed_at_;
   std::chrono::steady_clock::time_point saved_at_;
   std::chrono::steady_clock::time_point probed_at_;  ///< whether the target takes rows of any table

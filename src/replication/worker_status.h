@@ -89,8 +89,9 @@ struct WorkerStatus {
   std::uint64_t mirrors_dropped = 0;
   std::uint64_t mirrors_failed = 0;
   std::uint64_t retries = 0;
-  std::uint64_t messages_skipped = 0;  ///< with our prefix, and not by our triggers
-  std::string last_error;              ///< empty: none
+  std::uint64_t messages_skipped = 0;        ///< with our prefix, and not by our triggers
+  std::chrono::milliseconds refused_for{0};  ///< for so long nothing has got through to ClickHouse that was tried
+  std::string last_error;                    ///< empty: none
   SlotStatus slot;
   std::vector<TableStatus> tables;
   std::vector<UnmirroredStatus> unmirrored;  ///< those in state error are among `tables` too

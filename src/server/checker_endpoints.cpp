@@ -5,14 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/secret.h"
 #include "server/endpoint_answers.h"
+#include "server/listening_socket.h"
 
 namespace echodb {
 namespace {
 
 using nlohmann::json;
-
-constexpr unsigned kConnectionsMax = 64;
 
 /// nullopt for a word that is no mode.
 std::optional<CheckMode> mode_of(const HttpRequest& request, CheckMode otherwise) {
@@ -70,11 +70,20 @@ std::string prometheus_text(const CheckSchedule::Status& status, std::int64_t up
   return prometheus::TextSerializer().Serialize({checks, repairs, uptime, equal, rows, differ, unmirrored});
 }
 
-json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
+/// A mismatch names a row by the values of its key.
+struct Shown {
+  bool rows;
+};
+
+json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_seconds, Shown shown) {
   const std::map<std::string, std::string> reports = reports_of(status);
   json tables{{"total", reports.size()}, {"equal", 0}, {"different", 0}, {"unknown", 0}, {"list", json::array()}};
   for (const auto& [table, text] : reports) {
     json report = json::parse(text);
+    if (!shown.rows) {
+      report.erase("mismatches");
+      report.erase("repairs");
+    }
     json& count = tables[report.at("result").get<std::string>()];
     count = count.get<int>() + 1;
     tables["list"].push_back(std::move(report));
@@ -90,17 +99,36 @@ json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_secon
           {"tables", std::move(tables)}};
 }
 
+/// Nothing listens before this is known.
+const Settings& with_token(const Settings& settings) {
+  require_checker_token(settings);
+  return settings;
+}
+
 }  // namespace
 
 CheckerEndpoints::CheckerEndpoints(const Settings& settings, Checker& checker, CheckSchedule& schedule)
-    : settings_(settings),
+    : settings_(with_token(settings)),
       checker_(checker),
       schedule_(schedule),
       server_({.host = settings.checker_host,
                .port = settings.checker_port,
                .port_variable = "CONSISTENCY_CHECKER_PORT",
-               .connections_max = kConnectionsMax},
-              without_body([this](const HttpRequest& request) { return respond(request); })) {}
+               .connections_max = limits::kEndpointConnectionsMax,
+               .allowed_hosts = settings.allowed_hosts,
+               .allowed_origins = settings.allowed_origins},
+              without_body([this](const HttpRequest& request) { return respond(request); },
+                           [this](const HttpRequest& request) {
+                             return !settings_.checker_token.empty() && is_authorized(request);
+                           })) {}
+
+bool CheckerEndpoints::is_authorized(const HttpRequest& request) const {
+  if (settings_.checker_token.empty()) return true;
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string* given = request.header("authorization");
+  return given != nullptr && given->starts_with(kScheme) &&
+         equal_secrets(std::string_view(*given).substr(kScheme.size()), settings_.checker_token);
+}
 
 std::int64_t CheckerEndpoints::uptime_seconds() const {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
@@ -126,10 +154,29 @@ HttpResponse CheckerEndpoints::answer(const HttpRequest& request) {
   if (request.path == "/health") return health();
   if (request.path == "/ready") return ready();
   if (request.path == "/metrics") return metrics(request);
-  if (request.path == "/verify") return verify(request, false);
-  if (is_repair) return verify(request, true);
-  if (request.path == "/verify-all") return verify_all(request);
+  if (is_repair || request.path == "/verify" || request.path == "/verify-all") return check(request);
   return json_response(404, {{"error", "there are /health, /ready, /verify, /verify-all, /repair and /metrics"}});
+}
+
+HttpResponse CheckerEndpoints::check(const HttpRequest& request) {
+  if (!is_authorized(request)) {
+    HttpResponse refusal = json_response(
+        401, {{"error", "this needs the header `Authorization: Bearer` with the value of CONSISTENCY_CHECKER_TOKEN"}});
+    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refusal;
+  }
+  // Each takes a connection while it waits for its turn.
+  struct Asked {
+    std::atomic<unsigned>& count;
+    const unsigned before = count++;
+    ~Asked() { --count; }
+  } asked{.count = checks_asked_for_};
+  if (asked.before >= limits::kCheckRequestsMax) {
+    return json_response(429, {{"error", fmt::format("{} checks are asked for and not answered yet: try again later",
+                                                     limits::kCheckRequestsMax)}});
+  }
+  if (request.path == "/verify-all") return verify_all(request);
+  return verify(request, request.path == "/repair");
 }
 
 HttpResponse CheckerEndpoints::health() const {
@@ -154,7 +201,7 @@ HttpResponse CheckerEndpoints::metrics(const HttpRequest& request) const {
             .body = prometheus_text(schedule_.status(), uptime_seconds()),
             .stream = nullptr};
   }
-  return json_response(200, metrics_json(schedule_.status(), uptime_seconds()));
+  return json_response(200, metrics_json(schedule_.status(), uptime_seconds(), {.rows = is_authorized(request)}));
 }
 
 HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
@@ -202,6 +249,14 @@ HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
                                        : unknown ? json(nullptr)
                                                  : json(true)},
                              {"tables", std::move(reports)}});
+}
+
+void require_checker_token(const Settings& settings) {
+  if (!settings.checker_token.empty() || is_loopback(settings.checker_host)) return;
+  throw Error(ErrorCode::InvalidConfiguration,
+              fmt::format("CONSISTENCY_CHECKER_HOST is {}: whoever reaches it could read and repair rows",
+                          settings.checker_host),
+              "set CONSISTENCY_CHECKER_TOKEN, or let the checker listen on 127.0.0.1");
 }
 
 }  // namespace echodb

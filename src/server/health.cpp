@@ -10,9 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr unsigned kConnectionsMax = 64;
-
 bool is_ready(const WorkerStatus& status) {
+  if (status.refused_for > limits::kNotReadyAfter) return false;
   return status.connected && (status.state == "copying" || status.state == "streaming" || status.state == "follower");
 }
 
@@ -24,7 +23,9 @@ HealthEndpoints::HealthEndpoints(const HealthOptions& options, std::function<Wor
       server_({.host = options.host,
                .port = options.port,
                .port_variable = "HEALTH_CHECK_PORT",
-               .connections_max = kConnectionsMax},
+               .connections_max = limits::kEndpointConnectionsMax,
+               .allowed_hosts = options.allowed_hosts,
+               .allowed_origins = options.allowed_origins},
               without_body([this](const HttpRequest& request) { return respond(request); })) {}
 
 std::chrono::seconds HealthEndpoints::uptime() const {
