@@ -12,7 +12,7 @@ constexpr unsigned kUpperInfinite = 0x10;
 constexpr unsigned kKnownFlags = 0x1F;
 
 /// A bound in double quotes where it holds what the grammar of ranges uses.
-void print_bound(ByteReader& reader, Scratch& scratch, Renderer bound) {
+void print_bound(ByteReader& reader, Scratch& scratch, const BoundRenderer& bound) {
   const auto size = reader.read<std::int32_t>();
   if (size < 0) malformed_value("range");
   Scratch rendered;
@@ -31,7 +31,7 @@ void print_bound(ByteReader& reader, Scratch& scratch, Renderer bound) {
 }  // namespace
 
 // flags:uint8 {size:int32 byte{size}}{0…2}: the bounds that are neither infinite nor of the empty range
-void print_range(Bytes value, Scratch& scratch, Renderer bound) {
+void print_range(Bytes value, Scratch& scratch, const BoundRenderer& bound) {
   ByteReader reader(value);
   const unsigned flags = reader.read<std::uint8_t>();
   if ((flags & ~kKnownFlags) != 0) malformed_value("range");
@@ -48,7 +48,7 @@ void print_range(Bytes value, Scratch& scratch, Renderer bound) {
 }
 
 // count:uint32 {size:int32 range:byte{size}}{count}
-void print_multirange(Bytes value, Scratch& scratch, Renderer bound) {
+void print_multirange(Bytes value, Scratch& scratch, const BoundRenderer& bound) {
   ByteReader reader(value);
   const auto count = reader.read<std::uint32_t>();
   scratch.push_back('{');

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <concepts>
+#include <functional>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -60,10 +61,11 @@ std::string_view integer(Bytes value, Scratch& scratch) {
   return finished(scratch);
 }
 
-/// Ranges of the bounds that `Bound` renders, and multiranges of those ranges.
+/// Ranges of the bounds that `bound` renders, and multiranges of those ranges.
 using Renderer = std::string_view (*)(Bytes value, Scratch& scratch);
-void print_range(Bytes value, Scratch& scratch, Renderer bound);
-void print_multirange(Bytes value, Scratch& scratch, Renderer bound);
+using BoundRenderer = std::function<std::string_view(Bytes value, Scratch& scratch)>;
+void print_range(Bytes value, Scratch& scratch, const BoundRenderer& bound);
+void print_multirange(Bytes value, Scratch& scratch, const BoundRenderer& bound);
 
 template <Renderer Bound>
 std::string_view range(Bytes value, Scratch& scratch) {
