@@ -18,6 +18,7 @@
 #include "embedded/clickhouse_routes.h"
 #include "embedded/file_descriptor.h"
 #include "embedded/file_sandbox.h"
+#include "embedded/program_ban.h"
 #include "embedded/stop_signals.h"
 
 namespace echodb {
@@ -44,6 +45,19 @@ void enter(const std::filesystem::path& directory) {
   }
 }
 
+void warn_of_what_is_open(bool files_confined, bool programs_forbidden) {
+  if (!files_confined) {
+    log::warn(
+        "the kernel has no Landlock (Linux 5.19 and later): only ClickHouse's privileges keep the files of this "
+        "machine from whoever has the password");
+  }
+  if (!programs_forbidden) {
+    log::warn(
+        "the kernel has no seccomp: only ClickHouse's privileges keep whoever has the password from running "
+        "programs on this machine");
+  }
+}
+
 /// What runs may finish for a moment, then it is cancelled. Nothing acknowledged depends on how this goes.
 bool finish_requests(HttpServer& http, ChdbEngine& engine) {
   if (http.wait_until_idle(kFinishWithin)) return true;
@@ -63,6 +77,7 @@ void run_chdb_server(const ChdbServerOptions& options) {
   std::string library_path = find_chdb_library(options.library);
   bool confined = confine_files({.writable = {std::filesystem::absolute(options.directory), options.log_file},
                                  .readable = {std::filesystem::path(library_path)}});
+  bool programs_forbidden = forbid_programs();
   enter(directories.work);
 
   // None of these is destroyed: a query that does not end may still use them when the process does.
@@ -72,8 +87,10 @@ void run_chdb_server(const ChdbServerOptions& options) {
       .user = options.user, .password = options.password, .database = options.database, .display_name = host_name()};
   auto* http = new HttpServer({.host = options.host, .port = options.port, .port_variable = "CLICKHOUSE_PORT"},
                               clickhouse_handler(*engine, *identity));
-  log::info("ClickHouse {} (libchdb) serves http://{}:{}/ database={} user={} files={}", engine->version(),
-            options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined");
+  log::info("ClickHouse {} (libchdb) serves http://{}:{}/ database={} user={} files={} programs={}", engine->version(),
+            options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined",
+            programs_forbidden ? "forbidden" : "not forbidden");
+  warn_of_what_is_open(confined, programs_forbidden);
   while (!stop.requested()) stop.wait_for(kUntilSignal);
 
   log::info("stopping");
