@@ -2,6 +2,7 @@
 find_package(Threads REQUIRED)
 find_package(PostgreSQL REQUIRED)
 find_package(CURL REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(ZLIB REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)

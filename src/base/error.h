@@ -23,6 +23,7 @@ enum class ErrorCode {
   SourceRejected,        ///< PostgreSQL answered a statement with an error
   SlotBusy,              ///< the replication slot is active for another process
   SlotLost,              ///< the replication slot is gone or invalidated
+  LogUnreadable,         ///< the walsender cannot read its own log at some place
   SourceReplaced,        ///< the source is another cluster than before, or went back in time
   ProtocolViolation,     ///< bytes from a peer do not follow the grammar
   SchemaMismatch,        ///< a relation and the schema in force do not fit

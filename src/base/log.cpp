@@ -1,11 +1,13 @@
 #include "base/log.h"
 
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/printable.h"
 
 namespace echodb::log {
 namespace {
@@ -35,12 +37,26 @@ spdlog::sink_ptr make_sink(const std::string& file) {
   }
 }
 
+/// `%*` of the pattern: the message on one line.
+class PrintableMessage final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& line) override {
+    std::string shown = printable({message.payload.data(), message.payload.size()});
+    line.append(shown.data(), shown.data() + shown.size());
+  }
+  [[nodiscard]] std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<PrintableMessage>();
+  }
+};
+
 }  // namespace
 
 void configure(const Options& options) {
   auto logger = std::make_shared<spdlog::logger>("echodb", make_sink(options.file));
   logger->set_level(parse_level(options.level));
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<PrintableMessage>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %*");
+  logger->set_formatter(std::move(formatter));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(std::move(logger));
 }

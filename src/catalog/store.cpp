@@ -7,14 +7,12 @@
 
 #include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
-#include "catalog/unaware_leaders.sql.h"
+#include "catalog/tables_of_stream.sql.h"
 #include "config/limits.h"
+#include "postgres/own_schema.h"
 
 namespace echodb {
 namespace {
-
-/// History enough to see who led when.
-constexpr int kEpochsKept = 1000;
 
 QueryParameter optional_lsn(const std::optional<Lsn>& lsn) {
   return lsn ? QueryParameter(to_string(*lsn)) : QueryParameter(std::nullopt);
@@ -92,6 +90,12 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
   return table;
 }
 
+TableVersion read_version(const QueryResult& result, std::size_t row) {
+  std::string snapshot(result.text(row, 15));
+  TableSchema schema = parse_table_schema(snapshot);
+  return {parse_lsn(result.text(row, 14)), std::move(schema), std::move(snapshot), std::string(result.text(row, 16))};
+}
+
 void insert_range(PostgresConnection& connection, const std::string& stream, Oid table, const CopyRange& range) {
   connection.query(
       "INSERT INTO _echodb.copy_ranges (stream, oid, number, relation, relfilenode, first_block, end_block) "
@@ -99,13 +103,6 @@ void insert_range(PostgresConnection& connection, const std::string& stream, Oid
       {stream, std::to_string(table), std::to_string(range.number), std::to_string(range.relation),
        std::to_string(range.relfilenode), std::to_string(range.first_block),
        range.end_block ? QueryParameter(std::to_string(*range.end_block)) : QueryParameter(std::nullopt)});
-}
-
-/// One row, unless the epoch is not in the catalog.
-QueryResult unaware_leaders(PostgresConnection& connection, std::uint64_t epoch,
-                            std::chrono::milliseconds lease_lasts) {
-  return connection.query(std::string(sql::unaware_leaders),
-                          {std::to_string(epoch), std::to_string(lease_lasts.count())});
 }
 
 }  // namespace
@@ -121,6 +118,12 @@ void CatalogStore::connect() {
   connection_->answer_within(limits::kSocketTimeout);
   connection_->query(
       "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
+  try {
+    require_own_schema(*connection_);
+  } catch (...) {
+    connection_.reset();
+    throw;
+  }
 }
 
 /// Begins the transaction of a write and makes sure that nobody else's epoch has begun.
@@ -147,82 +150,18 @@ void CatalogStore::reconnect() {
   connection_.reset();
 }
 
-std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease, std::chrono::milliseconds lease_lasts) {
-  lease_ = nullptr;
-  bool installed = with_connection([](PostgresConnection& connection) {
-    // Of an earlier version it has fewer columns, and is brought up to date like one that is not there.
-    return connection
-        .query(
-            "SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('_echodb.leaders') "
-            "AND attname = 'stopped_at')")
-        .boolean(0, 0);
-  });
-  if (!installed) return std::nullopt;
-  Epoch epoch;
-  try {
-    in_transaction([&](PostgresConnection& connection) {
-      connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
-      QueryResult before = connection.query(
-          "SELECT worker, resigned_at IS NOT NULL, epoch FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1");
-      if (before.rows() > 0) {
-        epoch = {.number = before.number(0, 2),
-                 .predecessor = std::string(before.text(0, 0)),
-                 .resigned = before.boolean(0, 1)};
-      }
-      ++epoch.number;
-      connection.query(
-          "INSERT INTO _echodb.leaders (epoch, worker, server_started_at) VALUES ($1, $2, pg_postmaster_start_time())",
-          {std::to_string(epoch.number), worker_});
-      epoch.unaware = unaware_leaders(connection, epoch.number, lease_lasts).text(0, 0);
-      connection.query("DELETE FROM _echodb.leaders WHERE epoch + $2 < $1",
-                       {std::to_string(epoch.number), std::to_string(kEpochsKept)});
-      lease->expect();
-    });
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::SourceBusy) end_frozen_writes();
-    throw;
-  }
-  epoch_ = epoch.number;
-  lease_ = std::move(lease);
-  return epoch;
-}
-
-/// A leader that froze in the middle of a write keeps its row locked.
-void CatalogStore::end_frozen_writes() {
-  with_connection([](PostgresConnection& connection) {
-    connection.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = '_echodb.leaders'::regclass AND granted "
-        "AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()");
-  });
-}
-
-bool CatalogStore::have_predecessors_stopped(std::chrono::milliseconds lease_lasts) {
-  return with_connection([&](PostgresConnection& connection) {
-    QueryResult unaware = unaware_leaders(connection, epoch_, lease_lasts);
-    // A server that never had our epoch cannot tell.
-    return unaware.rows() == 1 && unaware.is_null(0, 0);
-  });
-}
-
-void CatalogStore::note_stopped(std::uint64_t epoch) {
-  with_connection([&](PostgresConnection& connection) {
-    // On a server that never had our row, another's epoch may have its number.
-    connection.query("UPDATE _echodb.leaders SET stopped_at = clock_timestamp() WHERE epoch = $1 AND worker = $2",
-                     {std::to_string(epoch), worker_});
-  });
-}
-
-void CatalogStore::resign_epoch() {
-  if (lease_ == nullptr) return;
-  in_transaction([&](PostgresConnection& connection) {
-    connection.query("UPDATE _echodb.leaders SET resigned_at = clock_timestamp() WHERE epoch = $1 AND worker = $2",
-                     {std::to_string(epoch_), worker_});
-  });
-  lease_ = nullptr;
-}
-
 void CatalogStore::install() {
-  with_connection([](PostgresConnection& connection) { connection.execute(std::string(sql::catalog_schema)); });
+  with_connection([](PostgresConnection& connection) {
+    connection.execute("BEGIN; CREATE SCHEMA IF NOT EXISTS _echodb");
+    try {
+      require_own_schema(connection);
+      connection.execute(std::string(sql::catalog_schema));
+    } catch (...) {
+      connection.execute("ROLLBACK");
+      throw;
+    }
+    connection.execute("COMMIT");
+  });
 }
 
 std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
@@ -250,6 +189,8 @@ void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<T
     if (lease_ == nullptr) {
       connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
     }
+    // A new slot begins behind all that an earlier version has written.
+    connection.execute("UPDATE _echodb.message_key SET unsealed_until = NULL WHERE unsealed_until IS NOT NULL");
     connection.query("DELETE FROM _echodb.streams WHERE name = $1", {stream.name});
     connection.query(
         "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn) "
@@ -278,23 +219,14 @@ void CatalogStore::request_remake(const std::string& stream, const std::string& 
   });
 }
 
+/// One statement: tables are created, and their schemas replaced, while others read.
 std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
   return with_connection([&](PostgresConnection& connection) {
     std::vector<TableRecord> tables;
-    QueryResult found = connection.query(
-        "SELECT oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, rows_copied, error, error_lsn, "
-        "array_to_json(text_columns), array_to_json(text_since), copied_lsn, renamed_from "
-        "FROM _echodb.tables WHERE stream = $1 ORDER BY oid",
-        {stream});
-    for (std::size_t row = 0; row < found.rows(); ++row) tables.push_back(read_table(found, row));
-    QueryResult versions = connection.query(
-        "SELECT oid, lsn, snapshot, pending FROM _echodb.table_versions WHERE stream = $1 ORDER BY oid, lsn", {stream});
-    auto table = tables.begin();
-    for (std::size_t row = 0; row < versions.rows(); ++row) {
-      while (table->oid != versions.number(row, 0)) ++table;
-      std::string snapshot(versions.text(row, 2));
-      table->versions.push_back({parse_lsn(versions.text(row, 1)), parse_table_schema(snapshot), snapshot,
-                                 std::string(versions.text(row, 3))});
+    QueryResult found = connection.query(std::string(sql::tables_of_stream), {stream});
+    for (std::size_t row = 0; row < found.rows(); ++row) {
+      if (tables.empty() || tables.back().oid != found.number(row, 0)) tables.push_back(read_table(found, row));
+      tables.back().versions.push_back(read_version(found, row));
     }
     return tables;
   });

@@ -47,6 +47,7 @@ class CatalogStore {
   /// again.
   void request_remake(const std::string& stream, const std::string& reason);
 
+  /// As of one moment. Each has at least one version.
   std::vector<TableRecord> load_tables(const std::string& stream);
   /// Inserts or updates the table's row; a version, when given, is stored with it.
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version = nullptr);

@@ -15,7 +15,9 @@ int clickhouse_command(const Settings& settings) {
                    .database = clickhouse.database,
                    .directory = (std::filesystem::path(settings.data_dir) / "clickhouse").string(),
                    .library = settings.chdb_library,
-                   .log_file = settings.log_file});
+                   .log_file = settings.log_file,
+                   .allowed_hosts = settings.allowed_hosts,
+                   .allowed_origins = settings.allowed_origins});
 }
 
 }  // namespace echodb

@@ -16,6 +16,7 @@ int worker_command(const Settings& settings);
 
 struct DoctorOptions {
   bool json = false;
+  bool security = false;  ///< who could get in, instead of what replication needs
 };
 int doctor_command(const Settings& settings, const DoctorOptions& options);
 

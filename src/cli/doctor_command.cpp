@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/own_servers.h"
 #include "control/doctor.h"
+#include "control/security.h"
 
 namespace echodb {
 namespace {
@@ -39,7 +43,9 @@ void print_json(const std::vector<Finding>& findings) {
 
 /// 0 when all is well, 1 with warnings, 2 with errors.
 int doctor_command(const Settings& settings, const DoctorOptions& options) {
-  std::vector<Finding> findings = examine(settings, {});
+  std::vector<Finding> findings = options.security ? examine_security(settings, {}) : examine(settings, {});
+  std::ranges::move(examine_own_passwords(settings), std::back_inserter(findings));
+  std::ranges::stable_sort(findings, {}, &Finding::severity);
   if (options.json) {
     print_json(findings);
   } else {

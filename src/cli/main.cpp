@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/clickhouse_command.h"
 #include "cli/commands.h"
+#include "cli/own_servers.h"
 #include "cli/up_command.h"
 #include "config/settings.h"
 
@@ -44,6 +45,7 @@ Settings settings_from(const Variables& flags) {
 struct Choice {
   Variables flags;
   std::function<int(const Settings&)> command;
+  bool reaches_servers = true;  ///< those of an `up` with the same data directory are found without being configured
   UpOptions up;
   SetupOptions setup;
   DoctorOptions doctor;
@@ -59,6 +61,7 @@ void add_services(CLI::App& app, Choice& choice) {
                  "so many workers, of which one leads, on HEALTH_CHECK_PORT and the ports after it")
       ->check(CLI::Range(1, 100));
   up->callback([&choice] {
+    choice.reaches_servers = false;
     choice.command = [&choice](const Settings& settings) {
       choice.up.flags = choice.flags;
       return up_command(settings, choice.up);
@@ -82,6 +85,7 @@ void add_preparations(CLI::App& app, Choice& choice) {
   });
   auto* doctor = app.add_subcommand("doctor", "look at both ends and say what is wrong, with the remedy");
   doctor->add_flag("--json", choice.doctor.json, "print the findings as JSON");
+  doctor->add_flag("--security", choice.doctor.security, "look at who could get in, and what to configure");
   doctor->callback([&choice] {
     choice.command = [&choice](const Settings& settings) { return doctor_command(settings, choice.doctor); };
   });
@@ -96,6 +100,7 @@ void add_questions(CLI::App& app, Choice& choice) {
   auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
   status->add_flag("--json", choice.status.json, "print the worker's metrics as JSON");
   status->callback([&choice] {
+    choice.reaches_servers = false;
     choice.command = [&choice](const Settings& settings) { return status_command(settings, choice.status); };
   });
   auto* verify =
@@ -125,7 +130,9 @@ int main(int argc, char** argv) {
 
   CLI11_PARSE(app, argc, argv);
   try {
-    return choice.command(settings_from(choice.flags));
+    Settings settings = settings_from(choice.flags);
+    if (choice.reaches_servers) reach_own_servers(settings);
+    return choice.command(settings);
   } catch (const std::exception& error) {
     std::cerr << "echodb: " << error.what() << '\n';
     return 1;

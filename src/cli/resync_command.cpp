@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "postgres/connection.h"
+#include "postgres/own_schema.h"
 #include "replication/ddl_message.h"
 
 namespace echodb {
@@ -15,6 +16,7 @@ int resync_command(const Settings& settings, const ResyncOptions& options) {
   std::string schema = dot == std::string::npos ? settings.sync_schemas.front() : options.table.substr(0, dot);
   std::string name = dot == std::string::npos ? options.table : options.table.substr(dot + 1);
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary);
+  require_own_schema(source);
   QueryResult found = source.query(
       "SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = "
       "$2 "

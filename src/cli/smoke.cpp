@@ -68,6 +68,8 @@ std::array<std::uint16_t, 4> four_free_ports() {
 Variables documented_defaults(const Settings& settings, const fs::path& data_directory) {
   Variables variables;
   for (const SettingDescription& setting : setting_descriptions()) variables[setting.name] = setting.default_value;
+  // As at a first start of somebody who sets none.
+  variables["POSTGRES_PASSWORD"] = variables["CLICKHOUSE_PASSWORD"] = "";
   auto [postgres, clickhouse, health, checker] = four_free_ports();
   variables["POSTGRES_PORT"] = std::to_string(postgres);
   variables["CLICKHOUSE_PORT"] = std::to_string(clickhouse);
@@ -117,7 +119,9 @@ class SmokeRun {
     return result.rows() == 0 ? std::string() : std::string(result.text(0, 0));
   }
   std::string target(const std::string& sql) {
-    std::string answer = ClickHouseClient(stack_->settings().clickhouse).query(sql);
+    ClickHouseSettings over_its_port = stack_->settings().clickhouse;
+    over_its_port.socket.clear();
+    std::string answer = ClickHouseClient(over_its_port).query(sql);
     answer.erase(answer.find_last_not_of('\n') + 1);
     return answer;
   }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/http_get.h"
+#include "embedded/stored_credentials.h"
 
 namespace echodb {
 namespace {
@@ -80,6 +82,16 @@ void print_tables(const json& tables) {
   }
 }
 
+/// Those in state error are among the tables.
+void print_not_mirrored(const json& tables) {
+  for (const json& table : tables) {
+    std::string state = table.at("state").get<std::string>();
+    if (state == "error") continue;
+    fmt::print("{}: {}: {}\n", state == "pending" ? "not yet mirrored" : "not mirrored",
+               table.at("table").get<std::string>(), table.at("reason").get<std::string>());
+  }
+}
+
 }  // namespace
 
 int status_command(const Settings& settings, const StatusOptions& options) {
@@ -97,6 +109,10 @@ int status_command(const Settings& settings, const StatusOptions& options) {
   print_stream(metrics);
   print_slot(metrics.at("slot"));
   print_tables(metrics.at("tables").at("list"));
+  print_not_mirrored(metrics.value("not_mirrored", json::array()));
+  std::error_code ignored;
+  const auto passwords = credentials_file(std::filesystem::absolute(settings.data_dir).lexically_normal());
+  if (std::filesystem::exists(passwords, ignored)) fmt::print("\npasswords: {}\n", passwords.string());
   return 0;
 }
 

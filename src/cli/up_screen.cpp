@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kRateOver{1000};
 constexpr std::chrono::seconds kBetweenLines{5};
-constexpr const char* kDocumentedPassword = "password";
 
 /// 1234567 → "1,234,567".
 std::string grouped(std::uint64_t number) {
@@ -49,17 +48,20 @@ std::string url_escaped(const std::string& text) {
   return escaped.get();
 }
 
-/// A line to paste into a shell. A password that a person chose is not printed: psql asks for it, or finds it.
-std::string psql_line(const PostgresSettings& postgres) {
-  std::string secret = postgres.password == kDocumentedPassword ? fmt::format(":{}", postgres.password) : "";
-  return fmt::format("psql postgresql://{}{}@{}:{}/{}", url_escaped(postgres.user), secret, postgres.host,
-                     postgres.port, url_escaped(postgres.database));
+/// A line to paste into a shell. A password that a person chose is not printed: psql asks for it, or finds it. One that
+/// was made up is in the shell once it has sourced the file.
+std::string psql_line(const PostgresSettings& postgres, bool made_up) {
+  std::string secret = !made_up && !postgres.password_given ? fmt::format(":{}", postgres.password) : "";
+  return fmt::format("{}psql postgresql://{}{}@{}:{}/{}", made_up ? "PGPASSWORD=$POSTGRES_PASSWORD " : "",
+                     url_escaped(postgres.user), secret, postgres.host, postgres.port, url_escaped(postgres.database));
 }
 
-std::string curl_line(const ClickHouseSettings& clickhouse) {
-  std::string secret = clickhouse.password == kDocumentedPassword ? fmt::format(":{}", clickhouse.password) : "";
-  return fmt::format("curl -u {}{} 'http://{}:{}/?database={}' --data-binary 'SHOW TABLES'", clickhouse.user, secret,
-                     clickhouse.host, clickhouse.port, url_escaped(clickhouse.database));
+std::string curl_line(const ClickHouseSettings& clickhouse, bool made_up) {
+  std::string secret = made_up                     ? ":$CLICKHOUSE_PASSWORD"
+                       : clickhouse.password_given ? ""
+                                                   : fmt::format(":{}", clickhouse.password);
+  return fmt::format("curl -u \"{}{}\" 'http://{}:{}/?database={}' --data-binary 'SHOW TABLES'", clickhouse.user,
+                     secret, clickhouse.host, clickhouse.port, url_escaped(clickhouse.database));
 }
 
 std::size_t terminal_columns() {
@@ -83,18 +85,28 @@ void UpScreen::show_overview(const UpStack& stack) {
   const PostgresSettings& postgres = settings.postgres;
   const ClickHouseSettings& clickhouse = settings.clickhouse;
   std::string data = stack.data_directory().string();
+  const bool made_up_postgres = !stack.made_up().postgres_password.empty();
+  const bool made_up_clickhouse = !stack.made_up().clickhouse_password.empty();
+  std::string passwords;
+  if (made_up_postgres || made_up_clickhouse) {
+    std::string file = credentials_file(stack.data_directory()).string();
+    passwords = fmt::format("  passwords   {}\n\n  set -a; . '{}'; set +a\n", file, file);
+  } else {
+    passwords = "\n";
+  }
   auto place = [&](bool ours, const char* folder) { return ours ? fmt::format("{}/{}", data, folder) : "yours"; };
   say(fmt::format(
       "\nEchoDB is running. Ctrl-C stops everything.\n\n"
       "  PostgreSQL  {:<28} {}\n"
       "  ClickHouse  {:<28} {}\n"
       "  worker      {:<28} /health /ready /metrics\n"
-      "  logs        {}\n\n"
+      "  logs        {}\n{}"
       "  {}\n  {}\n",
       fmt::format("{}:{}", postgres.host, postgres.port), place(stack.private_postgres(), "postgres"),
       fmt::format("{}:{}", clickhouse.host, clickhouse.port), place(stack.embedded_clickhouse(), "clickhouse"),
-      fmt::format("{}", fmt::join(stack.worker_urls(), " ")), stack.log_directory().string(), psql_line(postgres),
-      curl_line(clickhouse)));
+      fmt::format("{}", fmt::join(stack.worker_urls(), " ")), stack.log_directory().string(), passwords,
+      psql_line(postgres, made_up_postgres), curl_line(clickhouse, made_up_clickhouse)));
+  for (const std::string& warning : stack.warnings()) say(warning);
 }
 
 double UpScreen::rows_per_second(const ReplicationProgress& progress) {

@@ -4,10 +4,14 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "cli/child_words.h"
 #include "cli/http_get.h"
+#include "cli/own_servers.h"
 #include "clickhouse/client.h"
+#include "embedded/chdb_server.h"
 #include "embedded/port_check.h"
+#include "server/checker_endpoints.h"
 
 namespace echodb {
 namespace {
@@ -85,12 +89,14 @@ std::string UpStack::checker_url() const {
 }
 
 void UpStack::start() {
+  require_checker_token(given_);
   if (private_postgres()) postgres_ = std::make_unique<LocalPostgres>(given_.postgres, data_path_);
   // Data that is there may have a server left from a killed run, which has its port: that one is ours to end.
   // Where there is no data, nothing is made before it is known that everything can be started.
   if (fs::exists(data_path_)) take_data_directory();
   expect_ports();
   if (!directory_) take_data_directory();
+  settle_passwords();
   if (given_.log_file.empty()) {
     log::configure({.level = given_.log_level, .file = (log_directory() / "up.log").string()});
   }
@@ -104,6 +110,41 @@ void UpStack::start() {
 void UpStack::take_data_directory() {
   directory_ = std::make_unique<DataDirectory>(data_path_, stop_);
   if (postgres_) postgres_->stop_orphan(stop_);
+}
+
+/// Makes up the passwords of servers that are made now, and hands all to the children. A server that is there without
+/// one was made by a version that knew none but `password`.
+void UpStack::settle_passwords() {
+  StoredCredentials stored = read_stored_credentials(data_path_);
+  bool anything_new = false;
+  auto settle = [&](auto& server, const char* folder, std::string& kept, std::string& made_up) {
+    if (server.password_given) return;
+    if (kept.empty() && !fs::exists(data_path_ / folder)) {
+      kept = make_secret();
+      anything_new = true;
+    }
+    if (!kept.empty()) server.password = made_up = kept;
+  };
+  if (private_postgres()) {
+    settle(effective_.postgres, "postgres", stored.postgres_password, made_up_.postgres_password);
+    postgres_->use_password(effective_.postgres.password);
+    environment_["POSTGRES_PASSWORD"] = effective_.postgres.password;
+  }
+  if (embedded_clickhouse()) {
+    settle(effective_.clickhouse, "clickhouse", stored.clickhouse_password, made_up_.clickhouse_password);
+    effective_.clickhouse.socket = chdb_socket(data_path_ / "clickhouse").string();
+    environment_["CLICKHOUSE_PASSWORD"] = effective_.clickhouse.password;
+    environment_["CLICKHOUSE_SOCKET"] = effective_.clickhouse.socket;
+  }
+  if (anything_new) write_stored_credentials(data_path_, stored);
+}
+
+std::vector<std::string> UpStack::warnings() const {
+  std::vector<std::string> sentences;
+  for (const Finding& finding : examine_own_passwords(given_)) {
+    sentences.push_back(fmt::format("warning: {}\n    what to do: {}", finding.what, finding.remedy));
+  }
+  return sentences;
 }
 
 void UpStack::expect_ports() const {

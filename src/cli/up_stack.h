@@ -11,6 +11,7 @@
 #include "embedded/data_directory.h"
 #include "embedded/local_postgres.h"
 #include "embedded/stop_signals.h"
+#include "embedded/stored_credentials.h"
 #include "embedded/supervisor.h"
 
 namespace echodb {
@@ -43,6 +44,10 @@ class UpStack {
   [[nodiscard]] bool private_postgres() const { return given_.postgres.host.empty(); }
   [[nodiscard]] bool embedded_clickhouse() const { return given_.clickhouse.host.empty(); }
   [[nodiscard]] const std::filesystem::path& data_directory() const { return data_path_; }
+  /// Which passwords `up` made up itself.
+  [[nodiscard]] const StoredCredentials& made_up() const { return made_up_; }
+  /// What people should know about the passwords, one sentence each.
+  [[nodiscard]] std::vector<std::string> warnings() const;
   [[nodiscard]] std::filesystem::path log_directory() const { return data_path_ / "log"; }
   /// Where the first worker's endpoints are reached from this machine: "http://127.0.0.1:8080".
   [[nodiscard]] std::string worker_url() const { return worker_url(0); }
@@ -52,6 +57,7 @@ class UpStack {
 
  private:
   void take_data_directory();
+  void settle_passwords();
   void expect_ports() const;
   void start_postgres();
   void start_clickhouse();
@@ -69,6 +75,7 @@ class UpStack {
   Settings given_;
   Settings effective_;
   std::uint16_t workers_;
+  StoredCredentials made_up_;
   std::map<std::string, std::string> environment_;
   std::filesystem::path data_path_;
   Supervisor::Notice step_;

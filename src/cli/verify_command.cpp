@@ -54,51 +54,99 @@ void print(const CheckReport& report) {
   for (const std::string& repair : report.repairs) fmt::print("  repair: {}\n", repair);
 }
 
-std::vector<TableRecord> chosen(Checker& checker, const Settings& settings, const std::vector<std::string>& names) {
-  if (names.empty()) return checker.tables();
+/// What a run is to say something about.
+struct Chosen {
   std::vector<TableRecord> tables;
+  std::vector<JudgedTable> unmirrored;
+};
+
+/// The table is watched, or it is not known at all.
+JudgedTable find_unmirrored(Checker& checker, const std::string& table) {
+  std::vector<JudgedTable> all = checker.unmirrored();
+  auto found = std::ranges::find(all, table, [](const JudgedTable& one) { return one.entry.table; });
+  if (found != all.end()) return *found;
+  throw Error(ErrorCode::InvalidConfiguration, fmt::format("{} is not a table that EchoDB mirrors", table),
+              "`echodb status` lists them");
+}
+
+Chosen chosen(Checker& checker, const Settings& settings, const std::vector<std::string>& names) {
+  // The tables last: what is created meanwhile is in one of the two, or pending.
+  if (names.empty()) {
+    std::vector<JudgedTable> unmirrored = checker.unmirrored();
+    return {.tables = checker.tables(), .unmirrored = std::move(unmirrored)};
+  }
+  Chosen all;
   for (const std::string& name : names) {
     auto dot = name.find('.');
     const std::string schema = dot == std::string::npos ? settings.sync_schemas.front() : name.substr(0, dot);
     const std::string table = dot == std::string::npos ? name : name.substr(dot + 1);
     std::optional<TableRecord> found = checker.find(schema, table);
-    if (!found) {
-      throw Error(ErrorCode::InvalidConfiguration,
-                  fmt::format("{}.{} is not a table that EchoDB mirrors", schema, table), "`echodb status` lists them");
+    if (found) {
+      all.tables.push_back(*std::move(found));
+    } else {
+      all.unmirrored.push_back(find_unmirrored(checker, fmt::format("{}.{}", schema, table)));
     }
-    tables.push_back(*std::move(found));
   }
-  return tables;
+  return all;
 }
+
+/// Gathers what is found, in the form that was asked for.
+class Findings {
+ public:
+  explicit Findings(bool as_json) : as_json_(as_json) {
+    if (as_json_) return;
+    fmt::print("{:<40} {:<10} {:>12} {:>12} {:>9} {:>12}\n", "table", "result", "postgres", "clickhouse", "differ",
+               "time");
+  }
+
+  void add(const CheckReport& report) {
+    different_ = different_ || report.verdict == Verdict::Different;
+    unknown_ = unknown_ || report.verdict == Verdict::Unknown;
+    if (as_json_) {
+      all_.push_back(to_json(report));
+    } else {
+      print(report);
+    }
+  }
+  /// On purpose: said, and no fault.
+  void add_left_out(const InventoryEntry& entry) const {
+    fmt::print(as_json_ ? stderr : stdout, "{:<40} not mirrored: {}\n", entry.table, entry.reason);
+  }
+  /// The exit code.
+  [[nodiscard]] int finish() const {
+    if (as_json_) fmt::print("{}\n", all_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return different_ ? kExitDifferent : unknown_ ? kExitUnknown : 0;
+  }
+
+ private:
+  bool as_json_;
+  nlohmann::json all_ = nlohmann::json::array();
+  bool different_ = false;
+  bool unknown_ = false;
+};
 
 int run(const Settings& settings, const VerifyOptions& options, const std::stop_token& stop) {
   Checker checker(settings, stop);
   CheckOptions check{.mode = settings.check_mode, .repair = options.repair};
   if (!options.mode.empty()) check.mode = *parse_check_mode(options.mode);
-  std::vector<TableRecord> tables = chosen(checker, settings, options.tables);
+  const Chosen all = chosen(checker, settings, options.tables);
   ProgressLine line;
-  nlohmann::json all = nlohmann::json::array();
-  bool different = false;
-  bool unknown = false;
-  if (!options.json) {
-    fmt::print("{:<40} {:<10} {:>12} {:>12} {:>9} {:>12}\n", "table", "result", "postgres", "clickhouse", "differ",
-               "time");
-  }
-  for (const TableRecord& table : tables) {
+  Findings findings(options.json);
+  for (const TableRecord& table : all.tables) {
     const std::string name = table.versions.back().schema.qualified_name();
     check.on_progress = [&](std::uint64_t rows, std::uint64_t of) { line.show(name, rows, of); };
     const CheckReport report = checker.check(table, check);
     line.clear();
-    different = different || report.verdict == Verdict::Different;
-    unknown = unknown || report.verdict == Verdict::Unknown;
-    if (options.json) {
-      all.push_back(to_json(report));
+    findings.add(report);
+  }
+  for (const JudgedTable& table : all.unmirrored) {
+    if (table.state == JudgedTable::State::LeftOut && options.tables.empty()) {
+      findings.add_left_out(table.entry);
     } else {
-      print(report);
+      findings.add(report_unmirrored(table, check.mode));
     }
   }
-  if (options.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-  return different ? kExitDifferent : unknown ? kExitUnknown : 0;
+  return findings.finish();
 }
 
 }  // namespace

@@ -35,7 +35,9 @@ int worker_command(const Settings& given) {
                           .port = settings.health_port,
                           .worker_id = settings.worker_id,
                           .source_peer = settings.source_peer,
-                          .target_peer = settings.target_peer},
+                          .target_peer = settings.target_peer,
+                          .allowed_hosts = settings.allowed_hosts,
+                          .allowed_origins = settings.allowed_origins},
                          [&] { return board.get(); });
   std::exception_ptr failure;
   std::stop_source ended;

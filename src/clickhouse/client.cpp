@@ -1,18 +1,24 @@
 #include "clickhouse/client.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <cstring>
+#include <filesystem>
+#include <optional>
 #include <vector>
 
+#include "clickhouse/server_answer.h"
 #include "clickhouse/server_error.h"
+#include "clickhouse/server_marks.h"
+#include "clickhouse/transfer.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -34,102 +40,12 @@ struct Request {
   std::string_view sql_in_url = {};
   std::span<const Bytes> body = {};
   const std::function<Bytes()>* next = nullptr;  ///< the body, when it is made while it is sent
+  const std::function<void(Bytes)>* consume = nullptr;
   const ClickHouseClient::Parameters& parameters;
   std::chrono::milliseconds timeout;
+  const std::uint64_t* rows = nullptr;  ///< in the body, known at its end
+  bool is_question = false;
 };
-
-/// The body of one request, read once from front to back; libcurl rewinds it when a kept connection turns out dead.
-/// Without the permit it breaks off, and the server sees that it has not been sent to its end.
-struct Upload {
-  std::span<const Bytes> parts;
-  const std::function<Bytes()>* next = nullptr;
-  const WritePermit* permit = nullptr;
-  std::size_t part = 0;
-  std::size_t offset = 0;
-  Bytes made = {};                  ///< by `next`
-  std::exception_ptr failure = {};  ///< of `next`: must not pass through libcurl
-
-  [[nodiscard]] std::size_t size() const {
-    std::size_t total = 0;
-    for (Bytes bytes : parts) total += bytes.size();
-    return total;
-  }
-
-  /// Nothing: that was all, and `next` is not asked again.
-  std::size_t read(char* into, std::size_t room) {
-    if (next != nullptr && part == parts.size()) {
-      made = (*next)();
-      if (made.empty()) return 0;
-      parts = std::span(&made, 1);
-      part = 0;
-    }
-    std::size_t copied = 0;
-    while (copied < room && part < parts.size()) {
-      Bytes rest = parts[part].subspan(offset);
-      std::size_t count = std::min(rest.size(), room - copied);
-      std::memcpy(into + copied, rest.data(), count);
-      copied += count;
-      offset += count;
-      if (offset == parts[part].size()) {
-        ++part;
-        offset = 0;
-      }
-    }
-    return copied;
-  }
-};
-
-std::size_t on_read(char* into, std::size_t size, std::size_t count, void* upload) {
-  auto* body = static_cast<Upload*>(upload);
-  if (body->permit != nullptr && !body->permit->held()) return CURL_READFUNC_ABORT;
-  try {
-    std::size_t copied = body->read(into, size * count);
-    // What was waited for may have taken longer than the lease lasts.
-    return body->permit == nullptr || body->permit->held() ? copied : CURL_READFUNC_ABORT;
-  } catch (...) {
-    body->failure = std::current_exception();
-    return CURL_READFUNC_ABORT;
-  }
-}
-
-int on_rewind(void* upload, curl_off_t offset, int origin) {
-  auto* body = static_cast<Upload*>(upload);
-  if (offset != 0 || origin != SEEK_SET || body->next != nullptr) return CURL_SEEKFUNC_CANTSEEK;
-  body->part = 0;
-  body->offset = 0;
-  return CURL_SEEKFUNC_OK;
-}
-
-std::size_t on_answer(char* from, std::size_t size, std::size_t count, void* answer) {
-  static_cast<std::string*>(answer)->append(from, size * count);
-  return size * count;
-}
-
-/// What a statement prints, handed on piece by piece. The body of a refusal is kept instead.
-struct Download {
-  CURL* curl;
-  const std::function<void(Bytes)>& consume;
-  std::string refusal = {};
-  std::exception_ptr failure = {};  ///< of `consume`: must not pass through libcurl
-};
-
-std::size_t on_piece(char* from, std::size_t size, std::size_t count, void* download) {
-  auto& into = *static_cast<Download*>(download);
-  const std::string_view piece(from, size * count);
-  long status = 0;
-  curl_easy_getinfo(into.curl, CURLINFO_RESPONSE_CODE, &status);
-  if (status != 200) {
-    into.refusal += piece;
-    return piece.size();
-  }
-  try {
-    into.consume(as_bytes(piece));
-  } catch (...) {
-    into.failure = std::current_exception();
-    return 0;
-  }
-  return piece.size();
-}
 
 /// What was sent and is not acknowledged for so long will not be: the connection is dead.
 int on_socket(void*, curl_socket_t socket, curlsocktype) {
@@ -143,54 +59,73 @@ int on_progress(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<std::stop_token*>(stop)->stop_requested() ? 1 : 0;
 }
 
+/// A Unix socket's address of any length: libcurl, like the kernel, takes 108 characters.
+class SocketPath {
+ public:
+  explicit SocketPath(const std::string& path) : text_(path) {
+    if (path.size() < sizeof(sockaddr_un::sun_path)) return;
+    std::filesystem::path whole(path);
+    directory_ = open(whole.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    text_ = fmt::format("/proc/self/fd/{}/{}", directory_, whole.filename().string());
+  }
+  ~SocketPath() {
+    if (directory_ >= 0) close(directory_);
+  }
+  SocketPath(const SocketPath&) = delete;
+  SocketPath& operator=(const SocketPath&) = delete;
+
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  int directory_ = -1;
+};
+
 }  // namespace
 
 class ClickHouseClient::Impl {
  public:
   Impl(ClickHouseSettings settings, std::stop_token stop)
-      : settings_(std::move(settings)), stop_(std::move(stop)), handle_(nullptr, &curl_easy_cleanup) {
+      : settings_(std::move(settings)),
+        socket_(settings_.socket),
+        stop_(std::move(stop)),
+        handle_(nullptr, &curl_easy_cleanup) {
     initialise_once();
     handle_.reset(curl_easy_init());
     if (handle_ == nullptr) throw Error(ErrorCode::SystemFailure, "libcurl has no handle to give");
   }
 
   std::string post(const Request& request) {
-    return through_gate([&] { return send(request); });
-  }
-
-  void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters) {
-    Download download{.curl = handle_.get(), .consume = consume};
-    Bytes body = as_bytes(sql);
-    through_gate([&] {
-      try {
-        send({.body = std::span(&body, 1), .parameters = parameters, .timeout = limits::kCheckQueryTimeout}, &download);
-      } catch (const Error&) {
-        // It was `consume` that ended it: the server is not to blame.
-        if (!download.failure) throw;
-      }
-      return std::string();
-    });
-    if (download.failure) std::rethrow_exception(download.failure);
+    failed_in_consuming_ = nullptr;
+    try {
+      return through_gate(request);
+    } catch (const Error&) {
+      // It was `consume` that ended it: the server is not to blame.
+      if (failed_in_consuming_) std::rethrow_exception(failed_in_consuming_);
+      throw;
+    }
   }
 
   ClickHouseSettings settings_;
 
  private:
   /// Sends when the gate lets it pass, after a probe if the gate wants one, and says how it went.
-  template <typename Send>
-  std::string through_gate(Send send_it) {
+  std::string through_gate(const Request& request) {
     while (true) {
       AttemptGate::Attempt attempt(settings_.gate.get());
-      Bytes probe = as_bytes("SELECT 1");
-      const bool is_probe = attempt.is_probe();
       try {
-        std::string answer =
-            is_probe ? send({.body = std::span(&probe, 1), .parameters = {}, .timeout = kProbeTimeout}) : send_it();
+        std::string answer;
+        if (attempt.is_probe()) {
+          ask(kProbeTimeout);
+        } else {
+          answer = send_to_known(request);
+        }
         attempt.succeeded();
-        if (!is_probe) return answer;
+        if (!attempt.is_probe()) return answer;
       } catch (const Error& error) {
-        // The server is not to blame for what ended in the making of the body.
+        // The server is not to blame for what ended in the making of the body, or in what becomes of the rows.
         if (failed_in_making_) throw;
+        if (failed_in_consuming_) attempt.succeeded();
         // Whatever it says, it answers.
         if (error.code() == ErrorCode::TargetUnreachable) attempt.failed();
         if (error.code() != ErrorCode::TargetUnreachable && error.code() != ErrorCode::Stopped) attempt.succeeded();
@@ -199,37 +134,69 @@ class ClickHouseClient::Impl {
     }
   }
 
-  /// Returns what was printed, unless it goes to a download.
-  std::string send(const Request& request, Download* download = nullptr) {
+  std::string send_to_known(const Request& request) {
+    std::optional<ServerMarks> marks = KnownServers::instance().find(where());
+    if (!marks) marks = ask(limits::kQueryTimeout);
+    std::string answer = send(request, *marks);
+    // Its answer cannot show which statement it belongs to, so what answered has to show that it is ClickHouse.
+    if (marks->mark != AnswerMark::OwnId) ask(limits::kQueryTimeout);
+    return answer;
+  }
+
+  /// Has the server show that it is ClickHouse, and learns how it marks its answers.
+  ServerMarks ask(std::chrono::milliseconds timeout) {
+    const Question question = ask_something();
+    Bytes body = as_bytes(question.sql);
+    ServerMarks marks;
+    std::string answer =
+        send({.body = std::span(&body, 1), .parameters = {}, .timeout = timeout, .is_question = true}, marks);
+    if (answer != question.answer) throw doubted("it cannot tell the sum of two numbers", answer);
+    KnownServers::instance().learn(where(), marks);
+    return marks;
+  }
+
+  /// Returns what was printed, unless it is consumed. `marks` are those to expect; a question's answer sets them.
+  std::string send(const Request& request, ServerMarks& marks) {
     failed_in_making_ = false;
-    std::string url = build_url(request.sql_in_url, request.parameters);
+    const std::string query_id = next_query_id();
+    const std::string url = build_url(request, query_id);
     Headers headers = build_headers(request.next != nullptr);
-    Upload upload{.parts = request.body, .next = request.next, .permit = settings_.permit.get()};
-    std::string answer;
     CURL* curl = handle_.get();
+    Upload upload{.parts = request.body, .next = request.next, .permit = settings_.permit.get()};
+    Download download{.curl = curl,
+                      .expected = {.query_id = query_id, .marks = marks, .needs_summary = request.consume == nullptr},
+                      .is_question = request.is_question,
+                      .consume = request.consume};
     curl_easy_reset(curl);
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    if (!socket_.text().empty()) curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket_.text().c_str());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
-    auto size = request.next == nullptr ? static_cast<curl_off_t>(upload.size()) : curl_off_t{-1};
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, size);
-    curl_easy_setopt(curl, CURLOPT_READFUNCTION, &on_read);
-    curl_easy_setopt(curl, CURLOPT_READDATA, &upload);
-    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &on_rewind);
-    curl_easy_setopt(curl, CURLOPT_SEEKDATA, &upload);
-    if (download == nullptr) {
-      curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_answer);
-      curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
-    } else {
-      curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &on_piece);
-      curl_easy_setopt(curl, CURLOPT_WRITEDATA, download);
-      curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L * 1024);
+    upload.attach(curl);
+    download.attach();
+    set_transport(request.timeout);
+    // Last, so that no time passes between the look at the lease and the request.
+    if (settings_.permit != nullptr) settings_.permit->expect();
+    try {
+      perform();
+    } catch (const Error&) {
+      failed_in_making_ = upload.failure != nullptr;
+      failed_in_consuming_ = download.failure;
+      if (upload.failure) std::rethrow_exception(upload.failure);
+      throw;
     }
-    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 512L * 1024);
+    if (request.rows != nullptr) download.expected.rows = *request.rows;
+    require_acknowledgement(download);
+    if (request.is_question) marks = *download.head.marks(query_id);
+    return std::move(download.kept);
+  }
+
+  void set_transport(std::chrono::milliseconds timeout) {
+    CURL* curl = handle_.get();
     curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits::kConnectTimeout));
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(request.timeout));
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(timeout));
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPIDLE, 5L);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPINTVL, 3L);
@@ -237,16 +204,6 @@ class ClickHouseClient::Impl {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stop_);
-    // Last, so that no time passes between the look at the lease and the request.
-    if (settings_.permit != nullptr) settings_.permit->expect();
-    try {
-      perform(download == nullptr ? answer : download->refusal);
-    } catch (const Error&) {
-      failed_in_making_ = upload.failure != nullptr;
-      if (upload.failure) std::rethrow_exception(upload.failure);
-      throw;
-    }
-    return answer;
   }
 
   static long milliseconds(std::chrono::milliseconds duration) { return static_cast<long>(duration.count()); }
@@ -257,20 +214,23 @@ class ClickHouseClient::Impl {
     return escaped == nullptr ? std::string() : std::string(escaped.get());
   }
 
-  [[nodiscard]] std::string build_url(std::string_view sql, const Parameters& parameters) const {
+  [[nodiscard]] std::string build_url(const Request& request, const std::string& query_id) const {
     const char* scheme = settings_.port == 8443 ? "https" : "http";
-    std::string url = fmt::format("{}://{}:{}/?", scheme, settings_.host, settings_.port);
-    if (!settings_.database.empty()) url += "database=" + escape(settings_.database);
-    if (!settings_.query_id_prefix.empty()) url += "&query_id=" + escape(next_query_id());
-    for (const auto& [name, value] : parameters) url += fmt::format("&{}={}", escape(name), escape(value));
-    if (!sql.empty()) url += "&query=" + escape(sql);
+    // The answer is complete on the server before its first byte leaves, so a failure has a status of its own, and the
+    // summary counts everything.
+    std::string url = fmt::format("{}://{}/?wait_end_of_query=1&query_id={}", scheme, where(), escape(query_id));
+    // The database may not be there yet, which is no reason not to answer a question.
+    if (!settings_.database.empty() && !request.is_question) url += "&database=" + escape(settings_.database);
+    for (const auto& [name, value] : request.parameters) url += fmt::format("&{}={}", escape(name), escape(value));
+    if (!request.sql_in_url.empty()) url += "&query=" + escape(request.sql_in_url);
     return url;
   }
 
+  [[nodiscard]] std::string where() const { return fmt::format("{}:{}", settings_.host, settings_.port); }
+
+  /// Begins like the ids of this epoch, and cannot be guessed.
   [[nodiscard]] std::string next_query_id() const {
-    static std::atomic<std::uint64_t> next{0};
-    return fmt::format("{}{}-{:x}", settings_.query_id_prefix, next++,
-                       std::chrono::system_clock::now().time_since_epoch().count());
+    return (settings_.query_id_prefix.empty() ? "echodb-" : settings_.query_id_prefix) + random_token();
   }
 
   [[nodiscard]] Headers build_headers(bool chunked) const {
@@ -284,26 +244,49 @@ class ClickHouseClient::Impl {
     return Headers(list, &curl_slist_free_all);
   }
 
-  void perform(const std::string& answer) {
+  void perform() {
     CURLcode outcome = curl_easy_perform(handle_.get());
     if (outcome == CURLE_ABORTED_BY_CALLBACK) {
       if (settings_.permit != nullptr) settings_.permit->expect();
       throw Error(ErrorCode::Stopped, "stopped while waiting for ClickHouse");
     }
-    std::string where = fmt::format("{}:{}", settings_.host, settings_.port);
     // A server that took the connection has its reasons; one that did not is not there.
     if (outcome == CURLE_OPERATION_TIMEDOUT && was_connected()) {
-      throw Error(ErrorCode::TargetOverloaded, fmt::format("ClickHouse at {} did not answer in time", where));
+      throw Error(ErrorCode::TargetOverloaded, fmt::format("ClickHouse at {} did not answer in time", where()));
+    }
+    // HTTP/0.9, or no HTTP at all.
+    if (outcome == CURLE_UNSUPPORTED_PROTOCOL || outcome == CURLE_WEIRD_SERVER_REPLY) {
+      throw doubted("it does not speak HTTP/1.1", {});
     }
     if (outcome != CURLE_OK) {
       throw Error(ErrorCode::TargetUnreachable,
-                  fmt::format("cannot reach ClickHouse at {}: {}", where, curl_easy_strerror(outcome)),
+                  fmt::format("cannot reach ClickHouse at {}: {}", where(), curl_easy_strerror(outcome)),
                   "check CLICKHOUSE_HOST and CLICKHOUSE_PORT (the HTTP interface)");
     }
-    long status = 0;
-    curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
-    // A query that fails after its first rows have left says so in the body, behind a status of 200.
-    if (status != 200) throw clickhouse_error(static_cast<int>(status), answer);
+  }
+
+  /// An answer counts when it is ClickHouse's and the answer to this statement: server_answer.h.
+  void require_acknowledgement(const Download& download) {
+    constexpr int kOk = 200;
+    const int status = download.status();
+    const AnswerHead& head = download.head;
+    if (status != kOk || head.exception_code() != 0) {
+      const ServerMarks& marks = download.expected.marks;
+      const bool is_others = marks.mark == AnswerMark::OwnId && !download.is_question && !head.query_id().empty() &&
+                             head.query_id() != download.expected.query_id;
+      if (is_others) throw doubted("the answer is one to another request", download.kept);
+      if (is_refusal_known(status, head, download.kept)) throw clickhouse_error(status, download.kept);
+      throw doubted(fmt::format("its status is {}", status), download.kept);
+    }
+    if (std::optional<std::string> doubt = download.doubt()) throw doubted(*doubt, download.kept);
+    if (head.ends_in_exception(download.tail)) {
+      throw Error(ErrorCode::TargetOverloaded, fmt::format("ClickHouse at {} broke an answer off", where()));
+    }
+  }
+
+  [[nodiscard]] Error doubted(std::string_view why, std::string_view body) const {
+    KnownServers::instance().forget(where());
+    return not_clickhouse(where(), why, body);
   }
 
   [[nodiscard]] bool was_connected() const {
@@ -312,9 +295,11 @@ class ClickHouseClient::Impl {
     return connected_after > 0;
   }
 
+  const SocketPath socket_;
   std::stop_token stop_;
   Handle handle_;
-  bool failed_in_making_ = false;  ///< the last request, by what made its body
+  bool failed_in_making_ = false;                ///< the last request, by what made its body
+  std::exception_ptr failed_in_consuming_ = {};  ///< of what took the last request's rows
 };
 
 ClickHouseClient::ClickHouseClient(ClickHouseSettings settings, std::stop_token stop)
@@ -330,18 +315,28 @@ std::string ClickHouseClient::query(std::string_view sql, const Parameters& para
 
 void ClickHouseClient::read(std::string_view sql, const std::function<void(Bytes)>& consume,
                             const Parameters& parameters) {
-  Parameters whole = parameters;
-  whole["wait_end_of_query"] = "1";
-  impl_->read(sql, consume, whole);
+  Bytes body = as_bytes(sql);
+  impl_->post({.body = std::span(&body, 1),
+               .consume = &consume,
+               .parameters = parameters,
+               .timeout = limits::kCheckQueryTimeout});
 }
 
-void ClickHouseClient::insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters) {
-  impl_->post({.sql_in_url = insert, .body = data, .parameters = parameters, .timeout = limits::kInsertTimeout});
+void ClickHouseClient::insert(std::string_view insert, const Rows& rows, const Parameters& parameters) {
+  impl_->post({.sql_in_url = insert,
+               .body = rows.data,
+               .parameters = parameters,
+               .timeout = limits::kInsertTimeout,
+               .rows = &rows.count});
 }
 
-void ClickHouseClient::insert_while(std::string_view insert, const std::function<Bytes()>& next,
+void ClickHouseClient::insert_while(std::string_view insert, const RowsInTheMaking& rows,
                                     const Parameters& parameters) {
-  impl_->post({.sql_in_url = insert, .next = &next, .parameters = parameters, .timeout = limits::kInsertTimeout});
+  impl_->post({.sql_in_url = insert,
+               .next = &rows.next,
+               .parameters = parameters,
+               .timeout = limits::kInsertTimeout,
+               .rows = &rows.count});
 }
 
 ServerVersion ClickHouseClient::server_version() {

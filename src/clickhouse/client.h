@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -26,8 +27,9 @@ struct ServerVersion {
 
 /// One keep-alive connection to ClickHouse's HTTP interface. One owner at a time; every call has a deadline and ends
 /// early with Error(Stopped) when its stop token says so. Nothing is sent through a closed gate or without the permit
-/// of the settings, where they have any. Errors: LeadershipLost, TargetUnreachable, TargetAuthentication,
-/// TargetOverloaded, TargetRejected (with ClickHouse's exception code as peer_code()).
+/// of the settings, where they have any. Nothing counts as an answer but what ClickHouse says to the very statement
+/// that was sent (server_answer.h). Errors: LeadershipLost, TargetUnreachable, TargetAuthentication, TargetOverloaded,
+/// TargetRejected (with ClickHouse's exception code as peer_code()).
 class ClickHouseClient {
  public:
   using Parameters = std::map<std::string, std::string>;  ///< settings and param_* of one request
@@ -39,15 +41,24 @@ class ClickHouseClient {
 
   /// Runs a statement and returns what it printed. Add `FORMAT …` to choose how; TabSeparated otherwise.
   std::string query(std::string_view sql, const Parameters& parameters = {});
-  /// Runs a statement and hands over what it prints as it comes; an exception of `consume` ends the request. The answer
-  /// is complete on the server before its first byte leaves, so a failure is never taken for rows.
+  /// Runs a statement and hands over what it prints as it comes; an exception of `consume` ends the request and passes
+  /// through. The answer is complete on the server before its first byte leaves, so a failure is never taken for rows.
   void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters = {});
+
+  struct Rows {
+    std::span<const Bytes> data = {};  ///< in the insert's format
+    std::uint64_t count = 0;           ///< ClickHouse must say that it has written so many, where it counts them
+  };
   /// Runs `insert`, which ends in FORMAT …, with the parts as its data. Returns when ClickHouse has stored all of it.
-  void insert(std::string_view insert, std::span<const Bytes> data, const Parameters& parameters = {});
-  /// The same with data that is made while it is sent. `next` returns some more of it, valid until the following call,
-  /// and nothing at the end. What it throws ends the request and passes through; after any failure ClickHouse may have
-  /// stored some of the rows. REQUIRES: `next` leaves this client alone.
-  void insert_while(std::string_view insert, const std::function<Bytes()>& next, const Parameters& parameters = {});
+  void insert(std::string_view insert, const Rows& rows, const Parameters& parameters = {});
+
+  struct RowsInTheMaking {
+    std::function<Bytes()> next;  ///< returns some more data, valid until the following call, and nothing at the end
+    const std::uint64_t& count;   ///< read once the last data is sent
+  };
+  /// The same with data that is made while it is sent. What `next` throws ends the request and passes through; after
+  /// any failure ClickHouse may have stored some of the rows. REQUIRES: `next` leaves this client alone.
+  void insert_while(std::string_view insert, const RowsInTheMaking& rows, const Parameters& parameters = {});
 
   ServerVersion server_version();
   /// Statements run in this database from now on; the database given at the start may not exist yet.

@@ -20,17 +20,16 @@ constexpr std::array kAuthentication{516, 192, 193, 194, 195};
 // statement again because its connection broke, and the first one is still at work.
 constexpr std::array kOverload{202, 243, 241, 252, 159, 209, 242, 439, 210, 394, 203, 160, 341, 999, 473, 216};
 
+constexpr int kNotEnoughSpace = 243;
+
+/// ClickHouse says so before it writes; when it finds out by writing, in the words of the operating system.
+bool is_disk_full(int code, std::string_view body) {
+  return code == kNotEnoughSpace || body.find("No space left on device") != std::string_view::npos;
+}
+
 template <typename Codes>
 bool contains(const Codes& codes, int code) {
   return std::ranges::find(codes, code) != codes.end();
-}
-
-int code_in(std::string_view body) {
-  auto at = body.find(kPrefix);
-  if (at == std::string_view::npos) return 0;
-  int code = 0;
-  std::from_chars(body.data() + at + kPrefix.size(), body.data() + body.size(), code);
-  return code;
 }
 
 /// ClickHouse quotes values it cannot read, bytes and all; a message is text.
@@ -46,13 +45,26 @@ std::string printable(std::string_view body) {
 
 }  // namespace
 
+int exception_code_in(std::string_view body) {
+  auto at = body.find(kPrefix);
+  if (at == std::string_view::npos) return 0;
+  int code = 0;
+  std::from_chars(body.data() + at + kPrefix.size(), body.data() + body.size(), code);
+  return code;
+}
+
 Error clickhouse_error(int http_status, std::string_view body) {
-  int code = code_in(body);
+  const int code = exception_code_in(body);
   std::string message = printable(body);
   if (message.empty()) message = fmt::format("ClickHouse answered with HTTP status {}", http_status);
   if (contains(kAuthentication, code) || http_status == 401) {
     return Error(ErrorCode::TargetAuthentication, "ClickHouse refused the user: " + message,
                  "check CLICKHOUSE_USER and CLICKHOUSE_PASSWORD")
+        .with_peer_code(code);
+  }
+  if (is_disk_full(code, body)) {
+    return Error(ErrorCode::TargetOverloaded, "the disk of ClickHouse is full: " + message,
+                 "free space on it; until then rows wait in PostgreSQL's log")
         .with_peer_code(code);
   }
   bool overloaded =

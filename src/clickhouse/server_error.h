@@ -10,4 +10,7 @@ namespace echodb {
 /// those of ClickHouse's ErrorCodes.cpp.
 Error clickhouse_error(int http_status, std::string_view body);
 
+/// ClickHouse's exception code in such a body; 0 when there is none.
+int exception_code_in(std::string_view body);
+
 }  // namespace echodb

@@ -21,6 +21,12 @@ inline constexpr auto kAnswerTimeout = 75s;
 inline constexpr auto kLockTimeout = 2s;
 /// A status update goes to the walsender at least this often.
 inline constexpr auto kStatusInterval = 5s;
+/// The watched tables are compared with the mirrored ones so often, unless ECHODB_INVENTORY_SECONDS says otherwise;
+/// while a difference is undecided at least every kInventoryLookAgain.
+inline constexpr auto kInventoryInterval = 60s;
+inline constexpr auto kInventoryLookAgain = 1s;
+/// No transaction with the leader's lock lasts longer, whatever the leadership does: the next one begins at half of it.
+inline constexpr auto kLeadershipTransactionMax = 10s;
 /// SIGTERM to exit, for every role.
 inline constexpr auto kGracePeriod = 10s;
 /// A table whose rows have not got through for so long, while others' do, and fill the memory: its turn is over.
@@ -69,5 +75,42 @@ inline constexpr auto kCheckQueryTimeout = 600s;
 inline constexpr auto kCheckMomentTimeout = 20s;
 /// How long a check waits for a slot that nobody reads.
 inline constexpr auto kCheckIdleSlotTimeout = 15s;
+
+// HTTP servers (server/, embedded/). A client is trusted while its last request had the password or the token.
+
+inline constexpr unsigned kClickHouseConnectionsMax = 256;
+inline constexpr unsigned kEndpointConnectionsMax = 64;
+/// The request line and the headers of one request; a URL of 1 MB fits.
+inline constexpr std::size_t kHttpHeaderBytesMax = 1280ULL << 10;
+/// From a connection's start, or the end of its last request, to the end of the next header: in all, however it
+/// trickles.
+inline constexpr auto kHttpHeaderTimeout = 10s;
+/// The same for a trusted client, which keeps connections.
+inline constexpr auto kHttpIdleTimeout = 300s;
+/// The two while more than one in kHttpScarceShare of the connections is taken.
+inline constexpr auto kHttpScarceHeaderTimeout = 1s;
+inline constexpr auto kHttpScarceIdleTimeout = 10s;
+inline constexpr unsigned kHttpScarceShare = 2;
+/// One address other than loopback may have one of so many connections before its clients are trusted.
+inline constexpr unsigned kHttpPeerShare = 4;
+/// A trusted client's body brings at least so much in every window. Nothing of ours waits longer for an insert's rows.
+inline constexpr auto kHttpBodyWindow = 120s;
+inline constexpr std::uint64_t kHttpBodyBytesMin = 1024;
+/// A client that is not trusted takes its answer within this time.
+inline constexpr auto kHttpAnswerTimeout = 60s;
+/// A body that nothing is done with is read so far, which keeps the connection; what is larger is refused unread.
+inline constexpr std::size_t kHttpIgnoredBodyBytesMax = 64ULL << 10;
+/// After such a refusal the client may send for so long until it has read why.
+inline constexpr auto kHttpLingerTime = 2s;
+/// Checks that are asked for over HTTP and not answered yet.
+inline constexpr unsigned kCheckRequestsMax = 8;
+
+/// Sessions of `session_id` in the embedded ClickHouse; each takes about 2 MB.
+inline constexpr std::size_t kClickHouseSessionsMax = 128;
+
+/// /ready says so when for so long nothing that was sent to ClickHouse got through.
+inline constexpr auto kNotReadyAfter = 10s;
+/// The same of a ClickHouse that does not even refuse.
+inline constexpr auto kSilentTargetTimeout = 60s;
 
 }  // namespace echodb::limits

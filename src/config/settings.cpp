@@ -27,6 +27,13 @@ Set text(std::string Settings::*member) {
   return [=](Settings& settings, const std::string& value) { settings.*member = value; };
 }
 template <typename Owner>
+Set password(Owner Settings::*owner) {
+  return [=](Settings& settings, const std::string& value) {
+    (settings.*owner).password = value;
+    (settings.*owner).password_given = true;
+  };
+}
+template <typename Owner>
 Set port(Owner Settings::*owner, std::uint16_t Owner::*member) {
   return [=](Settings& settings, const std::string& value) { settings.*owner.*member = parse_port(value); };
 }
@@ -124,14 +131,18 @@ std::vector<SettingDescription> describe_connections() {
        text(&S::postgres, &P::host)},
       {"POSTGRES_PORT", "5432", "source port; `5432,5433` for several hosts", postgres_ports()},
       {"POSTGRES_USER", "echodb", "source user", text(&S::postgres, &P::user)},
-      {"POSTGRES_PASSWORD", "password", "source password", text(&S::postgres, &P::password)},
+      {"POSTGRES_PASSWORD", "password", "source password; unset: `up` makes one up for the PostgreSQL it starts",
+       password(&S::postgres)},
       {"POSTGRES_DB", "echodb", "source database", text(&S::postgres, &P::database)},
       {"CLICKHOUSE_HOST", "", "target host; unset: `up` starts the embedded ClickHouse",
        text(&S::clickhouse, &C::host)},
       {"CLICKHOUSE_PORT", "8123", "target HTTP port", clickhouse_port()},
       {"CLICKHOUSE_USER", "echodb", "target user", text(&S::clickhouse, &C::user)},
-      {"CLICKHOUSE_PASSWORD", "password", "target password", text(&S::clickhouse, &C::password)},
+      {"CLICKHOUSE_PASSWORD", "password", "target password; unset: `up` makes one up for the ClickHouse it starts",
+       password(&S::clickhouse)},
       {"CLICKHOUSE_DATABASE", "echodb", "target database", text(&S::clickhouse, &C::database)},
+      {"CLICKHOUSE_SOCKET", "", "the target's Unix socket, in place of host and port; `up` sets it for what it starts",
+       text(&S::clickhouse, &C::socket)},
       {"REDIS_HOST", "", "where workers agree on a leader; unset: in PostgreSQL", text(&S::redis, &R::host)},
       {"REDIS_PORT", "6379", "Redis port", port(&S::redis, &R::port)},
       {"REDIS_PASSWORD", "", "Redis password", text(&S::redis, &R::password)},
@@ -160,6 +171,9 @@ std::vector<SettingDescription> describe_behaviour() {
        seconds(&S::consistency_max_lag)},
       {"CONSISTENCY_CHECKER_HOST", "127.0.0.1", "address of the checker's endpoints", text(&S::checker_host)},
       {"CONSISTENCY_CHECKER_PORT", "8090", "port of the checker's endpoints", port(&S::checker_port)},
+      {"CONSISTENCY_CHECKER_TOKEN", "",
+       "what /verify, /verify-all and /repair ask for as `Authorization: Bearer …`; off loopback there must be one",
+       text(&S::checker_token)},
       {"WORKER_ID", "", "unique per worker; unset: generated", text(&S::worker_id)},
       {"LEADER_ELECTION_TTL", "30", "a leader that gives no sign of life for so long is replaced, in seconds",
        lease_seconds(&S::leader_election_ttl)},
@@ -194,6 +208,11 @@ std::vector<SettingDescription> describe_own() {
   return {
       {"ECHODB_DATA_DIR", "./data", "where the private servers keep their data", text(&S::data_dir)},
       {"ECHODB_CHDB_LIBRARY", "", "path of libchdb.so; unset: where script/bootstrap put it", text(&S::chdb_library)},
+      {"ECHODB_ALLOWED_HOSTS", "",
+       "names, beside localhost, this machine's and the address listened on, under which our HTTP ports are asked",
+       names(&S::allowed_hosts)},
+      {"ECHODB_ALLOWED_ORIGINS", "", "web pages that may ask our HTTP ports: `https://name:port,…`; `*`: any",
+       names(&S::allowed_origins)},
       {"ECHODB_SYNC_INTERVAL_MS", "100", "a busy table's rows are gathered this long, in milliseconds",
        milliseconds(&S::sync_interval, kMilliseconds)},
       {"ECHODB_BATCH_ROWS_MAX", "200000", "rows of one insert at the most", number(&S::batch_rows_max, kRows)},
@@ -227,6 +246,9 @@ std::vector<SettingDescription> describe_own() {
        choice(&S::on_max_retained_wal, {"warn", "release"})},
       {"ECHODB_CATALOG_POLL_SECONDS", "5", "without event triggers: how often new and changed tables are looked for",
        seconds(&S::catalog_poll)},
+      {"ECHODB_INVENTORY_SECONDS", "60",
+       "how often the worker compares the watched tables with the mirrored ones, and heals what is missing",
+       seconds(&S::inventory_interval)},
       {"ECHODB_FAILPOINTS", "", "for tests: the process kills itself at these points, `copy.range_written=3,…`",
        [](S& settings, const std::string& value) { settings.failpoints = parse_failpoints(value); }},
   };

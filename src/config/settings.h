@@ -22,6 +22,7 @@ struct PostgresSettings {
   std::string ports;          ///< `5432,5433`, one for each host; empty: `port` for all
   std::string user = "echodb";
   std::string password = "password";
+  bool password_given = false;  ///< whoever starts a private server makes one up otherwise
   std::string database = "echodb";
   /// Shared by all that connect to this server: it is unreachable for all of them. Null: every attempt is made.
   std::shared_ptr<AttemptGate> gate = nullptr;
@@ -33,7 +34,9 @@ struct ClickHouseSettings {
   std::uint16_t port = 8123;
   std::string user = "echodb";
   std::string password = "password";
+  bool password_given = false;  ///< as the source's
   std::string database = "echodb";
+  std::string socket;  ///< the path of the server's Unix socket, taken in place of host and port; empty: there is none
   std::shared_ptr<AttemptGate> gate = nullptr;  ///< as the source's
   /// A leader's requests: none is sent without the permit, and their ids begin like this. Null: whoever asks may.
   std::shared_ptr<const WritePermit> permit = nullptr;
@@ -107,6 +110,9 @@ struct Settings {
   std::chrono::milliseconds consistency_max_lag{300'000};
   std::string checker_host = "127.0.0.1";
   std::uint16_t checker_port = 8090;
+  std::string checker_token;                 ///< empty: none is asked for
+  std::vector<std::string> allowed_hosts;    ///< names under which our HTTP servers are asked, beside their own
+  std::vector<std::string> allowed_origins;  ///< pages that may ask them; `*`: any
   CheckMode check_mode = CheckMode::Fingerprint;
   std::uint64_t check_rows_per_second = 0;  ///< 0: as fast as both servers answer
 
@@ -132,6 +138,7 @@ struct Settings {
   std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound
   OnMaxRetainedWal on_max_retained_wal = OnMaxRetainedWal::Warn;
   std::chrono::milliseconds catalog_poll{5000};  ///< without event triggers: how often the source is looked through
+  std::chrono::milliseconds inventory_interval{limits::kInventoryInterval};  ///< watched compared with mirrored
   std::vector<FailpointRule> failpoints;
 };
 

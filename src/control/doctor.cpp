@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "catalog/inventory.h"
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
 #include "control/redis_lease.h"
@@ -20,6 +21,22 @@ namespace echodb {
 namespace {
 
 constexpr double kDiskLeftMin = 0.1;
+constexpr std::chrono::seconds kInventoryPatience{3};
+
+/// The watched tables that have no mirror, and the reverse. Those that are left out on purpose are examine_source()'s.
+void examine_inventory(PostgresConnection& source, const Settings& settings, const StreamRecord& stream,
+                       Findings& findings, const std::stop_token& stop) {
+  std::size_t errors = 0;
+  for (const JudgedTable& table : judge_inventory(source, {.stream = stream.name, .slot = stream.slot},
+                                                  settings.catalog_poll, kInventoryPatience, stop)) {
+    if (table.state != JudgedTable::State::Error) continue;
+    ++errors;
+    findings.warning(
+        fmt::format("{}: {}", table.entry.table, table.entry.reason),
+        "nothing to do while `echodb worker` runs: the source describes the table again, and it is copied");
+  }
+  if (errors == 0) findings.ok("every watched table is mirrored, or left out on purpose");
+}
 
 /// The slot and the stream, if there are any yet.
 void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
@@ -53,12 +70,29 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   } else {
     findings.ok(words);
   }
+  examine_inventory(source, settings, *stream, findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
                      fmt::format("with the worker stopped, over a replication connection: ALTER_REPLICATION_SLOT {} "
                                  "(FAILOVER true)",
                                  stream->slot));
   }
+}
+
+/// Before 16 a message may be larger than what a walsender can read back.
+void examine_messages(PostgresConnection& source, Findings& findings) {
+  constexpr int kLimitsMessages = 160000;
+  if (source.server_version() >= kLimitsMessages) return;
+  QueryResult anybody = source.query(
+      "SELECT bool_or(has_function_privilege('public', oid, 'EXECUTE')) FROM pg_proc "
+      "WHERE proname = 'pg_logical_emit_message' AND pronamespace = 'pg_catalog'::regnamespace");
+  if (!anybody.boolean(0, 0)) return;
+  findings.warning(
+      "every role may emit a logical message of nearly 1 GB, which no slot of this server gets past: each costs a copy "
+      "of every table",
+      "for text and for bytea as the last type: GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) "
+      "TO EchoDB's role and whoever needs it; REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) "
+      "FROM PUBLIC");
 }
 
 void note_disk(const std::string& whose, const std::filesystem::space_info& space, const std::string& remedy,
@@ -105,6 +139,7 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     examine_source(source, settings, findings);
     if (source.server_version() < kServerVersionMin) return;
     examine_source_load(source, settings, findings);
+    examine_messages(source, findings);
     examine_source_disk(source, findings);
     examine_stream(source, settings, findings, stop);
   } catch (const Error& error) {

@@ -19,6 +19,9 @@ ErrorPolicy error_policy(ErrorCode code) {
     case ErrorCode::SlotBusy:
       return {Action::Retry, true, "another process reads the slot and cannot be made to let go of it"};
     case ErrorCode::SlotLost: return {Action::Retry, false, "the slot is made again and every table is copied again"};
+    case ErrorCode::LogUnreadable:
+      return {Action::Retry, true,
+              "after three times at one place the slot is made again and every table copied again"};
     case ErrorCode::SourceReplaced:
       return {Action::Person, false, "nothing is written until someone says which source is the right one"};
     case ErrorCode::ProtocolViolation:

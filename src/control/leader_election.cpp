@@ -2,10 +2,11 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <random>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "control/advisory_lock.h"
+#include "control/leadership_lock.h"
 #include "control/redis_lease.h"
 
 namespace echodb {
@@ -38,9 +39,12 @@ class LockElection final : public LeaderElection {
   void resign() noexcept override { lock_.release(); }
   void interrupt() noexcept override { lock_.interrupt(); }
   void await_turn(const std::stop_token& stop) override {
-    wait(std::min<std::chrono::milliseconds>(interval_, kLockInterval), stop);
+    // Two candidates that try at the same instant keep each other out; not at the next one.
+    std::uniform_int_distribution<int> percent(75, 125);
+    wait(std::min<std::chrono::milliseconds>(interval_, kLockInterval) * percent(random_) / 100, stop);
   }
   std::string leader() override { return lock_.holder(); }
+  std::string obstacle() override { return lock_.obstacle(); }
 
   /// Now and then: it takes a look at all sessions of the server.
   void look_after_holder() {
@@ -54,8 +58,9 @@ class LockElection final : public LeaderElection {
   static constexpr auto kLookInterval = 1s;
 
   std::chrono::milliseconds interval_;
-  AdvisoryLock lock_;
+  LeadershipLock lock_;
   std::chrono::steady_clock::time_point looked_at_;
+  std::minstd_rand random_{std::random_device{}()};
 };
 
 class RedisElection final : public LeaderElection {
@@ -90,7 +95,12 @@ class RedisElection final : public LeaderElection {
     if (key_is_ours_ || !redis_.fault().empty()) return lock_.await_turn(stop);
     redis_.wait_for_release(interval_, stop);
   }
-  std::string leader() override { return redis_.fault().empty() && !key_is_ours_ ? redis_.holder() : lock_.leader(); }
+  /// Whoever has the lock: the key alone, which anybody with Redis's password can set, makes no leader.
+  std::string leader() override { return lock_.leader(); }
+  std::string obstacle() override {
+    if (key_is_ours_ || !redis_.fault().empty()) return lock_.obstacle();
+    return "the leader's key in Redis is held by " + redis_.holder() + ", which has no lock in PostgreSQL";
+  }
 
  private:
   std::chrono::milliseconds interval_;

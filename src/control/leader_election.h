@@ -27,11 +27,13 @@ class LeaderElection {
   virtual void await_turn(const std::stop_token& stop) = 0;
   /// The worker that leads, as it calls itself; empty when that is not known.
   [[nodiscard]] virtual std::string leader() = 0;
+  /// What keeps this worker from leading; empty when that is not known.
+  [[nodiscard]] virtual std::string obstacle() = 0;
 };
 
 /// By Redis when it is configured, else by PostgreSQL alone.
 ///
-/// With Redis, the worker that has the key takes the advisory lock in PostgreSQL as well, and leads only with both: two
+/// With Redis, the worker that has the key takes the lock in PostgreSQL as well, and leads only with both: two
 /// workers that each believe to have the key cannot both lead. While Redis does not answer, the lock alone decides: the
 /// leader goes on, because no other can get it, and if it dies another takes over. That is safe because the lock needs
 /// nothing but the source, without which there is nothing to lead. A leader that finds another's id in the key resigns.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <chrono>
 #include <thread>
@@ -13,14 +14,22 @@
 #include "clickhouse/client.h"
 #include "control/doctor.h"
 #include "control/exclusions.h"
+#include "control/lock_views.h"
 #include "control/new_stream.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
 #include "postgres/catalog_poll.sql.h"
 #include "postgres/ddl_dependents.sql.h"
 #include "postgres/ddl_event_triggers.sql.h"
+#include "postgres/ddl_inventory.sql.h"
+#include "postgres/ddl_messages.sql.h"
+#include "postgres/ddl_prepare.sql.h"
+#include "postgres/ddl_rights.sql.h"
+#include "postgres/ddl_schema.sql.h"
 #include "postgres/ddl_snapshot.sql.h"
 #include "postgres/ddl_trigger.sql.h"
+#include "postgres/ddl_unlogged.sql.h"
+#include "postgres/own_schema.h"
 #include "postgres/server_version.h"
 #include "replication/ddl_message.h"
 
@@ -28,8 +37,6 @@ namespace echodb {
 namespace {
 
 constexpr std::size_t kSlotNameMax = 63;
-/// An arbitrary number of ours: one setup at a time.
-constexpr std::int64_t kSetupLock = 0x6563686F6462;
 /// How often a busy table is asked for its lock before setup gives up, each time for a tenth of a second.
 constexpr int kLockTries = 150;
 constexpr std::chrono::milliseconds kLockPause{100};
@@ -81,9 +88,15 @@ void write_watch_list(PostgresConnection& source, const Settings& settings, cons
 /// What is installed is told by the schema's comment: a digest of what this program would install.
 constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
 
+/// In the order in which they need each other.
+constexpr std::array kFunctions{sql::ddl_snapshot, sql::ddl_messages, sql::ddl_trigger,   sql::ddl_dependents,
+                                sql::ddl_prepare,  sql::ddl_unlogged, sql::ddl_inventory, sql::catalog_poll};
+
 std::string everything_installed() {
-  return std::string(sql::ddl_snapshot) + std::string(sql::ddl_trigger) + std::string(sql::ddl_dependents) +
-         std::string(sql::ddl_event_triggers) + std::string(sql::catalog_poll) + std::string(sql::catalog_schema);
+  std::string everything;
+  for (std::string_view file : kFunctions) everything += file;
+  for (std::string_view file : {sql::ddl_event_triggers, sql::ddl_rights, sql::catalog_schema}) everything += file;
+  return everything;
 }
 
 bool is_installed(PostgresConnection& source) {
@@ -113,22 +126,31 @@ void create_event_triggers(PostgresConnection& source) {
   }
 }
 
+bool has_message_key(PostgresConnection& source) {
+  return source.query("SELECT to_regclass('_echodb.message_key') IS NOT NULL").boolean(0, 0);
+}
+
 /// Everything in the source but the slot, in one transaction.
 void install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
+  const bool sealed = has_message_key(source);
   source.execute("BEGIN");
-  source.query("SELECT pg_advisory_xact_lock($1)", {std::to_string(kSetupLock)});
-  // The triggers of an earlier setup must not answer the statements that replace them.
+  // One setup at a time.
+  source.execute("LOCK TABLE _echodb.setup_turn IN EXCLUSIVE MODE");
+  // The triggers of an earlier version must not answer the statements that replace them.
   source.execute("SET LOCAL _echodb.own_ddl = 'on'");
-  source.execute(std::string(sql::ddl_snapshot));
-  source.execute(std::string(sql::ddl_trigger));
-  source.execute(std::string(sql::ddl_dependents));
-  source.execute(std::string(sql::catalog_poll));
+  source.execute(std::string(sql::ddl_schema));
+  require_own_schema(source);
+  for (std::string_view file : kFunctions) source.execute(std::string(file));
+  source.execute("SELECT set_config('_echodb.own_ddl', _echodb.seal('own'), true)");
   create_event_triggers(source);
   note_installed(source);
   write_watch_list(source, settings, names);
   create_publication(source, names.publication, "insert, update, delete, truncate");
   create_publication(source, names.publication + "_insert_only", "insert, truncate");
   publish_messages(source, names.publication);
+  source.execute(std::string(sql::ddl_rights));
+  // What the triggers of an earlier version have written counts as it is.
+  if (!sealed) source.execute("UPDATE _echodb.message_key SET unsealed_until = pg_current_wal_insert_lsn()");
   failpoint("setup.triggers_installed");
   source.execute("COMMIT");
 }
@@ -138,7 +160,7 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
 void publish_table(PostgresConnection& source, const std::string& oid) {
   for (int attempt = 1;; ++attempt) {
     try {
-      source.query("SELECT _echodb.describe($1::oid, 'SETUP')", {oid});
+      source.query("SELECT _echodb.describe($1::oid, $2)", {oid, kSetupTag});
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
@@ -149,8 +171,6 @@ void publish_table(PostgresConnection& source, const std::string& oid) {
 }
 
 void publish_tables(PostgresConnection& source) {
-  // The trigger must not answer the statements that publish.
-  source.execute("SET _echodb.own_ddl = 'on'");
   QueryResult watched = source.query("SELECT t FROM _echodb.watched_tables() t");
   for (std::size_t row = 0; row < watched.rows(); ++row) publish_table(source, std::string(watched.text(row, 0)));
   QueryResult unwatched = source.query(
@@ -158,9 +178,8 @@ void publish_tables(PostgresConnection& source) {
       "WHERE p.pubname IN (w.publication, w.publication || '_insert_only') "
       "AND r.prrelid NOT IN (SELECT t FROM _echodb.watched_tables() t)");
   for (std::size_t row = 0; row < unwatched.rows(); ++row) {
-    source.query("SELECT _echodb.on_unwatched($1::oid)", {unwatched.text(row, 0)});
+    source.query("SELECT _echodb.unfollow($1::oid)", {unwatched.text(row, 0)});
   }
-  source.execute("RESET _echodb.own_ddl");
 }
 
 void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
@@ -243,6 +262,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
   SourceComparison comparison = compare_with_bookmark(settings, stream, stop);
   if (!comparison.fault.empty() && !options.accept_new_source) throw source_replaced(comparison.fault);
+  install_lock_views(source);
   catalog.install();
   install_in_source(source, settings, names);
   failpoint("setup.source_installed");

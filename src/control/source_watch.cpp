@@ -42,6 +42,9 @@ void SourceWatch::watch(std::stop_token stop) {
       // Whoever runs the stream meets the same fault and reports it; here it only makes the figures old.
       log::debug("watching the slot: {}", error.what());
       source.reset();
+    } catch (const std::exception& fault) {
+      log::warn("watching the slot: {}", fault.what());
+      source.reset();
     }
     stopped.wait_for(lock, stop, kLookInterval, [] { return false; });
   }
@@ -103,13 +106,14 @@ void SourceWatch::set_release_due(bool due) {
   if (due && run_ != nullptr) run_->request_stop();
 }
 
-void SourceWatch::released() {
+void SourceWatch::released(const std::string& reason) {
   std::lock_guard lock(mutex_);
   auto now = std::chrono::steady_clock::now();
   // The last one is long past: this is not one of a row.
   if (releases_ > 0 && now - released_at_ > 2 * kRestMax) releases_ = 0;
   ++releases_;
   released_at_ = now;
+  reason_ = reason;
   release_due_ = false;
   board_.update([](WorkerStatus& status) { ++status.slot.releases; });
 }
@@ -118,6 +122,11 @@ std::chrono::steady_clock::time_point SourceWatch::rest_until() const {
   std::lock_guard lock(mutex_);
   if (releases_ < 2) return {};
   return released_at_ + std::min(kRestFirst * (1 << std::min(releases_ - 2, kRestDoublingsMax)), kRestMax);
+}
+
+std::string SourceWatch::last_reason() const {
+  std::lock_guard lock(mutex_);
+  return reason_;
 }
 
 SourceWatch::RunStop::RunStop(SourceWatch& watch, const std::stop_token& outer)

@@ -25,10 +25,11 @@ class SourceWatch {
 
   /// The slot, as it was last looked at, retains more than is allowed, and is to be dropped.
   [[nodiscard]] bool release_due() const { return release_due_; }
-  /// It has been dropped.
-  void released();
+  /// It has been dropped, for this reason.
+  void released(const std::string& reason);
   /// After a second release in a row nothing begins again before this.
   [[nodiscard]] std::chrono::steady_clock::time_point rest_until() const;
+  [[nodiscard]] std::string last_reason() const;
 
   /// While it lives, its token is raised with the outer one, and when a release is due.
   class RunStop {
@@ -77,6 +78,7 @@ class SourceWatch {
   std::stop_source* run_ = nullptr;                    ///< guarded by mutex_
   int releases_ = 0;                                   ///< guarded by mutex_
   std::chrono::steady_clock::time_point released_at_;  ///< guarded by mutex_
+  std::string reason_;                                 ///< of the last release; guarded by mutex_
   std::jthread thread_;                                ///< last: it uses all the others
 };
 

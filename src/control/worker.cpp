@@ -19,6 +19,7 @@
 #include "control/setup.h"
 #include "control/source_watch.h"
 #include "control/takeover.h"
+#include "control/unreadable_log.h"
 #include "postgres/preflight.h"
 #include "replication/stream.h"
 
@@ -60,19 +61,22 @@ bool is_engine_fault(ErrorCode code) {
          code != ErrorCode::LeadershipLost && code != ErrorCode::Stopped;
 }
 
-/// Gives the slot up before the source's disk is full of what it retains. The catalog knows first: from then on the
+constexpr std::string_view kTooMuchLog = "it retained more log than ECHODB_MAX_RETAINED_WAL allows";
+
+/// Gives the slot up before the source's disk is full of what it retains, or when nothing more comes out of it. The
+/// catalog knows first: from then on the
 /// stream has to be begun again, which setup() does once ClickHouse answers.
-void release_slot(const Settings& settings, SourceWatch& watch, CatalogStore& catalog, std::stop_token stop) {
+void release_slot(const Settings& settings, SourceWatch& watch, CatalogStore& catalog, const std::string& why,
+                  std::stop_token stop) {
   StreamNames names = stream_names(settings);
-  std::string reason =
-      fmt::format("the slot {} was given up: it retained more log than ECHODB_MAX_RETAINED_WAL allows", names.slot);
+  std::string reason = fmt::format("the slot {} was given up: {}", names.slot, why);
   log::error("{}; every table will be copied again", reason);
   catalog.request_remake(names.stream, reason);
   failpoint("release.recorded");
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
   source.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1",
                {names.slot});
-  watch.released();
+  watch.released(why);
 }
 
 /// How long after it was asked to stop a worker may still write to its catalog: its source may say nothing any more.
@@ -80,12 +84,14 @@ constexpr auto kLastWordsWithin = limits::kGracePeriod * 7 / 10;
 /// How often a new leader looks whether the one before has noticed.
 constexpr std::chrono::milliseconds kAwarenessInterval{50};
 
-/// A target that cannot keep up is left in peace for a while.
+/// A target that cannot keep up is left in peace for a while, and a source where somebody keeps making the log
+/// unreadable is not copied every minute.
 void rest(const SourceWatch& watch) {
   auto left = watch.rest_until() - Clock::now();
   if (left <= Clock::duration::zero()) return;
-  throw Error(ErrorCode::SlotLost, "the slot was given up more than once, because ClickHouse cannot keep up",
-              "see why ClickHouse is slow, or raise ECHODB_MAX_RETAINED_WAL; copying begins again by itself");
+  throw Error(ErrorCode::SlotLost, "the slot was given up more than once; the last time: " + watch.last_reason(),
+              "too much log: see why ClickHouse is slow, or raise ECHODB_MAX_RETAINED_WAL; unreadable log: see "
+              "docs/source-safety.md; copying begins again by itself");
 }
 
 /// A worker's life: it follows until it is its turn, leads until it is asked to stop or loses its leadership, and
@@ -136,8 +142,10 @@ class Worker {
   /// How long a leader may write after the last answer of the server that has its lock.
   std::chrono::milliseconds lease_lasts() const { return settings_.leader_election_ttl * 2 / 3; }
   void run_stream(const std::shared_ptr<Lease>& lease);
+  void note_unreadable_log(const Error& error, const std::string& slot);
   void follow();
   void stay_warm();
+  void expect_leader(const std::string& leader);
   void report(const Error& error);
   void complete(WorkerStatus& status) const;
 
@@ -148,13 +156,16 @@ class Worker {
   LateStop last_words_;
   CatalogStore catalog_;
   std::unique_ptr<LeaderElection> election_;
-  SourceWatch watch_;  ///< with connections of its own, which no breaker holds back
+  UnreadableLog unreadable_log_;
+  std::string give_up_;  ///< why the slot is to be made again before the next run; empty: it is not
+  SourceWatch watch_;    ///< with connections of its own, which no breaker holds back
   Pauses pauses_;
 
   std::optional<Epoch> epoch_;                   ///< while it leads
   std::atomic<std::uint64_t> epoch_number_ = 0;  ///< its number, for whoever asks
   Clock::time_point warmed_at_;                  ///< while it follows
   bool following_ = false;
+  Clock::time_point led_at_ = Clock::now();  ///< when this worker last saw somebody lead, itself included
   std::string last_warning_;
 };
 
@@ -218,6 +229,7 @@ Worker::End Worker::lead() {
       pauses_.pause(stop_, std::max(breakers_.engine->pause(), breakers_.postgres->pause()));
     }
   }
+  led_at_ = Clock::now();
   if (!lease->held()) log::warn("this worker no longer leads: {}", lease->reason());
   return End::TurnIsOver;
 }
@@ -228,7 +240,11 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   // Before anything is looked at that an earlier leader may still be changing.
   if (!epoch_) epoch_ = catalog_.begin_epoch(lease, lease_lasts());
   await_unaware(lease);
-  if (watch_.release_due()) release_slot(settings_, watch_, catalog_, stop_);
+  if (!give_up_.empty()) {
+    release_slot(settings_, watch_, catalog_, give_up_, stop_);
+    give_up_.clear();
+  }
+  if (watch_.release_due()) release_slot(settings_, watch_, catalog_, std::string(kTooMuchLog), stop_);
   rest(watch_);
   SourceWatch::RunStop run(watch_, stop_);
   std::stop_token stop = run.token();
@@ -256,7 +272,12 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   {
     Stream stream(own, *record, catalog_, board_, transient, stop);
     stream.while_running([this] { breakers_.engine->succeeded(); });
-    complete = stream.run();
+    try {
+      complete = stream.run();
+    } catch (const Error& error) {
+      note_unreadable_log(error, record->slot);
+      throw;
+    }
   }
   breakers_.engine->abandoned();
   // A slot that is to be given up ends the run, not the leadership.
@@ -264,6 +285,20 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
     catalog_.resign_epoch();
     epoch_.reset();
   }
+}
+
+/// No reader of the slot ever gets past such a place: only a new slot, which begins behind it, does.
+void Worker::note_unreadable_log(const Error& error, const std::string& slot) {
+  if (error.code() != ErrorCode::LogUnreadable) return;
+  PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
+  std::optional<SlotState> state = look_at_slot(source, slot);
+  if (!state || !unreadable_log_.ended(error, state->confirmed)) return;
+  give_up_ = fmt::format(
+      "PostgreSQL could not get past the same place behind {} three times ({}); a logical message of nearly 1 GB does "
+      "that "
+      "before PostgreSQL 16, and every role may emit one unless EXECUTE on pg_logical_emit_message is revoked from "
+      "PUBLIC",
+      to_string(state->confirmed), error.message());
 }
 
 /// Waits for this worker's turn, ready to take it.
@@ -277,6 +312,17 @@ void Worker::follow() {
   election_->await_turn(stop_);
 }
 
+/// A worker that cannot lead although nobody does is not ready: no row flows.
+void Worker::expect_leader(const std::string& leader) {
+  if (!leader.empty()) led_at_ = Clock::now();
+  if (Clock::now() - led_at_ <= settings_.leader_election_ttl) return;
+  std::string obstacle = election_->obstacle();
+  throw Error(ErrorCode::LeadershipLost,
+              "nobody leads, and this worker cannot: " +
+                  (obstacle.empty() ? "workers of an earlier version, or candidates, hold the lock in turn" : obstacle),
+              "end the session that is named");
+}
+
 /// What would keep this worker from leading is found and reported while there is time to remedy it.
 void Worker::stay_warm() {
   bool first = warmed_at_ == Clock::time_point{};
@@ -285,6 +331,7 @@ void Worker::stay_warm() {
   WorkerStatus status{.state = "follower"};
   try {
     status.leader = election_->leader();
+    expect_leader(status.leader);
     PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
     Findings findings;
     examine_source(source, settings_, findings);

@@ -15,6 +15,11 @@ namespace {
 // after a second, two, four, and so on: by ClickHouse's defaults it looks fifty times, so that thousands of tables
 // keep a core busy. Parts that were merged away stay until what they became has reached the disk, which Linux sees to
 // within half a minute; libchdb would remove them at once.
+//
+// On a full disk libchdb acknowledges inserts whose checksums it could not write, and sets those parts aside as broken
+// when it starts again. So an insert is refused while it can still be refused: with less left than two of the largest
+// blocks (max_insert_block_size_bytes below), one for the insert and one for what is written meanwhile. What merges and
+// inserts reserve is not free.
 constexpr std::string_view kConfig = R"(<clickhouse>
   <access_control_improvements><table_engines_require_grant>true</table_engines_require_grant></access_control_improvements>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
@@ -29,7 +34,10 @@ constexpr std::string_view kConfig = R"(<clickhouse>
   <background_schedule_pool_size>4</background_schedule_pool_size>
   <max_thread_pool_free_size>32</max_thread_pool_free_size>
   <max_io_thread_pool_free_size>0</max_io_thread_pool_free_size>
-  <merge_tree><old_parts_lifetime>120</old_parts_lifetime></merge_tree>
+  <merge_tree>
+    <old_parts_lifetime>120</old_parts_lifetime>
+    <min_free_disk_bytes_to_perform_insert>536870912</min_free_disk_bytes_to_perform_insert>
+  </merge_tree>
   <max_table_size_to_drop>0</max_table_size_to_drop>
   <max_partition_size_to_drop>0</max_partition_size_to_drop>
 </clickhouse>

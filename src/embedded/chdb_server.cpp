@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <climits>
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <span>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "config/limits.h"
 #include "embedded/chdb_config.h"
 #include "embedded/chdb_engine.h"
 #include "embedded/clickhouse_routes.h"
@@ -23,6 +26,8 @@
 
 namespace echodb {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFinishWithin{1000};
 constexpr std::chrono::milliseconds kCancelWithin{2000};
@@ -59,14 +64,23 @@ void warn_of_what_is_open(bool files_confined, bool programs_forbidden) {
 }
 
 /// What runs may finish for a moment, then it is cancelled. Nothing acknowledged depends on how this goes.
-bool finish_requests(HttpServer& http, ChdbEngine& engine) {
-  if (http.wait_until_idle(kFinishWithin)) return true;
+bool finish_requests(std::span<HttpServer* const> servers, ChdbEngine& engine) {
+  auto all_idle_within = [&](Clock::duration longest) {
+    auto until = Clock::now() + longest;
+    return std::ranges::all_of(servers, [&](HttpServer* server) {
+      auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+      return server->wait_until_idle(std::max(left, std::chrono::milliseconds(0)));
+    });
+  };
+  if (all_idle_within(kFinishWithin)) return true;
   log::info("cancelling what still runs");
   engine.kill_all();
-  return http.wait_until_idle(kCancelWithin);
+  return all_idle_within(kCancelWithin);
 }
 
 }  // namespace
+
+std::filesystem::path chdb_socket(const std::filesystem::path& directory) { return directory / "http.sock"; }
 
 void run_chdb_server(const ChdbServerOptions& options) {
   StopSignals stop;
@@ -74,6 +88,7 @@ void run_chdb_server(const ChdbServerOptions& options) {
   close_standard_input();
   ChdbDirectories directories(std::filesystem::absolute(options.directory));
   prepare_chdb_directories(directories);
+  std::string socket_path = chdb_socket(std::filesystem::absolute(options.directory)).string();
   std::string library_path = find_chdb_library(options.library);
   bool confined = confine_files({.writable = {std::filesystem::absolute(options.directory), options.log_file},
                                  .readable = {std::filesystem::path(library_path)}});
@@ -85,8 +100,17 @@ void run_chdb_server(const ChdbServerOptions& options) {
   auto* engine = new ChdbEngine(*library, chdb_arguments(directories), options.database);
   auto* identity = new ClickHouseServerIdentity{
       .user = options.user, .password = options.password, .database = options.database, .display_name = host_name()};
-  auto* http = new HttpServer({.host = options.host, .port = options.port, .port_variable = "CLICKHOUSE_PORT"},
-                              clickhouse_handler(*engine, *identity));
+  HttpServerOptions public_options{.host = options.host,
+                                   .port = options.port,
+                                   .port_variable = "CLICKHOUSE_PORT",
+                                   .connections_max = limits::kClickHouseConnectionsMax,
+                                   .allowed_hosts = options.allowed_hosts,
+                                   .allowed_origins = options.allowed_origins};
+  HttpServerOptions private_options = public_options;
+  private_options.unix_socket = socket_path;
+  auto* http = new HttpServer(std::move(public_options), clickhouse_handler(*engine, *identity));
+  auto* own = new HttpServer(std::move(private_options), clickhouse_handler(*engine, *identity));
+  std::array servers{own, http};
   log::info("ClickHouse {} (libchdb) serves http://{}:{}/ database={} user={} files={} programs={}", engine->version(),
             options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined",
             programs_forbidden ? "forbidden" : "not forbidden");
@@ -94,9 +118,9 @@ void run_chdb_server(const ChdbServerOptions& options) {
   while (!stop.requested()) stop.wait_for(kUntilSignal);
 
   log::info("stopping");
-  http->stop_accepting();
-  if (finish_requests(*http, *engine)) {
-    delete http;
+  for (HttpServer* server : servers) server->stop_accepting();
+  if (finish_requests(servers, *engine)) {
+    for (HttpServer* server : servers) delete server;
     delete engine;
   }
   log::info("stopped");

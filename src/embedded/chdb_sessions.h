@@ -11,7 +11,8 @@
 namespace echodb {
 
 /// Sessions of `session_id`: a connection each, with its settings and temporary tables, kept between requests until
-/// nobody has used it for its time. One request at a time, as in ClickHouse.
+/// nobody has used it for its time. One request at a time, as in ClickHouse. There are kClickHouseSessionsMax at the
+/// most: a new one takes the place of the idle one that has not been used for longest.
 class ChdbSessions {
  public:
   using Clock = std::chrono::steady_clock;
@@ -25,21 +26,26 @@ class ChdbSessions {
   };
 
   /// The session's connection, or nullptr for a new session, which give_back() then makes. Throws SESSION_NOT_FOUND
-  /// and SESSION_IS_LOCKED.
+  /// and SESSION_IS_LOCKED, and TOO_MANY_SIMULTANEOUS_QUERIES when every session is at work.
   std::unique_ptr<ChdbConnection> take(const Request& request);
   void give_back(const Request& request, std::unique_ptr<ChdbConnection> connection);
   /// The request has left no connection to keep, or asked to close the session.
   void close(const Request& request);
+  /// Closes the sessions whose time is over.
+  void drop_expired();
 
  private:
   struct Session {
     std::unique_ptr<ChdbConnection> connection;  // nullptr while a request has it
+    Clock::time_point used;
     Clock::time_point expires;
   };
-  void drop_expired();
+  using Sessions = std::map<std::string, Session>;
+  [[nodiscard]] Sessions take_expired();
+  [[nodiscard]] Sessions make_room();
 
   std::mutex mutex_;
-  std::map<std::string, Session> sessions_;  // protected by mutex_
+  Sessions sessions_;  // protected by mutex_
 };
 
 }  // namespace echodb

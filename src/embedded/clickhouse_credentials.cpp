@@ -2,6 +2,7 @@
 
 #include "embedded/clickhouse_failure.h"
 #include "embedded/clickhouse_request.h"
+#include "server/page_guard.h"
 
 namespace echodb {
 namespace {
@@ -60,6 +61,8 @@ ClickHouseCredentials read_credentials(const HttpRequest& http) {
   if (int{in_headers} + int{in_url} + int{authorization != nullptr} > 1) {
     fail("it is not allowed to use two of X-ClickHouse headers, Authorization header and URL parameters together");
   }
+  // A link or an image needs no leave of anybody to be asked for, and a URL is kept in histories and logs.
+  if (in_url && is_from_page(http)) fail("a page gives user and password in headers, not in the URL");
   if (in_headers) return {.user = value_or(header_user, "default"), .password = value_or(header_key, "")};
   if (authorization != nullptr) return read_basic(*authorization);
   return {.user = value_or(url_user, "default"), .password = value_or(url_password, "")};

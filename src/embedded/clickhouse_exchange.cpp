@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "embedded/clickhouse_failure.h"
 #include "embedded/response_format.h"
 #include "embedded/sql_lexer.h"
@@ -17,15 +18,6 @@ namespace {
 constexpr std::size_t kStatementBytesMax = 128 << 20;
 // After a failure a client that still sends is heard out this far, so that it gets to read why; then it is cut off.
 constexpr std::size_t kDroppedBytesMax = 256 << 20;
-
-/// Takes the same time wherever the texts differ.
-bool equal_secrets(std::string_view left, std::string_view right) {
-  unsigned difference = left.size() == right.size() ? 0 : 1;
-  for (std::size_t at = 0; at < left.size() && !right.empty(); ++at) {
-    difference |= static_cast<unsigned char>(left[at]) ^ static_cast<unsigned char>(right[at % right.size()]);
-  }
-  return difference == 0;
-}
 
 }  // namespace
 
@@ -41,6 +33,7 @@ ClickHouseExchange::ClickHouseExchange(ChdbEngine& engine, const ClickHouseServe
 
 void ClickHouseExchange::begin(const HttpRequest& http) {
   authenticate(http);
+  authenticated_ = true;
   request_ = read_clickhouse_request(http);
   decoder_ = make_content_decoder(request_.body_encoding);
   // ClickHouse reads the URL's query, a line end and the body as one text.
@@ -55,6 +48,11 @@ void ClickHouseExchange::authenticate(const HttpRequest& http) const {
   throw clickhouse_failure(
       clickhouse_codes::kAuthenticationFailed,
       fmt::format("{}: Authentication failed: password is incorrect, or there is no user with such name", given.user));
+}
+
+std::optional<HttpResponse> ClickHouseExchange::early_answer() {
+  if (authenticated_) return std::nullopt;
+  return failed(*failure_);
 }
 
 void ClickHouseExchange::on_body(Bytes bytes) {
@@ -212,7 +210,6 @@ HttpResponse ClickHouseExchange::run_whole(std::unique_ptr<ConnectionLease> held
 void ClickHouseExchange::add_common_headers(HttpResponse& response) const {
   response.headers.emplace_back("X-ClickHouse-Server-Display-Name", identity_.display_name);
   response.headers.emplace_back("X-ClickHouse-Query-Id", query_id_);
-  if (request_.response.allow_any_origin) response.headers.emplace_back("Access-Control-Allow-Origin", "*");
 }
 
 void ClickHouseExchange::add_result_headers(HttpResponse& response, std::string_view format) const {

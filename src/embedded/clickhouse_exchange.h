@@ -24,12 +24,15 @@ struct ClickHouseServerIdentity {
 };
 
 /// One request that carries a statement. The data of an INSERT goes to the engine as it arrives; everything else is
-/// gathered and run when the body is complete. A failure is kept, and the rest of the body read and dropped, until
-/// the client is ready for the answer.
+/// gathered and run when the body is complete. A failure of a client that has the password is kept, and the rest of the
+/// body read and dropped, until the client is ready for the answer.
 class ClickHouseExchange : public HttpExchange {
  public:
   ClickHouseExchange(ChdbEngine& engine, const ClickHouseServerIdentity& identity, const HttpRequest& http);
 
+  /// A client without the password is refused before its statement is read.
+  std::optional<HttpResponse> early_answer() override;
+  [[nodiscard]] bool is_trusted() const override { return authenticated_; }
   void on_body(Bytes bytes) override;
   HttpResponse finish() override;
 
@@ -64,6 +67,7 @@ class ClickHouseExchange : public HttpExchange {
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   ClickHouseRequest request_;
   std::unique_ptr<ContentDecoder> decoder_;
+  bool authenticated_ = false;
   bool has_body_ = false;
   std::string text_;               // the statement, as far as it has come
   std::size_t look_again_at_ = 0;  // size of text_ at which it is worth splitting again

@@ -20,6 +20,7 @@ namespace clickhouse_codes {
 inline constexpr ClickHouseCode kNotImplemented{48, "NOT_IMPLEMENTED"};
 inline constexpr ClickHouseCode kSyntaxError{62, "SYNTAX_ERROR"};
 inline constexpr ClickHouseCode kReadonly{164, "READONLY"};
+inline constexpr ClickHouseCode kTooManySimultaneousQueries{202, "TOO_MANY_SIMULTANEOUS_QUERIES"};
 inline constexpr ClickHouseCode kSameQueryIdRunning{216, "QUERY_WITH_SAME_ID_IS_ALREADY_RUNNING"};
 inline constexpr ClickHouseCode kQueryIsTooLarge{229, "QUERY_IS_TOO_LARGE"};
 inline constexpr ClickHouseCode kInvalidSessionTimeout{374, "INVALID_SESSION_TIMEOUT"};

@@ -117,7 +117,8 @@ class RequestReader {
     } else if (name == "wait_end_of_query" || name == "http_wait_end_of_query") {
       wishes.wait_end_of_query = parse_flag(name, value);
     } else if (name == "add_http_cors_header") {
-      wishes.allow_any_origin = parse_flag(name, value) && http_.header("origin") != nullptr;
+      // Which pages may read a response is for ECHODB_ALLOWED_ORIGINS to say, not for the page.
+      parse_flag(name, value);
     } else {
       return false;
     }

@@ -23,7 +23,6 @@ struct ResponseWishes {
   int compression_level = 3;
   std::size_t buffer_bytes = 1 << 20;  ///< held back before the status is sent, so that a failure gets its own
   bool wait_end_of_query = false;      ///< hold everything back, on disk if need be
-  bool allow_any_origin = false;
 };
 
 /// What a request asks of the connection it runs on.
@@ -47,7 +46,8 @@ struct ClickHouseRequest {
   StatementParameters parameters;
 };
 
-/// Throws AUTHENTICATION_FAILED when schemes are mixed. Without any the user is `default` with an empty password.
+/// Throws AUTHENTICATION_FAILED when schemes are mixed, and when a web page puts them into its URL. Without any the
+/// user is `default` with an empty password.
 ClickHouseCredentials read_credentials(const HttpRequest& http);
 
 /// Throws in ClickHouse's words for what is malformed or not served here.

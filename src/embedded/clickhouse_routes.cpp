@@ -12,6 +12,7 @@ class FixedAnswer : public HttpExchange {
     response_.headers = std::move(headers);
     response_.body = std::move(body);
   }
+  std::optional<HttpResponse> early_answer() override { return std::move(response_); }
   void on_body(Bytes) override {}
   HttpResponse finish() override { return std::move(response_); }
 
@@ -21,14 +22,6 @@ class FixedAnswer : public HttpExchange {
 
 HttpFields text_headers(const ClickHouseServerIdentity& identity) {
   return {{"Content-Type", "text/html; charset=UTF-8"}, {"X-ClickHouse-Server-Display-Name", identity.display_name}};
-}
-
-HttpFields cross_origin_headers() {
-  return {{"Access-Control-Allow-Origin", "*"},
-          {"Access-Control-Allow-Headers",
-           "origin, x-requested-with, x-clickhouse-format, x-clickhouse-user, x-clickhouse-key, Authorization"},
-          {"Access-Control-Allow-Methods", "POST, GET, OPTIONS"},
-          {"Access-Control-Max-Age", "86400"}};
 }
 
 std::unique_ptr<HttpExchange> answer_ok(const ClickHouseServerIdentity& identity) {
@@ -42,7 +35,8 @@ HttpHandler clickhouse_handler(ChdbEngine& engine, const ClickHouseServerIdentit
     bool reads = request.method == "GET" || request.method == "HEAD";
     bool liveness = request.path == "/ping" || request.path == "/replicas_status";
     if (reads && (liveness || (request.path == "/" && request.parameters.empty()))) return answer_ok(identity);
-    if (request.method == "OPTIONS") return std::make_unique<FixedAnswer>(204, cross_origin_headers(), "");
+    if (request.method == "OPTIONS")
+      return std::make_unique<FixedAnswer>(204, HttpFields{{"Allow", "GET, HEAD, POST, PUT, OPTIONS"}}, "");
     if (request.path == "/" && (reads || request.method == "POST" || request.method == "PUT")) {
       return std::make_unique<ClickHouseExchange>(engine, identity, request);
     }

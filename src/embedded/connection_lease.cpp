@@ -43,6 +43,8 @@ ConnectionLease::~ConnectionLease() { release(); }
 
 void ConnectionLease::take() {
   if (!wishes_.session) {
+    // Whoever is active sees to it that what idle clients have left goes.
+    engine_.sessions().drop_expired();
     connection_ = engine_.pool().take(pooled_);
     return;
   }

@@ -186,8 +186,8 @@ void LocalPostgres::wait_until_ready(const std::function<void()>& still_running,
   } catch (const Error& error) {
     if (error.code() != ErrorCode::SourceAuthentication) throw;
     throw Error(error.code(), fmt::format("the private PostgreSQL refused the user {}", settings_.user),
-                "it keeps POSTGRES_USER and POSTGRES_PASSWORD of its first start: use these, or another "
-                "ECHODB_DATA_DIR");
+                "it keeps POSTGRES_USER and POSTGRES_PASSWORD of its first start, or the password in the file "
+                "`credentials` of the data directory: use these, or another ECHODB_DATA_DIR");
   }
 }
 

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "config/settings.h"
 #include "embedded/child_process.h"
@@ -24,6 +26,8 @@ class LocalPostgres {
   /// Finds the programs, touches nothing. Throws Error(MissingBinary).
   LocalPostgres(PostgresSettings settings, const std::filesystem::path& data_directory);
 
+  /// What create() gives the server and everything after it uses; until then that of the settings.
+  void use_password(std::string password) { settings_.password = std::move(password); }
   /// Ends a server of an earlier run that still works on this data, and clears a stale postmaster.pid.
   void stop_orphan(const StopSignals& stop) const;
   /// Makes the data (initdb) where there is none yet: whole or not at all, even if killed half-way.

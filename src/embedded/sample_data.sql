@@ -1,6 +1,8 @@
 -- The sample tables of the private PostgreSQL. Every value follows from its row number, so that two machines show the
 -- same rows. The whole file runs as one transaction.
 
+SET LOCAL search_path = public;
+
 CREATE TYPE order_status AS ENUM ('pending', 'paid', 'shipped', 'delivered', 'cancelled');
 
 CREATE TABLE users (

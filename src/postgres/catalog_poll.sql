@@ -5,7 +5,7 @@
 -- partitions), 'drop', 'unwatch', or nothing.
 CREATE OR REPLACE FUNCTION _echodb.look_through(stream_name text)
 RETURNS TABLE (relation oid, digest text, wanted text)
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT t, md5(concat(present.entry, present.tree)),
          CASE WHEN known.snapshot IS NULL OR known.snapshot - 'relfilenode' <> present.entry
                 OR present.entry ->> 'relkind' = 'p' THEN 'describe' ELSE '' END

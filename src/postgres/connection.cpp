@@ -5,6 +5,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -24,14 +25,28 @@ constexpr auto kStopCheckInterval = 50ms;
 constexpr std::string_view kTextForms =
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3";
 
+/// What ALTER DATABASE or ALTER ROLE may have set otherwise, and every server we support knows: an unknown name among
+/// the options ends the connection. A backslash keeps the space inside one option. Names without a schema are
+/// PostgreSQL's own: in any other schema a role could have put functions, operators and types of the same names, and
+/// pg_temp would come first if it were not named.
+constexpr std::string_view kBehaviour =
+    "-c search_path=pg_catalog,pg_temp -c role=none -c default_transaction_read_only=off -c "
+    "default_transaction_deferrable=off "
+    "-c default_transaction_isolation=read\\ committed -c standard_conforming_strings=on -c array_nulls=on "
+    "-c quote_all_identifiers=off";
+
 std::string session_options(ConnectionKind kind) {
-  if (kind == ConnectionKind::Replication) return std::string(kTextForms);
+  if (kind == ConnectionKind::Replication) {
+    return fmt::format("{} {} -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
+                       kTextForms, kBehaviour);
+  }
   auto milliseconds = [](auto duration) { return std::chrono::milliseconds(duration).count(); };
   // Rows that a policy hides from us would be missing without a word: with this, PostgreSQL refuses instead.
   return fmt::format(
-      "{} -c row_security=off -c statement_timeout={} -c lock_timeout={} "
+      "{} {} -c row_security=off -c jit=off -c max_parallel_workers_per_gather=0 -c statement_timeout={} -c "
+      "lock_timeout={} "
       "-c idle_in_transaction_session_timeout={}",
-      kTextForms, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
+      kTextForms, kBehaviour, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
       milliseconds(limits::kStatementTimeout));
 }
 
@@ -72,6 +87,14 @@ PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
   return PQconnectdbParams(keys.data(), values.data(), /*expand_dbname=*/0);
 }
 
+/// Timeouts that end a session, of servers that have them. Nothing where there are none.
+std::string timeouts_of_newer_servers(int server_version) {
+  std::string sql;
+  if (server_version >= 140000) sql += "SET idle_session_timeout = 0;";
+  if (server_version >= 170000) sql += "SET transaction_timeout = 0;";
+  return sql;
+}
+
 PGresult* raw(void* result) { return static_cast<PGresult*>(result); }
 
 }  // namespace
@@ -85,16 +108,31 @@ QueryResult& QueryResult::operator=(QueryResult&& other) noexcept {
 QueryResult::~QueryResult() { PQclear(raw(result_)); }
 
 std::size_t QueryResult::rows() const { return static_cast<std::size_t>(PQntuples(raw(result_))); }
+/// libpq only warns on standard error about a field that the answer does not have, and its length is taken for 0.
+void QueryResult::expect_field(std::size_t row, std::size_t column) const {
+  if (row < rows() && column < static_cast<std::size_t>(PQnfields(raw(result_)))) return;
+  throw Error(ErrorCode::ProtocolViolation,
+              fmt::format("PostgreSQL's answer has no row {} with a column {}: it has {} rows of {} columns", row + 1,
+                          column + 1, rows(), PQnfields(raw(result_))));
+}
 bool QueryResult::is_null(std::size_t row, std::size_t column) const {
+  expect_field(row, column);
   return PQgetisnull(raw(result_), static_cast<int>(row), static_cast<int>(column)) != 0;
 }
 std::string_view QueryResult::text(std::size_t row, std::size_t column) const {
+  expect_field(row, column);
   int r = static_cast<int>(row);
   int c = static_cast<int>(column);
   return {PQgetvalue(raw(result_), r, c), static_cast<std::size_t>(PQgetlength(raw(result_), r, c))};
 }
 std::uint64_t QueryResult::number(std::size_t row, std::size_t column) const {
-  return std::stoull(std::string(text(row, column)));
+  std::string_view digits = text(row, column);
+  std::uint64_t value = 0;
+  auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (fault == std::errc() && end == digits.data() + digits.size()) return value;
+  throw Error(ErrorCode::ProtocolViolation,
+              fmt::format("column {} of PostgreSQL's answer is no number that is not negative",
+                          PQfname(raw(result_), static_cast<int>(column))));
 }
 
 struct PostgresConnection::Impl {
@@ -163,6 +201,14 @@ PostgresConnection::PostgresConnection(const PostgresSettings& settings, Connect
   if (PQstatus(impl_->connection) != CONNECTION_OK) {
     attempt.failed();
     throw connect_error(impl_->connection, settings);
+  }
+  const std::string timeouts = timeouts_of_newer_servers(PQserverVersion(impl_->connection));
+  if (!timeouts.empty()) {
+    const QueryResult set(PQexec(impl_->connection, timeouts.c_str()));
+    if (PQstatus(impl_->connection) != CONNECTION_OK) {
+      attempt.failed();
+      impl_->fail();
+    }
   }
   attempt.succeeded();
   // A slot is made when the transactions before it have ended, however long they take.

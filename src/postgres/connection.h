@@ -25,6 +25,7 @@ class QueryResult {
   ~QueryResult();
 
   [[nodiscard]] std::size_t rows() const;
+  // A row or column that the answer does not have, and a number that is none, is Error(ProtocolViolation).
   [[nodiscard]] bool is_null(std::size_t row, std::size_t column) const;
   /// The value as text; empty for NULL.
   [[nodiscard]] std::string_view text(std::size_t row, std::size_t column) const;
@@ -32,6 +33,8 @@ class QueryResult {
   [[nodiscard]] bool boolean(std::size_t row, std::size_t column) const { return text(row, column) == "t"; }
 
  private:
+  void expect_field(std::size_t row, std::size_t column) const;
+
   void* result_;
 };
 

@@ -15,14 +15,14 @@ CREATE TABLE IF NOT EXISTS _echodb.enum_labels (
 );
 
 CREATE OR REPLACE FUNCTION _echodb.is_published(relation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
                  WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only'))
 $$;
 
 -- A table's rows are no longer what the stream said, and no row events say how: it is to be copied again.
 CREATE OR REPLACE FUNCTION _echodb.recopy(relation oid, reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF _echodb.is_published(relation) THEN
     PERFORM _echodb.emit(jsonb_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason));
@@ -31,62 +31,46 @@ END $$;
 
 -- TRUNCATE fires no event trigger, and of a single partition nothing is published.
 CREATE OR REPLACE FUNCTION _echodb.on_partition_truncate() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM _echodb.recopy(pg_partition_root(TG_RELID)::oid, 'a partition was truncated');
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
-  RAISE WARNING 'echodb could not record a TRUNCATE of %: %', TG_RELID::regclass, SQLERRM;
+  RAISE LOG 'echodb could not record a TRUNCATE of relation %: %', TG_RELID, SQLERRM;
   PERFORM _echodb.lose(pg_partition_root(TG_RELID)::oid, SQLERRM);
   RETURN NULL;
 END $$;
 
-CREATE OR REPLACE FUNCTION _echodb.watch_truncate(partition oid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
-DECLARE
-  qualified text;
-BEGIN
-  SELECT format('%I.%I', n.nspname, c.relname) INTO qualified
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.oid = partition AND c.relkind = 'r'
-      AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'echodb_partition_truncate');
-  IF NOT FOUND THEN RETURN; END IF;
-  EXECUTE format('CREATE TRIGGER echodb_partition_truncate AFTER TRUNCATE ON %s '
-                 'FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()', qualified);
-  EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER echodb_partition_truncate', qualified);
-END $$;
-
 -- A partition may be UNLOGGED where its root is not.
 CREATE OR REPLACE FUNCTION _echodb.refuse_unlogged_partition(part oid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT FROM pg_class c WHERE c.oid = part AND c.relpersistence = 'u') THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', part::bigint, 'table', part::regclass::text,
+    PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', part::bigint, 'table', _echodb.qualified_name(part),
       'reason', 'it is an UNLOGGED partition: its rows are not in the log, nor under its root'));
   END IF;
 END $$;
 
 -- A partition that joined the tree; true when it brought rows, which were never published under the root.
 CREATE OR REPLACE FUNCTION _echodb.partition_came(part oid, root oid) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   is_leaf boolean;
   has_rows boolean := false;
 BEGIN
   PERFORM _echodb.on_unwatched(part);
   PERFORM _echodb.refuse_unlogged_partition(part);
-  PERFORM _echodb.watch_truncate(part);
   INSERT INTO _echodb.partitions VALUES (part, root)
     ON CONFLICT (partition) DO UPDATE SET root = excluded.root;
   SELECT c.relkind = 'r' INTO is_leaf FROM pg_class c WHERE c.oid = part;
-  IF is_leaf THEN EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', part::regclass) INTO has_rows; END IF;
+  IF is_leaf THEN EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', _echodb.qualified_name(part)) INTO has_rows; END IF;
   RETURN has_rows;
 END $$;
 
 -- A partition that left the tree; true when it may have taken rows along. One that is still there is a table of its
 -- own from now on.
 CREATE OR REPLACE FUNCTION _echodb.partition_left(part oid) RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   entry record;
   has_rows boolean := false;
@@ -94,25 +78,24 @@ BEGIN
   DELETE FROM _echodb.partitions p WHERE p.partition = part;
   SELECT c.relkind AS kind, c.relispartition AS in_a_tree INTO entry FROM pg_class c WHERE c.oid = part;
   IF NOT FOUND THEN RETURN true; END IF;
-  IF entry.kind = 'r' THEN EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', part::regclass) INTO has_rows; END IF;
-  IF NOT entry.in_a_tree THEN
-    EXECUTE format('DROP TRIGGER IF EXISTS echodb_partition_truncate ON %s', part::regclass);
-    PERFORM _echodb.on_table_change(part, 'DETACH PARTITION');
-  END IF;
+  IF entry.kind = 'r' THEN EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', _echodb.qualified_name(part)) INTO has_rows; END IF;
+  IF NOT entry.in_a_tree THEN PERFORM _echodb.on_table_change(part, 'DETACH PARTITION'); END IF;
   RETURN has_rows;
 END $$;
 
 -- Compares a published tree with what is known of it. `announced`: the table's own message makes it copied anyway.
 CREATE OR REPLACE FUNCTION _echodb.on_partition_tree(tree oid, announced boolean) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   part oid;
   rows_moved boolean := false;
 BEGIN
-  -- The root's key may have come or gone.
-  FOR part IN SELECT t.relid::oid FROM pg_partition_tree(tree) t WHERE t.relid <> tree LOOP
-    PERFORM _echodb.ensure_identity(part);
-  END LOOP;
+  -- Each partition's changes travel as soon as the root is published.
+  IF EXISTS (SELECT FROM pg_partition_tree(tree) t JOIN pg_class c ON c.oid = t.relid
+             WHERE t.relid <> tree AND c.relkind IN ('r', 'p') AND _echodb.publishes_changes(tree)
+               AND _echodb.identity_wanted(t.relid) IS NOT NULL) THEN
+    RAISE lock_not_available USING MESSAGE = 'a partition''s replica identity could not be set';
+  END IF;
   FOR part IN
     SELECT t.relid::oid FROM pg_partition_tree(tree) t WHERE t.relid <> tree
       AND NOT EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = t.relid AND p.root = tree)
@@ -130,7 +113,7 @@ END $$;
 
 -- The tables with a column of this type, directly or inside a domain, an array, a composite or a range.
 CREATE OR REPLACE FUNCTION _echodb.tables_with_type(changed oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH RECURSIVE uses(type) AS (
     SELECT changed
     UNION
@@ -148,7 +131,7 @@ $$;
 
 -- Rows of these tables show otherwise than they did, and nobody touched them.
 CREATE OR REPLACE FUNCTION _echodb.recopy_tables_with_type(changed oid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   relation oid;
 BEGIN
@@ -159,7 +142,7 @@ END $$;
 
 -- A type was created or changed. Rows show a renamed label or another attribute without having been touched.
 CREATE OR REPLACE FUNCTION _echodb.on_type_change(changed oid, tag text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   entry record;
   relation oid;
@@ -180,7 +163,7 @@ END $$;
 
 -- A table and, since ALTER TABLE reaches them too, the tables that inherit from it.
 CREATE OR REPLACE FUNCTION _echodb.family(relation oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WITH RECURSIVE family(oid) AS (
     SELECT relation
     UNION
@@ -190,8 +173,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
   SELECT f.oid FROM family f
 $$;
 
+-- The tables that a command touched, of which pg_event_trigger_ddl_commands named this object.
+CREATE OR REPLACE FUNCTION _echodb.tables_touched(class oid, object oid) RETURNS SETOF oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT f FROM _echodb.family(object) f WHERE class = 'pg_class'::regclass
+  UNION
+  SELECT c.oid FROM pg_class c
+  WHERE class = 'pg_namespace'::regclass AND c.relnamespace = object AND c.relkind IN ('r', 'p')
+  UNION
+  SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype
+  WHERE (class = 'pg_type'::regclass AND t.oid = object) OR (class = 'pg_class'::regclass AND t.typrelid = object)
+$$;
+
 CREATE OR REPLACE FUNCTION _echodb.on_family_change(relation oid, tag text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   member oid;
 BEGIN
@@ -202,7 +197,7 @@ END $$;
 
 -- What a command did to this object could not be written down here: the worker is to ask again.
 CREATE OR REPLACE FUNCTION _echodb.lose(object oid, reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   member oid;
 BEGIN
@@ -218,7 +213,7 @@ END $$;
 
 -- Whatever a command created or changed, as pg_event_trigger_ddl_commands names it.
 CREATE OR REPLACE FUNCTION _echodb.on_object_change(class oid, object oid, tag text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   entry record;
   relation oid;
@@ -243,7 +238,7 @@ END $$;
 -- The tables that a drop left behind changed: what was dropped may have belonged to a tree that goes on, or have been a
 -- table's replica identity, and without one the application's next UPDATE would fail.
 CREATE OR REPLACE FUNCTION _echodb.orphans() RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.root
   WHERE NOT EXISTS (SELECT FROM pg_class gone WHERE gone.oid = p.partition)
   UNION
@@ -253,41 +248,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_type_dropped(dropped oid) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog AS $$
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM _echodb.enum_labels l WHERE l.type = dropped
 $$;
-
--- SET UNLOGGED is refused for a published table, by the server and before any other trigger could help; so the table
--- leaves the publication first. So is SET EXPRESSION of a column that is not stored; that table comes back when the
--- command is done, and is copied again. The command's text is the only thing there is to see at this point. Names are
--- looked up as the command itself would.
-CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_start() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-  callers text;
-  named text[];
-  relation pg_catalog.regclass;
-BEGIN
-  IF pg_catalog.current_setting('_echodb.own_ddl', true) OPERATOR(pg_catalog.=) 'on' THEN RETURN; END IF;
-  -- A statement inside a function stands in the context.
-  GET DIAGNOSTICS callers = PG_CONTEXT;
-  FOR named IN
-    SELECT pg_catalog.regexp_matches(pg_catalog.concat(pg_catalog.current_query(), ';', callers),
-      'alter\s+table\s+(?:if\s+exists\s+)?(?:only\s+)?((?:"[^"]+"|[\w$]+)(?:\s*\.\s*(?:"[^"]+"|[\w$]+))?)[^;]*\sset\s+(unlogged|expression)',
-      'gi')
-  LOOP
-    relation := pg_catalog.to_regclass(named[1]);
-    CONTINUE WHEN relation IS NULL;
-    PERFORM _echodb.guard(relation, pg_catalog.concat('SET ', named[2], ' of ', relation),
-      CASE WHEN pg_catalog.lower(named[2]) OPERATOR(pg_catalog.=) 'unlogged'
-        THEN pg_catalog.format('_echodb.on_unwatched(%s)', relation::pg_catalog.oid)
-        ELSE pg_catalog.format('_echodb.unpublish(%1$s, %2$L) WHERE _echodb.has_virtual_column(%1$s)',
-                               relation::pg_catalog.oid, 'rewrite')
-      END);
-  END LOOP;
-EXCEPTION WHEN OTHERS THEN
-  RAISE WARNING 'echodb could not see what ALTER TABLE is about to do: %', SQLERRM;
-END $$;
 
 INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
   ON CONFLICT (label) DO UPDATE SET name = excluded.name;

@@ -6,7 +6,7 @@ CREATE SCHEMA IF NOT EXISTS _echodb;
 -- Resolves domains down to the type whose format the values have.
 CREATE OR REPLACE FUNCTION _echodb.base_type(declared oid, declared_typmod integer,
   OUT type_oid oid, OUT typmod integer, OUT kind "char")
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   type_oid := declared;
   typmod := declared_typmod;
@@ -20,7 +20,7 @@ END $$;
 
 -- The name of a type that one of the extensions we know brings; '' for every other.
 CREATE OR REPLACE FUNCTION _echodb.extension_type(wanted oid) RETURNS name
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT coalesce((
     SELECT t.typname FROM pg_type t JOIN pg_depend d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid
       JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = e.oid
@@ -28,7 +28,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION _echodb.type_snapshot(declared oid, declared_typmod integer) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   base record;
   element_oid oid;
@@ -51,7 +51,7 @@ END $$;
 -- a transaction two rows may share it, and PostgreSQL does not take it for a replica identity either. Nor does a key
 -- with a generated column, which the stream leaves out before PostgreSQL 18.
 CREATE OR REPLACE FUNCTION _echodb.key_index(relation oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = relation AND i.indisprimary AND i.indimmediate AND i.indisvalid
     AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum = ANY (i.indkey::int2[])
                     AND a.attgenerated <> '' AND current_setting('server_version_num')::int < 180000)
@@ -60,7 +60,7 @@ $$;
 -- What the rows that are older than a column hold, kept beside it in the catalog; of a partitioned table, by its leaves.
 -- The value is spelled as everywhere in EchoDB, whatever the session prefers.
 CREATE OR REPLACE FUNCTION _echodb.missing_value(relation oid, column_name name) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'postgres'
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'postgres'
 SET TimeZone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex' AS $$
   SELECT (a.attmissingval::text::text[])[1]
   FROM (SELECT relation AS oid UNION SELECT t.relid FROM pg_partition_tree(relation) t) AS member
@@ -71,7 +71,7 @@ $$;
 -- A table's catalog entry. One JSON shape for the first look and for every change after it.
 -- Defaults of added columns come as text, and whoever adds them may print dates in a way of their own.
 CREATE OR REPLACE FUNCTION _echodb.table_snapshot(relation oid) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET timezone = 'UTC'
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET timezone = 'UTC'
   SET bytea_output = 'hex' SET extra_float_digits = 3 AS $$
   SELECT jsonb_build_object(
     'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'relkind', c.relkind,

@@ -74,6 +74,12 @@ void start(PostgresConnection& connection, const ReplicationOptions& options) {
   }
 }
 
+/// Internal errors and exceeded limits, of the server's own, in the middle of the stream.
+bool is_about_log(const Error& error) {
+  return error.code() == ErrorCode::SourceRejected &&
+         (error.sqlstate().starts_with("XX") || error.sqlstate().starts_with("54"));
+}
+
 class StatusWriter {
  public:
   template <typename T>
@@ -129,7 +135,13 @@ void ReplicationStream::learn_patience() {
 }
 
 std::optional<WalFrame> ReplicationStream::try_next() {
-  current_ = connection_.try_receive();
+  try {
+    current_ = connection_.try_receive();
+  } catch (const Error& error) {
+    if (!is_about_log(error)) throw;
+    throw Error(ErrorCode::LogUnreadable, "PostgreSQL cannot read its own log: " + error.message())
+        .with_sqlstate(error.sqlstate());
+  }
   if (!current_) return std::nullopt;
   ++frames_;
   return parse_frame(current_->bytes());

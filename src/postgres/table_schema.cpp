@@ -1,9 +1,9 @@
 #include "postgres/table_schema.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "postgres/bounded_json.h"
 
 namespace echodb {
 namespace {
@@ -44,6 +44,24 @@ Column parse_column(const json& from) {
   return column;
 }
 
+/// Columns are found by their numbers from here on, so each is there once and keys name no other.
+void require_sound(const TableSchema& table) {
+  constexpr std::size_t kColumnsMax = 1600;  // MaxHeapAttributeNumber
+  if (table.columns.size() > kColumnsMax) throw Error(ErrorCode::ProtocolViolation, "a table has too many columns");
+  std::int16_t last = 0;
+  for (const Column& column : table.columns) {
+    if (column.attnum <= last) throw Error(ErrorCode::ProtocolViolation, "a table's columns are not in order");
+    last = column.attnum;
+  }
+  for (const auto* key : {&table.primary_key, &table.identity_index}) {
+    for (std::int16_t attnum : *key) {
+      if (table.find_column(attnum) == nullptr) {
+        throw Error(ErrorCode::ProtocolViolation, "a table's key has a column that the table does not have");
+      }
+    }
+  }
+}
+
 TableSchema parse(const json& from) {
   TableSchema table;
   table.oid = from.at("oid").get<Oid>();
@@ -56,6 +74,7 @@ TableSchema parse(const json& from) {
   for (const json& column : from.at("columns")) table.columns.push_back(parse_column(column));
   table.primary_key = from.at("primary_key").get<std::vector<std::int16_t>>();
   table.identity_index = from.at("identity_index").get<std::vector<std::int16_t>>();
+  require_sound(table);
   return table;
 }
 
@@ -68,7 +87,7 @@ const Column* TableSchema::find_column(std::int16_t attnum) const {
 
 TableSchema parse_table_schema(std::string_view text) {
   try {
-    return parse(json::parse(text));
+    return parse(parse_bounded_json(text));
   } catch (const json::exception& fault) {
     throw Error(ErrorCode::ProtocolViolation, std::string("not a table snapshot: ") + fault.what());
   }

@@ -31,6 +31,9 @@ void CatalogPoll::watch(std::stop_token stop) {
       // stream's to report.
       log::debug("looking for schema changes: {}", error.what());
       if (error.code() == ErrorCode::SourceUnreachable) source.reset();
+    } catch (const std::exception& fault) {
+      log::warn("looking for schema changes: {}", fault.what());
+      source.reset();
     }
     stopped.wait_for(lock, stop, options_.interval, [] { return false; });
   }
@@ -49,7 +52,7 @@ void CatalogPoll::look(PostgresConnection& source) {
       if (tables.text(row, 2) == "drop") {
         source.query("SELECT _echodb.on_dropped($1::oid)", {tables.text(row, 0)});
       } else if (tables.text(row, 2) == "unwatch") {
-        source.query("SELECT _echodb.on_unwatched($1::oid)", {tables.text(row, 0)});
+        source.query("SELECT _echodb.unfollow($1::oid)", {tables.text(row, 0)});
       } else {
         source.query("SELECT _echodb.describe($1::oid, $2)", {tables.text(row, 0), kDescribeTag});
       }

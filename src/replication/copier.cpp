@@ -285,13 +285,15 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, const Plac
                    .texts = texts,
                    .place_base = place.base,
                    .completed = [&](TableBatch& batch) { complete_batch(batch, target, tools.writer); }});
+  std::uint64_t sent = 0;
   auto next = [&] {
     if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
-    return rows.next();
+    Bytes block = rows.next();
+    sent = rows.rows() - range.rows;
+    return block;
   };
   for (range.rows = 0; rows.begin_insert();) {
-    send_rows(tools.inserting, *job.plan, target, next);
-    const std::uint64_t sent = rows.rows() - range.rows;
+    send_rows(tools.inserting, *job.plan, target, {.next = next, .count = sent});
     range.rows += sent;
     rows_copied_ += sent;
     job.rows += sent;

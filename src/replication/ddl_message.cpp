@@ -1,8 +1,7 @@
 #include "replication/ddl_message.h"
 
-#include <nlohmann/json.hpp>
-
 #include "base/error.h"
+#include "postgres/bounded_json.h"
 
 namespace echodb {
 namespace {
@@ -35,7 +34,7 @@ DdlMessage parse(const nlohmann::json& message) {
 
 DdlMessage parse_ddl_message(std::string_view text) {
   try {
-    return parse(nlohmann::json::parse(text));
+    return parse(parse_bounded_json(text));
   } catch (const nlohmann::json::exception& fault) {
     throw Error(ErrorCode::ProtocolViolation, std::string("not a schema message: ") + fault.what());
   }

@@ -16,8 +16,9 @@ inline constexpr std::string_view kMessageSchema = "_echodb";
 inline constexpr std::string_view kMessageTable = "messages";
 inline constexpr std::string_view kMessagePublicationSuffix = "_messages";
 
-/// Tags of table messages that no command of an application caused: a change that could not be recorded when it was
-/// made, and the wish for a new copy.
+/// Tags of table messages that no command of an application caused: a table that `setup` publishes, a change that could
+/// not be recorded when it was made, and the wish for a new copy.
+inline constexpr std::string_view kSetupTag = "SETUP";
 inline constexpr std::string_view kDescribeTag = "DESCRIBE";
 inline constexpr std::string_view kResyncTag = "RESYNC";
 

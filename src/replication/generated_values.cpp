@@ -10,6 +10,7 @@
 #include "columns/make_column.h"
 #include "replication/source_look_up.h"
 #include "replication/source_table.h"
+#include "replication/unchanged_values.h"
 
 namespace echodb {
 namespace {
@@ -32,6 +33,8 @@ class GeneratedValues {
   }
 
   [[nodiscard]] std::size_t count() const { return rows_.size(); }
+  /// Takes the columns out that only the application's code could compute, and returns them.
+  [[nodiscard]] std::vector<std::size_t> take_foreign(const SourceTable& table);
   /// False when the table no longer has the expressions of all the columns; the others will be computed.
   [[nodiscard]] bool prepare(const SourceTable& table);
   void compute(WriterTools& tools);
@@ -54,11 +57,27 @@ class GeneratedValues {
 bool GeneratedValues::add_inputs(const SourceTable& table, const SourceColumn& column) {
   for (std::int16_t attnum : column.inputs) {
     auto planned = std::ranges::find(batch_.plan().columns(), attnum, &PlannedColumn::attnum);
-    if (planned == batch_.plan().columns().end() || table.find(attnum) == nullptr) return false;
+    const SourceColumn* input = table.find(attnum);
+    if (planned == batch_.plan().columns().end() || input == nullptr) return false;
     const auto index = static_cast<std::size_t>(planned - batch_.plan().columns().begin());
     if (std::ranges::find(inputs_, index) == inputs_.end()) inputs_.push_back(index);
   }
   return true;
+}
+
+std::vector<std::size_t> GeneratedValues::take_foreign(const SourceTable& table) {
+  auto is_foreign = [&](std::size_t column) {
+    const SourceColumn* found = table.find(batch_.plan().columns()[column].attnum);
+    if (found == nullptr || found->expression.empty()) return false;
+    return !found->computable || std::ranges::any_of(found->inputs, [&](std::int16_t attnum) {
+      const SourceColumn* input = table.find(attnum);
+      return input != nullptr && input->given_as == GivenAs::Text;
+    });
+  };
+  std::vector<std::size_t> foreign;
+  std::ranges::copy_if(columns_, std::back_inserter(foreign), is_foreign);
+  std::erase_if(columns_, is_foreign);
+  return foreign;
 }
 
 bool GeneratedValues::prepare(const SourceTable& table) {
@@ -70,9 +89,8 @@ bool GeneratedValues::prepare(const SourceTable& table) {
   return out_of_reach == 0;
 }
 
-/// SELECT computed.* FROM unnest($1::int[], $2::text[], $3::text[]) AS given(place, v0, v1) CROSS JOIN LATERAL
-/// (SELECT (w * h)::integer FROM (SELECT v0::integer AS w, v1::integer AS h) AS changed) AS computed ORDER BY
-/// given.place
+/// SELECT computed.* FROM unnest($1::int[], $2::integer[], $3::integer[]) AS given(place, v0, v1) CROSS JOIN LATERAL
+/// (SELECT (w * h)::integer FROM (SELECT given.v0 AS w, given.v1 AS h) AS changed) AS computed ORDER BY given.place
 std::string GeneratedValues::select_sql(const SourceTable& table) const {
   std::string expressions;
   for (std::size_t column : columns_) {
@@ -85,9 +103,10 @@ std::string GeneratedValues::select_sql(const SourceTable& table) const {
   std::string inputs;
   for (std::size_t index = 0; index < inputs_.size(); ++index) {
     const SourceColumn* input = table.find(batch_.plan().columns()[inputs_[index]].attnum);
-    parameters += fmt::format(", ${}::text[]", index + 2);
+    parameters += fmt::format(", ${}::{}", index + 2, input->array_type());
     given += fmt::format(", v{}", index);
-    inputs += fmt::format("{}given.v{}::{} AS {}", index == 0 ? "" : ", ", index, input->type, input->name);
+    inputs +=
+        fmt::format("{}{} AS {}", index == 0 ? "" : ", ", input->value(fmt::format("given.v{}", index)), input->name);
   }
   return fmt::format(
       "SELECT computed.* FROM unnest({}) AS given({}) CROSS JOIN LATERAL (SELECT {} FROM (SELECT {}) AS changed) AS "
@@ -136,9 +155,22 @@ void GeneratedValues::put() {
   }
 }
 
+void read_by_key(TableBatch& batch, std::span<const std::size_t> columns, WriterTools& tools, std::vector<bool>& keep) {
+  if (columns.empty()) return;
+  if (batch.plan().is_bag()) {
+    throw Error(
+        ErrorCode::UnsupportedValue,
+        fmt::format("the generated column {} calls functions that are not PostgreSQL's own, which EchoDB does not "
+                    "run, and the table has no key to read its values by",
+                    batch.plan().columns()[columns.front()].source_name),
+        "add a primary key");
+  }
+  read_values_by_key(batch, columns, tools, keep);
+}
+
 }  // namespace
 
-void fill_generated_values(TableBatch& batch, WriterTools& tools, const std::vector<bool>& keep) {
+void fill_generated_values(TableBatch& batch, WriterTools& tools, std::vector<bool>& keep) {
   GeneratedValues values(batch, keep);
   if (values.count() == 0) return;
   const TablePlan& plan = batch.plan();
@@ -146,6 +178,7 @@ void fill_generated_values(TableBatch& batch, WriterTools& tools, const std::vec
     throw Error(ErrorCode::UnsupportedValue, "a generated column in the key: the stream does not name deleted rows");
   }
   const std::optional<SourceTable> table = read_source_table(tools.source(), plan.schema().oid);
+  if (table) read_by_key(batch, values.take_foreign(*table), tools, keep);
   if (!table || !values.prepare(*table)) {
     // The table or the column was dropped, or its expression replaced, which rewrites the table: that follows in the
     // log and takes these values away. Only a target that outlives its source's table keeps them.

@@ -28,12 +28,12 @@ void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const Tar
   if (batch.rows() == 0) return;
   NativeBlock block = batch.block();
   std::vector<Bytes> parts = block.parts();
-  clickhouse.insert(batch.plan().insert_sql(table), parts, insert_parameters(server));
+  clickhouse.insert(batch.plan().insert_sql(table), {.data = parts, .count = batch.rows()}, insert_parameters(server));
 }
 
 void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
-               const std::function<Bytes()>& next) {
-  clickhouse.insert_while(plan.insert_sql(target.table), next, insert_parameters(target.server));
+               const ClickHouseClient::RowsInTheMaking& rows) {
+  clickhouse.insert_while(plan.insert_sql(target.table), rows, insert_parameters(target.server));
 }
 
 void InsertTask::run(WriterTools& tools) {

@@ -42,9 +42,9 @@ class InsertTask final : public LaneTask {
 void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server);
 
-/// Sends rows while they are made, as one insert: `next` returns some more of their blocks, and nothing at the end.
+/// Sends rows while they are made, as one insert.
 void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
-               const std::function<Bytes()>& next);
+               const ClickHouseClient::RowsInTheMaking& rows);
 
 /// Asks the source to publish a table and to put its present schema into the log, once it shows the transactions that
 /// the wish comes from: before that it may not even have the table.

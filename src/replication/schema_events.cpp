@@ -67,25 +67,42 @@ void SchemaEvents::follow(MirroredTable& table, const TableVersion& version, con
 
 void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.schema.oid);
-  bool watched_again = table != nullptr && table->record.state == TableState::Dropped && message.published &&
-                       lsn > *table->record.dropped;
+  // A description was asked for because the table is there, watched, and has no mirror: the drop was not meant.
+  const bool described = message.tag == kDescribeTag;
+  const bool wanted = message.published || described || message.tag == kResyncTag;
+  const bool watched_again = table != nullptr && table->record.state == TableState::Dropped && wanted &&
+                             lsn > table->record.dropped.value_or(Lsn());
   TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
   if (table == nullptr || watched_again) return created(message, version);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed) return;
   // The answer to LostMessage is in force since then.
   const std::optional<LostSchema> lost = table->lost;
-  const bool described = message.tag == kDescribeTag;
   if (lost && described) version.lsn = lost->since;
   // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
   const bool writers_beside = lost ? !(described && lost->exclusive) : described;
   if (message.tag == kResyncTag) {
     follow(*table, version, [&] { resync(*table, version); });
+  } else if (table->followed() && message.published && (described || message.tag == kSetupTag)) {
+    follow(*table, version, [&] { published_again(*table, version); });
   } else if (table->followed()) {
     Lsn floor = writers_beside ? table->record.floor : version.lsn;
     follow(*table, version, [&] { changed(*table, version, {.tag = message.tag, .floor = floor}); });
   }
+  if (described) put_on_record(*table);
   for (Watermark::Ticket ticket : end_loss(*table)) parts_.watermark.close(ticket);
+}
+
+/// The catalog may have no row of the table, although it is mirrored: somebody deleted it.
+void SchemaEvents::put_on_record(const MirroredTable& table) {
+  if (table.record.state == TableState::Dropped) return;
+  auto task = task_for(table, nullptr, "");
+  for (const LiveVersion& live : table.versions) {
+    task->then([record = table.record, version = live.version, &catalog = parts_.catalog,
+                stream = parts_.stream](WriterTools&) { catalog.save_table(stream, record, &version); });
+  }
+  task->tickets.push_back(parts_.watermark.open());
+  parts_.lanes.push(table.lane, std::move(task));
 }
 
 void SchemaEvents::created(const TableMessage& message, const TableVersion& version) {
@@ -130,7 +147,7 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
       copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
   if (change.effort == Effort::Recopy || copied_as_it_was) {
     if (change.reason.empty()) change.reason = "its schema changed amid its copy";
-    return recopy(table, version, command.floor, change.reason, end_loss(table));
+    return recopy(table, version, {.floor = command.floor, .reason = change.reason, .tickets = end_loss(table)});
   }
   alter(table, version, std::move(change), command.tag);
 }

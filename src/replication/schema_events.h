@@ -8,6 +8,7 @@
 #include "catalog/store.h"
 #include "config/settings.h"
 #include "replication/batcher.h"
+#include "replication/broken_parts.h"
 #include "replication/copier.h"
 #include "replication/ddl_message.h"
 #include "replication/lane_tasks.h"
@@ -35,8 +36,12 @@ class SchemaEvents {
   };
   explicit SchemaEvents(const Parts& parts) : parts_(parts) {}
 
-  /// Brings every table to where it was left: tables to create, copies to begin or to go on with.
-  void resume(Lsn source_position);
+  /// Brings every table to where it was left: tables to create, copies to begin or to go on with, tables to copy again
+  /// because ClickHouse has lost rows of them.
+  void resume(Lsn source_position, const std::vector<BrokenParts>& broken);
+  /// Tables that ClickHouse has lost rows of are copied again behind their readers' backs. REQUIRES: between
+  /// transactions.
+  void replace_broken(const std::vector<BrokenParts>& broken);
 
   /// A schema message at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
@@ -91,12 +96,20 @@ class SchemaEvents {
   void changed(MirroredTable& table, TableVersion version, const Command& command);
   void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   void rename(MirroredTable& table, const TableSchema& schema);
-  void recopy(MirroredTable& table, const std::optional<TableVersion>& version, Lsn floor, const std::string& reason,
-              std::vector<Watermark::Ticket> tickets = {});
+  enum class CopyStart { FromStart, Resume, NewlyPublished };
+  struct Recopy {
+    Lsn floor;
+    std::string reason;
+    std::vector<Watermark::Ticket> tickets = {};
+    CopyStart start = CopyStart::FromStart;
+  };
+  void recopy(MirroredTable& table, const std::optional<TableVersion>& version, Recopy copy);
   [[nodiscard]] const Column* column_to_widen(const MirroredTable& table, const Error& error) const;
   void widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn,
              std::vector<Watermark::Ticket> tickets);
   void resync(MirroredTable& table, const TableVersion& version);
+  void published_again(MirroredTable& table, const TableVersion& version);
+  void put_on_record(const MirroredTable& table);
   [[nodiscard]] static std::vector<Watermark::Ticket> end_loss(MirroredTable& table);
   void describe(Oid oid, std::string_view tag);
   void push_beside(Oid oid, std::unique_ptr<LaneTask> task);
@@ -104,7 +117,6 @@ class SchemaEvents {
   void drop(MirroredTable& table, Lsn lsn);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
-  enum class CopyStart { FromStart, Resume, NewlyPublished };
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
   struct Resumption {
     Lsn source_position;
@@ -112,6 +124,7 @@ class SchemaEvents {
   };
   void resume_table(MirroredTable& table, const Resumption& found);
   void finish_steps(MirroredTable& table);
+  void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
   [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);

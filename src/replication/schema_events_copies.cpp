@@ -64,23 +64,22 @@ void SchemaEvents::transaction_ended() {
     MirroredTable* table = parts_.registry.find(oid);
     if (table == nullptr || !table->followed()) continue;
     parts_.batcher.seal(*table);
-    recopy(*table, std::nullopt, table->record.floor, reason);
+    recopy(*table, std::nullopt, {.floor = table->record.floor, .reason = reason});
   }
 }
 
-void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion>& version, Lsn floor,
-                          const std::string& reason, std::vector<Watermark::Ticket> tickets) {
-  log::info("copying {} again: {}", table.name(), reason);
+void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion>& version, Recopy copy) {
+  log::info("copying {} again: {}", table.name(), copy.reason);
   forget_copy(table);
-  table.record.floor = floor;
+  table.record.floor = copy.floor;
   table.record.state = TableState::Copying;
   table.record.shadow = true;
   table.record.error.clear();
   table.record.error_lsn.reset();
   if (version) parts_.registry.add_version(table, *version);
   auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices());
-  auto task = task_for(table, version ? &*version : nullptr, "copy_again", reason);
-  task->tickets = std::move(tickets);
+  auto task = task_for(table, version ? &*version : nullptr, "copy_again", copy.reason);
+  task->tickets = std::move(copy.tickets);
   task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),
               oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
               stream = parts_.stream](WriterTools& tools) {
@@ -88,7 +87,7 @@ void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion
     create_shadow(tools.clickhouse, target, definition, server);
     catalog.replace_ranges(stream, oid, {});
   });
-  start_copy(table, *task, CopyStart::FromStart);
+  start_copy(table, *task, copy.start);
   push(table, std::move(task));
 }
 
@@ -115,7 +114,22 @@ void SchemaEvents::resync(MirroredTable& table, const TableVersion& version) {
   if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
   // Another chance for columns that became text: what they could not hold may be gone.
   table.record.text_columns.clear();
-  recopy(table, version, floor, "a new copy was asked for", end_loss(table));
+  recopy(table, version, {.floor = floor, .reason = "a new copy was asked for", .tickets = end_loss(table)});
+}
+
+/// The table was in no publication for a while: what was changed meanwhile is not in the log. Whoever is still writing
+/// to it now began before it was published, so the copy waits for them.
+void SchemaEvents::published_again(MirroredTable& table, const TableVersion& version) {
+  parts_.batcher.seal(table);
+  table.rewrite = Rewrite::None;
+  if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
+  TableVersion now = version;
+  TableRegistry::mark_text(table.record, now.schema);
+  recopy(table, now,
+         {.floor = table.record.floor,
+          .reason = "it was not published for a while",
+          .tickets = end_loss(table),
+          .start = CopyStart::NewlyPublished});
 }
 
 void SchemaEvents::copy_event(const CopyEvent& event) {

@@ -49,7 +49,8 @@ void SchemaEvents::widen(MirroredTable& table, const Column& column, const Error
   std::string reason = fmt::format("{} at {}: {} becomes text", error.what(), to_string(lsn), column.name);
   log::warn("{}: {}", table.name(), reason);
   parts_.registry.make_text(table, {.attnum = column.attnum, .since = lsn});
-  recopy(table, table.versions.back().version, table.record.floor, reason, std::move(tickets));
+  recopy(table, table.versions.back().version,
+         {.floor = table.record.floor, .reason = reason, .tickets = std::move(tickets)});
   note_text_fallbacks(table);
 }
 

@@ -2,21 +2,45 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "replication/schema_events.h"
 #include "replication/target_steps.h"
 
 namespace echodb {
 
-void SchemaEvents::resume(Lsn source_position) {
+void SchemaEvents::resume(Lsn source_position, const std::vector<BrokenParts>& broken) {
   parts_.registry.for_each([&](MirroredTable& table) {
     TableVersion newest = table.versions.back().version;
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
     const bool exchanged = is_shadow_exchanged(table);
+    // The name that the table has in ClickHouse by now.
+    TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
+    if (!table.record.renamed_from.empty()) holder.name = table.record.renamed_from;
     follow(table, newest, [&] {
       finish_steps(table);
+      // A copy that a step has begun replaces what is broken as well.
+      if (table.copy_job == 0) replace_if_broken(table, holder, broken);
       resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
+  });
+}
+
+/// A target that a copy is about to replace needs nothing: only what will be read in the end counts.
+void SchemaEvents::replace_if_broken(MirroredTable& table, const TargetTable& holder,
+                                     const std::vector<BrokenParts>& broken) {
+  auto found = std::ranges::find(broken, holder.name, &BrokenParts::table);
+  if (found == broken.end() || !table.followed()) return;
+  log::warn("{}: {}, and rows with them; the table is copied again", table.name(), found->words());
+  recopy(table, std::nullopt, {.floor = table.record.floor, .reason = found->words()});
+}
+
+void SchemaEvents::replace_broken(const std::vector<BrokenParts>& broken) {
+  if (broken.empty()) return;
+  parts_.registry.for_each([&](MirroredTable& table) {
+    if (table.followed()) parts_.batcher.seal(table);
+    replace_if_broken(table, parts_.registry.write_target(table), broken);
   });
 }
 
@@ -73,7 +97,9 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
   if (newest.pending.empty()) return;
   PendingSteps steps = PendingSteps::parse(std::exchange(newest.pending, {}));
   log::info("{}: finishing a schema change that was cut short", table.name());
-  if (steps.recopy) return recopy(table, newest, newest.lsn, "a change of its key was cut short");
+  if (steps.recopy) {
+    return recopy(table, newest, {.floor = newest.lsn, .reason = "a change of its key was cut short"});
+  }
   parts_.registry.add_version(table, newest);
   auto task = task_for(table, &newest, "schema_changed", "finished after a restart");
   task->then(steps.statements);

@@ -20,8 +20,8 @@ bool altered_meanwhile(const Error& error) {
          sqlstate == "3F000" /* invalid_schema_name */;
 }
 
-/// Keys go as their text, which every type reads exactly, and become the column's own type again, so that the key's
-/// index serves. `gone` columns of the list are NULL.
+/// Keys go as their text, which every type reads exactly, and become values of the key's base type, so that the key's
+/// index serves; source_table.h says of which they do not. `gone` columns of the list are NULL.
 std::string look_up_sql(const TablePlan& plan, const SourceTable& table, std::span<const std::size_t> columns) {
   std::string parameters = "$1::int[]";
   std::string names = "place";
@@ -32,9 +32,9 @@ std::string look_up_sql(const TablePlan& plan, const SourceTable& table, std::sp
       throw Error(ErrorCode::SchemaMismatch, "a key column was dropped while the changes before that were waiting",
                   "the table has to be copied again");
     }
-    parameters += fmt::format(", ${}::text[]", index + 2);
+    parameters += fmt::format(", ${}::{}", index + 2, key->array_type());
     names += fmt::format(", k{}", index);
-    condition += fmt::format("{}here.{} = wanted.k{}::{}", index == 0 ? "" : " AND ", key->name, index, key->type);
+    condition += (index == 0 ? "" : " AND ") + key->equals(fmt::format("wanted.k{}", index));
   }
   std::string list = "wanted.place";
   for (std::size_t column : columns) {

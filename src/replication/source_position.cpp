@@ -26,7 +26,7 @@ void SourcePosition::watch(std::stop_token stop) {
     try {
       if (!source) source.emplace(settings_, ConnectionKind::Ordinary, stop);
       latest_ = parse_lsn(source->query("SELECT pg_current_wal_lsn()").text(0, 0)).value;
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       // The stream meets the same fault and reports it; here it only makes the figure old.
       log::debug("source position: {}", error.what());
       source.reset();

@@ -1,5 +1,7 @@
 #include "replication/source_table.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 
 #include "replication/source_table.sql.h"
@@ -21,7 +23,21 @@ std::vector<std::int16_t> parse_numbers(std::string_view text) {
   return numbers;
 }
 
+GivenAs parse_given_as(std::string_view word) {
+  if (word == "value") return GivenAs::Value;
+  return word == "array" ? GivenAs::Array : GivenAs::Text;
+}
+
 }  // namespace
+
+std::string SourceColumn::value(const std::string& given) const {
+  return given_as == GivenAs::Array ? fmt::format("{}::{}", given, base_type) : given;
+}
+
+std::string SourceColumn::equals(const std::string& given) const {
+  if (given_as == GivenAs::Text) return fmt::format("concat(here.{}) OPERATOR(pg_catalog.=) {}", name, given);
+  return fmt::format("here.{} {} {}", name, equality, value(given));
+}
 
 const SourceColumn* SourceTable::find(std::int16_t attnum) const {
   auto found = columns.find(attnum);
@@ -36,7 +52,11 @@ std::optional<SourceTable> read_source_table(PostgresConnection& source, Oid tab
     found.columns[static_cast<std::int16_t>(rows.number(row, 0))] = {.name = std::string(rows.text(row, 1)),
                                                                      .type = std::string(rows.text(row, 2)),
                                                                      .expression = std::string(rows.text(row, 4)),
-                                                                     .inputs = parse_numbers(rows.text(row, 5))};
+                                                                     .inputs = parse_numbers(rows.text(row, 5)),
+                                                                     .computable = rows.boolean(row, 6),
+                                                                     .given_as = parse_given_as(rows.text(row, 7)),
+                                                                     .base_type = std::string(rows.text(row, 8)),
+                                                                     .equality = std::string(rows.text(row, 9))};
   }
   return found;
 }

@@ -55,6 +55,11 @@ Lsn start_position(const Settings& settings, const StreamRecord& record, std::st
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
 
+MessageSeal load_seal(const Settings& settings, std::stop_token stop) {
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
+  return MessageSeal::load(source);
+}
+
 LagClock::Time wall_clock() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
@@ -71,6 +76,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       server_(prepare_target(settings, stop)),
       registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
       watermark_(start_position(settings, record, stop)),
+      broken_parts_(settings.clickhouse.database),
       copier_({.workers = settings.snapshot_workers,
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
@@ -104,16 +110,20 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                .message_publication = record.publication + std::string(kMessagePublicationSuffix),
                .start = watermark_.position()},
               stop),
-      position_(settings.postgres) {
+      position_(settings.postgres),
+      seal_(load_seal(settings, stop)) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   has_event_triggers_ = has_event_triggers(source);
-  schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)));
+  ClickHouseClient clickhouse(settings.clickhouse, stop);
+  schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)),
+                        broken_parts_.look(clickhouse));
   if (!has_event_triggers_ || record.failed_over) {
     catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
                                                .stream = record.name,
                                                .interval = settings.catalog_poll,
                                                .once = has_event_triggers_});
   }
+  inventory_watch_.emplace(settings_, record_, catalog_);
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
 }
 
@@ -131,6 +141,7 @@ bool Stream::run() {
     lanes_.relieve();
     schema_events_.finish_copies();
     schema_events_.heal();
+    if (!in_transaction_) schema_events_.replace_broken(broken_parts_.take());
     // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
     if (over_budget()) batcher_.seal_all();
     if (over_budget()) let_stuck_table_go();
@@ -201,15 +212,20 @@ void Stream::collect_events() {
     batcher_.written(event.bytes);
     for (Watermark::Ticket ticket : event.tickets) watermark_.close(ticket);
     if (!event.failure) {
+      refused_since_.reset();
+      through_at_ = Clock::now();
       if (event.bytes > 0) batcher_.taken(*event.lane, event.took);
       continue;
     }
+    ErrorCode code = event.failure->code();
+    bool refused = code == ErrorCode::TargetOverloaded || code == ErrorCode::TargetUnreachable;
+    if (event.retrying && refused && !refused_since_) refused_since_ = Clock::now();
     // What the breaker refused says nothing that is not known.
     if (!event.failure->detail("breaker").empty()) continue;
     last_error_ = event.failure->what();
     if (event.retrying) {
       ++retries_;
-      if (event.failure->code() == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
+      if (code == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
       log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
     } else {
       schema_events_.lane_failed(event);
@@ -241,6 +257,7 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
+  if (lanes_.depth(*bookmark_lane_) == 0) lanes_.push(bookmark_lane_, std::make_unique<BrokenPartsTask>(broken_parts_));
   if (transactions_ == 0 || saved_ == confirmed_) return;
   store_progress();
 }
@@ -249,7 +266,7 @@ void Stream::store_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
-  if (lanes_.depth(*bookmark_lane_) == 0) save_bookmark();
+  if (lanes_.depth(*bookmark_lane_) <= 1) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
   schema_events_.forget_snapshots(confirmed_);
 }
@@ -324,6 +341,16 @@ void Stream::save_bookmark() {
   lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
 }
 
+/// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.
+std::chrono::milliseconds Stream::refused_for(bool copying) {
+  auto now = Clock::now();
+  if (batcher_.buffered_bytes() == 0 || copying) through_at_ = now;
+  auto since = now;
+  if (now - through_at_ > limits::kSilentTargetTimeout) since = through_at_;
+  if (refused_since_) since = std::min(since, *refused_since_);
+  return std::chrono::floor<std::chrono::milliseconds>(now - since);
+}
+
 void Stream::publish_status() {
   auto now = Clock::now();
   if (now - published_at_ < kPublishInterval) return;
@@ -342,6 +369,7 @@ void Stream::publish_status() {
   status.mirrors_dropped = schema_events_.counters().dropped;
   status.mirrors_failed = schema_events_.counters().failed;
   status.retries = retries_;
+  status.messages_skipped = messages_skipped_;
   status.last_error = last_error_;
   Copier::Progress progress = copier_.progress();
   status.rows_copied = progress.rows_copied;
@@ -365,6 +393,8 @@ void Stream::publish_status() {
                              .next_attempt = schema_events_.next_attempt(table.record.oid),
                              .text_columns = text_columns(table)});
   });
+  inventory_watch_->report(status);
+  status.refused_for = refused_for(status.state == "copying");
   board_.put(std::move(status));
 }
 

@@ -10,9 +10,12 @@
 #include "postgres/replication_stream.h"
 #include "replication/batcher.h"
 #include "replication/bookmark.h"
+#include "replication/broken_parts.h"
 #include "replication/catalog_poll.h"
 #include "replication/copier.h"
+#include "replication/inventory_watch.h"
 #include "replication/lag_clock.h"
+#include "replication/message_seal.h"
 #include "replication/schema_events.h"
 #include "replication/source_position.h"
 #include "replication/status_board.h"
@@ -63,6 +66,7 @@ class Stream final : private PgoutputHandler {
   void let_stuck_table_go();
   void save_bookmark();
   void publish_status();
+  [[nodiscard]] std::chrono::milliseconds refused_for(bool copying);
   bool finish();
   void read_transaction_to_end();
   void expect_word();
@@ -73,6 +77,7 @@ class Stream final : private PgoutputHandler {
 
   void check_relation(const MirroredTable& table, const RelationMessage& message);
   void apply_message(Bytes content, Lsn lsn);
+  void skip_message(std::string_view why, Lsn lsn);
   MirroredTable* table_for_change(Oid oid);
   template <typename Add>
   void change(Oid oid, Add add);
@@ -87,7 +92,8 @@ class Stream final : private PgoutputHandler {
   ServerVersion server_;
   TableRegistry registry_;
   Watermark watermark_;
-  Copier copier_;  // before the lanes: their steps start and cancel copies
+  BrokenPartsWatch broken_parts_;  // before the lanes: a step of theirs looks
+  Copier copier_;                  // before the lanes: their steps start and cancel copies
   LaneScheduler lanes_;
   std::shared_ptr<Lane> bookmark_lane_ = std::make_shared<Lane>("bookmark");
   Batcher batcher_;
@@ -95,8 +101,10 @@ class Stream final : private PgoutputHandler {
   ReplicationStream source_;
   SourcePosition position_;
   std::optional<CatalogPoll> catalog_poll_;
+  std::optional<InventoryWatch> inventory_watch_;
   bool has_event_triggers_ = true;
   PgoutputDecoder decoder_;
+  MessageSeal seal_;
   LagClock lag_;
   Oid message_table_ = 0;  ///< 0 where messages are messages
 
@@ -114,7 +122,10 @@ class Stream final : private PgoutputHandler {
   bool reply_wanted_ = false;
   std::uint64_t transactions_ = 0;
   std::uint64_t retries_ = 0;
+  std::uint64_t messages_skipped_ = 0;
   std::string last_error_;
+  std::optional<std::chrono::steady_clock::time_point> refused_since_;  ///< by ClickHouse, without a success since
+  std::chrono::steady_clock::time_point through_at_ = std::chrono::steady_clock::now();  ///< or nothing was to be sent
   std::chrono::steady_clock::time_point confirmed_at_;
   std::chrono::steady_clock::time_point saved_at_;
   std::chrono::steady_clock::time_point probed_at_;  ///< whether the target takes rows of any table

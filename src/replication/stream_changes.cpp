@@ -1,6 +1,7 @@
 // The stream's half that hears pgoutput's messages: transactions, rows and schema messages find their table here.
 
 #include <algorithm>
+#include <bit>
 #include <optional>
 
 #include "base/log.h"
@@ -137,9 +138,30 @@ void Stream::on_truncate(const TruncateMessage& message) {
 
 void Stream::on_logical_message(const LogicalMessage& message) {
   if (message.prefix != kDdlMessagePrefix) return;
+  if (!message.transactional) return skip_message("it belongs to no transaction", message.lsn);
   apply_message(message.content, message.lsn);
 }
 
-void Stream::apply_message(Bytes content, Lsn lsn) { schema_events_.apply(parse_ddl_message(as_text(content)), lsn); }
+/// Anybody may write a message with our prefix, and one of ours may be of a kind that only a later version knows:
+/// neither concerns any table but the one it is about, if there is one, and what that is now is found by looking.
+void Stream::apply_message(Bytes content, Lsn lsn) {
+  std::optional<std::string_view> text = seal_.open(as_text(content), xid_, lsn);
+  if (!text) return skip_message("its code is not that of our triggers", lsn);
+  std::optional<DdlMessage> message;
+  try {
+    message = parse_ddl_message(*text);
+  } catch (const Error& error) {
+    return skip_message(error.what(), lsn);
+  }
+  schema_events_.apply(*message, lsn);
+}
+
+/// Told ever more seldom: whoever floods the log of the source must not flood ours.
+void Stream::skip_message(std::string_view why, Lsn lsn) {
+  if (std::has_single_bit(++messages_skipped_)) {
+    log::warn("a message in the log at {} with our prefix is skipped, the {}. so far: {}", to_string(lsn),
+              messages_skipped_, why);
+  }
+}
 
 }  // namespace echodb

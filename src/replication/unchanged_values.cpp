@@ -22,13 +22,15 @@ constexpr int kVisibleTries = 40;
 
 class UnchangedValues {
  public:
-  UnchangedValues(TableBatch& batch, std::size_t value_bytes)
+  /// For the missing values of the columns that are `wanted`.
+  template <typename Wanted>
+  UnchangedValues(TableBatch& batch, std::size_t value_bytes, Wanted wanted)
       : batch_(batch),
         history_(batch),
         keys_at_once_(
             std::clamp(kBytesPerLookUp / std::max<std::size_t>(value_bytes, 1), std::size_t{1}, kKeysPerLookUp)) {
     for (const TableBatch::MissingValue& missing : batch.missing()) {
-      if (!batch.plan().columns()[missing.column].generated) add(missing);
+      if (wanted(missing)) add(missing);
     }
   }
 
@@ -177,7 +179,9 @@ void UnchangedValues::put(std::vector<bool>& keep) {
 
 void fill_unchanged_values(TableBatch& batch, const InsertTask::Target& target, WriterTools& tools,
                            std::vector<bool>& keep) {
-  UnchangedValues values(batch, target.missing_value_size->expected());
+  UnchangedValues values(batch, target.missing_value_size->expected(), [&](const TableBatch::MissingValue& missing) {
+    return !batch.plan().columns()[missing.column].generated;
+  });
   if (values.none()) return;
   const std::string name = batch.plan().schema().qualified_name();
   if (batch.plan().is_bag()) {
@@ -194,6 +198,17 @@ void fill_unchanged_values(TableBatch& batch, const InsertTask::Target& target, 
   values.put(keep);
   log::debug("{}: rows with unchanged values: {} from the batch, {} from the target, {} from the source, {} left out",
              name, all - after_batch, after_batch - after_target, after_target - left_out, left_out);
+}
+
+void read_values_by_key(TableBatch& batch, std::span<const std::size_t> columns, WriterTools& tools,
+                        std::vector<bool>& keep) {
+  constexpr std::size_t kValueBytes = 64;
+  UnchangedValues values(batch, kValueBytes, [&](const TableBatch::MissingValue& missing) {
+    return keep[missing.row] && std::ranges::find(columns, missing.column) != columns.end();
+  });
+  if (values.none()) return;
+  values.take_from_source(tools);
+  values.put(keep);
 }
 
 }  // namespace echodb

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,15 @@ struct TableStatus {
   std::string error_lsn;
   std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until it is copied again; nullopt: right now
   std::vector<TextColumnStatus> text_columns;
+};
+
+/// A table that is watched and not mirrored, or the reverse: catalog/inventory.h.
+struct UnmirroredStatus {
+  std::string table;                                 ///< schema.name
+  std::string state;                                 ///< pending (it may be on its way), error, left_out (on purpose)
+  std::string reason;                                ///< a clause
+  std::uint64_t attempts = 0;                        ///< times it was described again
+  std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until the next time
 };
 
 /// A type that has no counterpart in the target: its columns arrive as text.
@@ -79,11 +89,20 @@ struct WorkerStatus {
   std::uint64_t mirrors_dropped = 0;
   std::uint64_t mirrors_failed = 0;
   std::uint64_t retries = 0;
-  std::string last_error;  ///< empty: none
+  std::uint64_t messages_skipped = 0;        ///< with our prefix, and not by our triggers
+  std::chrono::milliseconds refused_for{0};  ///< for so long nothing has got through to ClickHouse that was tried
+  std::string last_error;                    ///< empty: none
   SlotStatus slot;
   std::vector<TableStatus> tables;
+  std::vector<UnmirroredStatus> unmirrored;  ///< those in state error are among `tables` too
+  std::uint64_t described_again = 0;         ///< times that such a table was, since the stream began
   std::vector<TextFallback> text_fallbacks;
   std::vector<BreakerStatus> breakers;
+
+  /// Tables that are watched and, without a reason, not mirrored, or the reverse.
+  [[nodiscard]] std::size_t watched_not_mirrored() const {
+    return static_cast<std::size_t>(std::ranges::count(unmirrored, "error", &UnmirroredStatus::state));
+  }
 };
 
 }  // namespace echodb

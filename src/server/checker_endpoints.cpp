@@ -5,14 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/secret.h"
 #include "server/endpoint_answers.h"
+#include "server/listening_socket.h"
 
 namespace echodb {
 namespace {
 
 using nlohmann::json;
-
-constexpr unsigned kConnectionsMax = 64;
 
 /// nullopt for a word that is no mode.
 std::optional<CheckMode> mode_of(const HttpRequest& request, CheckMode otherwise) {
@@ -38,6 +38,13 @@ void add(prometheus::MetricFamily& to, double value, std::vector<prometheus::Cli
   to.metric.push_back(std::move(metric));
 }
 
+/// A table that is in error as a whole has nothing else to say.
+std::map<std::string, std::string> reports_of(const CheckSchedule::Status& status) {
+  std::map<std::string, std::string> reports = status.unmirrored;
+  reports.insert(status.reports.begin(), status.reports.end());
+  return reports;
+}
+
 std::string prometheus_text(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
   using prometheus::MetricType;
   auto checks = family("echodb_checks_total", "Checks of tables", MetricType::Counter);
@@ -47,24 +54,36 @@ std::string prometheus_text(const CheckSchedule::Status& status, std::int64_t up
       family("echodb_table_equal", "1 equal, 0 different, -1 could not tell, at the last check", MetricType::Gauge);
   auto rows = family("echodb_table_rows_compared", "Rows that the last check compared", MetricType::Gauge);
   auto differ = family("echodb_table_rows_differing", "Rows that differed at the last check", MetricType::Gauge);
+  auto unmirrored = family("echodb_tables_watched_not_mirrored",
+                           "Tables that should be mirrored and are not, or the reverse", MetricType::Gauge);
+  add(unmirrored, static_cast<double>(status.unmirrored.size()));
   add(checks, static_cast<double>(status.checks));
   add(repairs, static_cast<double>(status.repairs));
   add(uptime, static_cast<double>(uptime_seconds));
-  for (const auto& [table, text] : status.reports) {
+  for (const auto& [table, text] : reports_of(status)) {
     const json report = json::parse(text);
     const json& match = report.at("match");
     add(equal, match.is_null() ? -1 : match.get<bool>() ? 1 : 0, {{"table", table}});
     add(rows, report.at("rows_compared").get<double>(), {{"table", table}});
     add(differ, report.at("mismatched").get<double>(), {{"table", table}});
   }
-  return prometheus::TextSerializer().Serialize({checks, repairs, uptime, equal, rows, differ});
+  return prometheus::TextSerializer().Serialize({checks, repairs, uptime, equal, rows, differ, unmirrored});
 }
 
-json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_seconds) {
-  json tables{
-      {"total", status.reports.size()}, {"equal", 0}, {"different", 0}, {"unknown", 0}, {"list", json::array()}};
-  for (const auto& [table, text] : status.reports) {
+/// A mismatch names a row by the values of its key.
+struct Shown {
+  bool rows;
+};
+
+json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_seconds, Shown shown) {
+  const std::map<std::string, std::string> reports = reports_of(status);
+  json tables{{"total", reports.size()}, {"equal", 0}, {"different", 0}, {"unknown", 0}, {"list", json::array()}};
+  for (const auto& [table, text] : reports) {
     json report = json::parse(text);
+    if (!shown.rows) {
+      report.erase("mismatches");
+      report.erase("repairs");
+    }
     json& count = tables[report.at("result").get<std::string>()];
     count = count.get<int>() + 1;
     tables["list"].push_back(std::move(report));
@@ -76,20 +95,40 @@ json metrics_json(const CheckSchedule::Status& status, std::int64_t uptime_secon
           {"checking", status.checking.empty() ? json(nullptr) : json(status.checking)},
           {"next_check_in_seconds", status.next_in.count()},
           {"last_error", status.last_error.empty() ? json(nullptr) : json(status.last_error)},
+          {"tables_watched_not_mirrored", status.unmirrored.size()},
           {"tables", std::move(tables)}};
+}
+
+/// Nothing listens before this is known.
+const Settings& with_token(const Settings& settings) {
+  require_checker_token(settings);
+  return settings;
 }
 
 }  // namespace
 
 CheckerEndpoints::CheckerEndpoints(const Settings& settings, Checker& checker, CheckSchedule& schedule)
-    : settings_(settings),
+    : settings_(with_token(settings)),
       checker_(checker),
       schedule_(schedule),
       server_({.host = settings.checker_host,
                .port = settings.checker_port,
                .port_variable = "CONSISTENCY_CHECKER_PORT",
-               .connections_max = kConnectionsMax},
-              without_body([this](const HttpRequest& request) { return respond(request); })) {}
+               .connections_max = limits::kEndpointConnectionsMax,
+               .allowed_hosts = settings.allowed_hosts,
+               .allowed_origins = settings.allowed_origins},
+              without_body([this](const HttpRequest& request) { return respond(request); },
+                           [this](const HttpRequest& request) {
+                             return !settings_.checker_token.empty() && is_authorized(request);
+                           })) {}
+
+bool CheckerEndpoints::is_authorized(const HttpRequest& request) const {
+  if (settings_.checker_token.empty()) return true;
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string* given = request.header("authorization");
+  return given != nullptr && given->starts_with(kScheme) &&
+         equal_secrets(std::string_view(*given).substr(kScheme.size()), settings_.checker_token);
+}
 
 std::int64_t CheckerEndpoints::uptime_seconds() const {
   return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_).count();
@@ -115,10 +154,29 @@ HttpResponse CheckerEndpoints::answer(const HttpRequest& request) {
   if (request.path == "/health") return health();
   if (request.path == "/ready") return ready();
   if (request.path == "/metrics") return metrics(request);
-  if (request.path == "/verify") return verify(request, false);
-  if (is_repair) return verify(request, true);
-  if (request.path == "/verify-all") return verify_all(request);
+  if (is_repair || request.path == "/verify" || request.path == "/verify-all") return check(request);
   return json_response(404, {{"error", "there are /health, /ready, /verify, /verify-all, /repair and /metrics"}});
+}
+
+HttpResponse CheckerEndpoints::check(const HttpRequest& request) {
+  if (!is_authorized(request)) {
+    HttpResponse refusal = json_response(
+        401, {{"error", "this needs the header `Authorization: Bearer` with the value of CONSISTENCY_CHECKER_TOKEN"}});
+    refusal.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return refusal;
+  }
+  // Each takes a connection while it waits for its turn.
+  struct Asked {
+    std::atomic<unsigned>& count;
+    const unsigned before = count++;
+    ~Asked() { --count; }
+  } asked{.count = checks_asked_for_};
+  if (asked.before >= limits::kCheckRequestsMax) {
+    return json_response(429, {{"error", fmt::format("{} checks are asked for and not answered yet: try again later",
+                                                     limits::kCheckRequestsMax)}});
+  }
+  if (request.path == "/verify-all") return verify_all(request);
+  return verify(request, request.path == "/repair");
 }
 
 HttpResponse CheckerEndpoints::health() const {
@@ -143,7 +201,7 @@ HttpResponse CheckerEndpoints::metrics(const HttpRequest& request) const {
             .body = prometheus_text(schedule_.status(), uptime_seconds()),
             .stream = nullptr};
   }
-  return json_response(200, metrics_json(schedule_.status(), uptime_seconds()));
+  return json_response(200, metrics_json(schedule_.status(), uptime_seconds(), {.rows = is_authorized(request)}));
 }
 
 HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
@@ -156,8 +214,16 @@ HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
   const std::optional<CheckMode> mode = mode_of(request, settings_.check_mode);
   if (!mode) return no_such_mode(request);
   const std::optional<TableRecord> found = checker_.find(in, *table);
-  if (!found) return json_response(404, {{"error", fmt::format("{}.{} is not mirrored", in, *table)}});
+  if (!found) return unmirrored(fmt::format("{}.{}", in, *table), *mode);
   return json_response(200, to_json(schedule_.check(*found, {.mode = *mode, .repair = repair})));
+}
+
+/// A table that is watched all the same is reported like one that was checked.
+HttpResponse CheckerEndpoints::unmirrored(const std::string& table, CheckMode mode) {
+  for (const JudgedTable& judged : checker_.unmirrored()) {
+    if (judged.entry.table == table) return json_response(200, to_json(report_unmirrored(judged, mode)));
+  }
+  return json_response(404, {{"error", table + " is not mirrored"}});
 }
 
 HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
@@ -172,10 +238,25 @@ HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
     unknown = unknown || report.verdict == Verdict::Unknown;
     reports.push_back(to_json(report));
   }
+  for (const JudgedTable& table : checker_.unmirrored()) {
+    if (table.state == JudgedTable::State::LeftOut) continue;
+    const CheckReport report = report_unmirrored(table, *mode);
+    different = different || report.verdict == Verdict::Different;
+    unknown = unknown || report.verdict == Verdict::Unknown;
+    reports.push_back(to_json(report));
+  }
   return json_response(200, {{"match", different ? json(false)
                                        : unknown ? json(nullptr)
                                                  : json(true)},
                              {"tables", std::move(reports)}});
+}
+
+void require_checker_token(const Settings& settings) {
+  if (!settings.checker_token.empty() || is_loopback(settings.checker_host)) return;
+  throw Error(ErrorCode::InvalidConfiguration,
+              fmt::format("CONSISTENCY_CHECKER_HOST is {}: whoever reaches it could read and repair rows",
+                          settings.checker_host),
+              "set CONSISTENCY_CHECKER_TOKEN, or let the checker listen on 127.0.0.1");
 }
 
 }  // namespace echodb

@@ -10,9 +10,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr unsigned kConnectionsMax = 64;
-
 bool is_ready(const WorkerStatus& status) {
+  if (status.refused_for > limits::kNotReadyAfter) return false;
   return status.connected && (status.state == "copying" || status.state == "streaming" || status.state == "follower");
 }
 
@@ -24,7 +23,9 @@ HealthEndpoints::HealthEndpoints(const HealthOptions& options, std::function<Wor
       server_({.host = options.host,
                .port = options.port,
                .port_variable = "HEALTH_CHECK_PORT",
-               .connections_max = kConnectionsMax},
+               .connections_max = limits::kEndpointConnectionsMax,
+               .allowed_hosts = options.allowed_hosts,
+               .allowed_origins = options.allowed_origins},
               without_body([this](const HttpRequest& request) { return respond(request); })) {}
 
 std::chrono::seconds HealthEndpoints::uptime() const {
@@ -59,6 +60,13 @@ HttpResponse HealthEndpoints::ready() const {
             {"state", status.state},
             {"connected", status.connected},
             {"is_leader", status.is_leader}};
+  // One bad table stops one table: the worker is ready all the same, and names it.
+  if (status.watched_not_mirrored() > 0) {
+    body["not_mirrored"] = json::array();
+    for (const UnmirroredStatus& table : status.unmirrored) {
+      if (table.state == "error") body["not_mirrored"].push_back({{"table", table.table}, {"reason", table.reason}});
+    }
+  }
   if (!is_ready_now && !status.last_error.empty()) body["last_error"] = status.last_error;
   return json_response(is_ready_now ? 200 : 503, body);
 }

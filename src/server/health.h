@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "replication/worker_status.h"
 #include "server/http_server.h"
@@ -17,13 +18,16 @@ struct HealthOptions {
   std::string worker_id;
   std::string source_peer = {};
   std::string target_peer = {};
+  std::vector<std::string> allowed_hosts = {};  ///< as PageGuard::Options
+  std::vector<std::string> allowed_origins = {};
 };
 
 /// A worker's endpoints, for people, load balancers and scrapers:
 ///
 ///   GET /health    200 as long as the process answers
-///   GET /ready     200 while rows flow: the stream is open, and copying or streaming; also as a follower that could
-///                  take over at any moment; 503 otherwise
+///   GET /ready     200 while rows flow: the stream is open, copying or streaming, and what is sent to ClickHouse gets
+///                  through; also as a follower that could take over at any moment, while somebody leads; 503
+///                  otherwise. Names the tables that are watched and not mirrored
 ///   GET /metrics   JSON, or Prometheus' text format when the Accept header asks for text/plain or OpenMetrics
 ///
 /// `status` is called from the server's threads, several at a time.

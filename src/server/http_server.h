@@ -4,51 +4,28 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
+#include "config/limits.h"
+#include "server/connection_watch.h"
+#include "server/http_message.h"
+#include "server/page_guard.h"
 
 namespace echodb {
-
-using HttpFields = std::vector<std::pair<std::string, std::string>>;
-
-/// What a client asked, without the body. Names of headers are in lower case, URL parameters are decoded.
-struct HttpRequest {
-  std::string method;
-  std::string path;
-  HttpFields parameters;
-  HttpFields headers;
-
-  /// The first value of that name, or nullptr.
-  [[nodiscard]] const std::string* parameter(std::string_view name) const;
-  [[nodiscard]] const std::string* header(std::string_view lower_case_name) const;
-};
-
-/// A response body that is made while it is sent. Owned and used by one connection's thread.
-class HttpBodySource {
- public:
-  virtual ~HttpBodySource() = default;
-  /// Writes at most `into.size()` bytes and returns how many; waits for the first one; 0 is the end of the body. An
-  /// exception breaks the connection, so that the client knows the body is incomplete.
-  virtual std::size_t read(std::span<std::byte> into) = 0;
-};
-
-struct HttpResponse {
-  unsigned status = 200;
-  HttpFields headers;
-  std::string body;
-  std::unique_ptr<HttpBodySource> stream;  ///< when set, it is sent chunked in place of `body`
-};
 
 /// One request and its response. Every call comes from the connection's own thread and may take its time. Destroyed
 /// when the response is out or the client is gone; without finish() the client left in the middle of the body.
 class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
+  /// The answer, when it needs nothing of the body. Asked for once, before a body that is not small: that is not read
+  /// then, and the connection closed.
+  virtual std::optional<HttpResponse> early_answer() { return std::nullopt; }
+  /// Whether the client has shown that it may ask this; it is given more time then.
+  [[nodiscard]] virtual bool is_trusted() const { return false; }
   /// The next bytes of the body. An exception breaks the connection.
   virtual void on_body(Bytes bytes) = 0;
   /// The body is complete. An exception becomes a 500.
@@ -57,19 +34,25 @@ class HttpExchange {
 
 using HttpHandler = std::function<std::unique_ptr<HttpExchange>(HttpRequest)>;
 
-/// A handler for requests whose body does not matter.
-HttpHandler without_body(std::function<HttpResponse(const HttpRequest&)> respond);
+/// A handler for requests whose body does not matter: a large one is refused with 413. `trusts` says whether a
+/// request's client is trusted.
+HttpHandler without_body(std::function<HttpResponse(const HttpRequest&)> respond,
+                         std::function<bool(const HttpRequest&)> trusts = {});
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;          ///< 0: any free port
-  std::string port_variable;       ///< names the port in the remedy when it is taken, e.g. "HEALTH_CHECK_PORT"
-  unsigned connections_max = 256;  ///< each has a thread
-  std::size_t request_bytes_max = 1280 << 10;  ///< request line and headers; a URL of 1 MB fits
-  std::chrono::seconds idle_timeout{300};      ///< a silent connection between two requests is closed after this
+  std::uint16_t port = 0;     ///< 0: any free port
+  std::string port_variable;  ///< names the port in the remedy when it is taken, e.g. "HEALTH_CHECK_PORT"
+  /// Listens on this Unix socket of mode 0600 in place of host and port; one that is there is replaced.
+  std::string unix_socket = {};
+  unsigned connections_max = limits::kClickHouseConnectionsMax;  ///< each has a thread
+  std::vector<std::string> allowed_hosts = {};                   ///< as PageGuard::Options
+  std::vector<std::string> allowed_origins = {};
+  ConnectionTimes times = {};
 };
 
-/// HTTP/1.1 with keep-alive, one thread per connection, request and response bodies streamed.
+/// HTTP/1.1 with keep-alive, one thread per connection, request and response bodies streamed. Web pages are kept out
+/// by PageGuard, slow clients by ConnectionWatch.
 /// Throws Error(PortBusy) when the port is taken and Error(InvalidConfiguration) when the host is not ours.
 class HttpServer {
  public:

@@ -1,9 +1,12 @@
 #include "server/listening_socket.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -59,6 +62,49 @@ ListeningSocket listen_on(const std::string& host, std::uint16_t port, const std
                 fmt::format("cannot listen on {}:{}: {}", host, port, std::strerror(reason)));
   }
   return {.descriptor = descriptor, .port = bound_port(descriptor)};
+}
+
+ListeningSocket listen_on_unix_socket(const std::filesystem::path& path) {
+  int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int directory = open(path.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  // An address holds 108 characters, a path may have more; this one leads to the same place.
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::string name = fmt::format("/proc/self/fd/{}/{}", directory, path.filename().string());
+  bool fits = name.size() < sizeof address.sun_path;
+  if (fits) name.copy(address.sun_path, name.size());
+  unlinkat(directory, path.filename().c_str(), 0);
+  // bind() gives the file the mode that the socket has.
+  bool done = fits && descriptor >= 0 && directory >= 0 && fchmod(descriptor, S_IRUSR | S_IWUSR) == 0 &&
+              bind(descriptor, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+              listen(descriptor, kBacklog) == 0;
+  int reason = errno;
+  if (directory >= 0) close(directory);
+  if (done) return {.descriptor = descriptor, .port = 0};
+  if (descriptor >= 0) close(descriptor);
+  throw Error(ErrorCode::SystemFailure, fmt::format("cannot listen on {}: {}", path.string(), std::strerror(reason)),
+              "set ECHODB_DATA_DIR to a directory of a file system that has Unix sockets");
+}
+
+bool is_loopback(const std::string& host) {
+  if (host.empty()) return false;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), nullptr, &hints, &found) != 0) return false;
+  Addresses addresses(found, &freeaddrinfo);
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    constexpr std::uint32_t kLoopbackNetwork = 127;
+    if (at->ai_family == AF_INET) {
+      const auto* inet = reinterpret_cast<const sockaddr_in*>(at->ai_addr);
+      if (ntohl(inet->sin_addr.s_addr) >> 24 != kLoopbackNetwork) return false;
+    } else if (at->ai_family == AF_INET6) {
+      if (!IN6_IS_ADDR_LOOPBACK(&reinterpret_cast<const sockaddr_in6*>(at->ai_addr)->sin6_addr)) return false;
+    } else {
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace echodb

@@ -41,6 +41,18 @@ json tables_json(const std::vector<TableStatus>& tables) {
   return all;
 }
 
+json unmirrored_json(const std::vector<UnmirroredStatus>& tables) {
+  json all = json::array();
+  for (const UnmirroredStatus& table : tables) {
+    all.push_back({{"table", table.table},
+                   {"state", table.state},
+                   {"reason", table.reason},
+                   {"attempts", table.attempts},
+                   {"next_attempt_s", table.next_attempt ? json(table.next_attempt->count()) : json(nullptr)}});
+  }
+  return all;
+}
+
 json slot_json(const SlotStatus& slot) {
   if (!slot.known) return nullptr;
   return {{"name", slot.name},
@@ -90,8 +102,12 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"transactions", status.transactions},
       {"buffered_bytes", status.buffered_bytes},
       {"retries", status.retries},
+      {"messages_skipped", status.messages_skipped},
       {"slot", slot_json(status.slot)},
       {"tables", tables_json(status.tables)},
+      {"tables_watched_not_mirrored", status.watched_not_mirrored()},
+      {"tables_described_again", status.described_again},
+      {"not_mirrored", unmirrored_json(status.unmirrored)},
       {"text_fallbacks", std::move(text_fallbacks)},
   };
   // A name that is not UTF-8 must not cost the whole answer.

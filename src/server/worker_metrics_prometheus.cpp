@@ -63,6 +63,8 @@ void add_worker(std::vector<MetricFamily>& all, const WorkerStatus& status, cons
   all.push_back(gauge("echodb_uptime_seconds", "Seconds since the worker started")
                     .value(static_cast<double>(identity.uptime.count())));
   all.push_back(counter("echodb_retries_total", "Attempts after a failure").value(number(status.retries)));
+  all.push_back(counter("echodb_messages_skipped_total", "Messages with our prefix that our triggers did not write")
+                    .value(number(status.messages_skipped)));
   all.push_back(counter("echodb_mirrors_created_total", "Tables taken up").value(number(status.mirrors_created)));
   all.push_back(counter("echodb_mirrors_dropped_total", "Tables given up").value(number(status.mirrors_dropped)));
   all.push_back(counter("echodb_mirrors_failed_total", "Tables that failed").value(number(status.mirrors_failed)));
@@ -119,6 +121,17 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   for (const TextFallback& fallback : status.text_fallbacks) {
     fallbacks.add(number(fallback.columns), {{"type", fallback.type}});
   }
+  Family not_mirrored =
+      gauge("echodb_table_not_mirrored", "Watched and not mirrored, or the reverse; the state is why");
+  for (const UnmirroredStatus& table : status.unmirrored) {
+    not_mirrored.add(1, {{"table", table.table}, {"state", table.state}});
+  }
+  all.push_back(std::move(not_mirrored));
+  all.push_back(
+      gauge("echodb_tables_watched_not_mirrored", "Tables that should be mirrored and are not, or the reverse")
+          .value(number(std::uint64_t{status.watched_not_mirrored()})));
+  all.push_back(counter("echodb_tables_described_again_total", "Attempts to have such a table mirrored")
+                    .value(number(status.described_again)));
   for (Family* family : std::array{&states, &copied, &applied, &fallbacks, &text_columns})
     all.push_back(std::move(*family));
 }

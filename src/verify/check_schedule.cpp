@@ -30,6 +30,7 @@ CheckSchedule::CheckSchedule(const Settings& settings, Checker& checker)
     : settings_(settings),
       checker_(checker),
       next_all_(Clock::now() + settings.consistency_interval),
+      judge_(settings.catalog_poll),
       thread_([this](std::stop_token stop) { work(stop); }) {}
 
 CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& options) {
@@ -69,17 +70,34 @@ void CheckSchedule::work(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     std::string failure;
     try {
+      look_through_inventory();
       look(stop);
     } catch (const Error& error) {
       if (error.code() == ErrorCode::Stopped) return;
       failure = error.what();
       log::debug("checker: {}", failure);
+    } catch (const std::exception& fault) {
+      failure = fault.what();
+      log::warn("checker: {}", failure);
     }
     std::unique_lock lock(mutex_);
     status_.last_error = failure;
     status_.looked = status_.looked || failure.empty();
     changed_.wait_for(lock, stop, kLookInterval, [] { return false; });
   }
+}
+
+void CheckSchedule::look_through_inventory() {
+  judge_.add(checker_.look_through_inventory(), Clock::now());
+  std::map<std::string, std::string> unmirrored;
+  for (const JudgedTable& table : judge_.tables()) {
+    if (table.state != JudgedTable::State::Error) continue;
+    const CheckReport report = report_unmirrored(table, settings_.check_mode);
+    unmirrored[report.table] = to_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (!status().unmirrored.contains(report.table)) log::warn("{}: {}", report.table, report.reason);
+  }
+  std::lock_guard lock(mutex_);
+  status_.unmirrored = std::move(unmirrored);
 }
 
 /// Checks what is due: everything, or the tables that have never been checked.

@@ -21,6 +21,8 @@ class CheckSchedule {
 
   struct Status {
     std::map<std::string, std::string> reports;  ///< by table: the latest report, as JSON
+    /// Tables in error that are watched and not mirrored, or the reverse: a report of each, as JSON.
+    std::map<std::string, std::string> unmirrored;
     std::uint64_t checks = 0;
     std::uint64_t repairs = 0;
     std::string checking;    ///< the table that is being checked; empty: none
@@ -33,6 +35,7 @@ class CheckSchedule {
  private:
   void work(const std::stop_token& stop);
   void look(const std::stop_token& stop);
+  void look_through_inventory();
 
   const Settings& settings_;
   Checker& checker_;
@@ -42,6 +45,7 @@ class CheckSchedule {
   Status status_;                                   ///< guarded by mutex_
   std::chrono::steady_clock::time_point next_all_;  ///< guarded by mutex_
   std::map<Oid, std::string> checked_;              ///< guarded by mutex_; tables that need no first check, by name
+  InventoryJudge judge_;                            ///< of the thread alone
   std::jthread thread_;                             ///< last: it uses the members above
 };
 

@@ -17,27 +17,25 @@ constexpr int kAttemptsMax = 3;
 Checker::Checker(Settings settings, std::stop_token stop)
     : settings_(std::move(settings)), stop_(std::move(stop)), catalog_(settings_.postgres, "checker", stop_) {}
 
-CheckEnvironment Checker::environment() {
+StreamRecord Checker::stream() {
   std::optional<StreamRecord> stream = catalog_.find_stream(stream_names(settings_).stream);
   if (!stream) {
     throw Error(ErrorCode::InvalidConfiguration, "nothing is mirrored from this database yet", "run `echodb setup`");
   }
+  return *std::move(stream);
+}
+
+CheckEnvironment Checker::environment() {
   ClickHouseClient clickhouse(settings_.clickhouse, stop_);
   return {.settings = settings_,
-          .stream = *std::move(stream),
+          .stream = stream(),
           .choices = type_choices(settings_, clickhouse.server_version()),
           .confirm = [] {}};
 }
 
 std::vector<TableRecord> Checker::tables() {
-  const std::string stream = stream_names(settings_).stream;
-  if (!catalog_.find_stream(stream)) {
-    throw Error(ErrorCode::InvalidConfiguration, "nothing is mirrored from this database yet", "run `echodb setup`");
-  }
-  std::vector<TableRecord> tables = catalog_.load_tables(stream);
-  std::erase_if(tables, [](const TableRecord& table) {
-    return table.state == TableState::Dropped || table.dropped || table.versions.empty();
-  });
+  std::vector<TableRecord> tables = catalog_.load_tables(stream().name);
+  std::erase_if(tables, [](const TableRecord& table) { return table.state == TableState::Dropped || table.dropped; });
   return tables;
 }
 
@@ -97,6 +95,32 @@ void Checker::record(const TableRecord& table, const CheckReport& report) {
                        .mismatched = report.mismatched,
                        .duration_ms = static_cast<std::uint64_t>(report.duration.count()),
                        .report = to_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)});
+}
+
+std::vector<JudgedTable> Checker::unmirrored() {
+  const StreamRecord stream = this->stream();
+  PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
+  return judge_inventory(source, {.stream = stream.name, .slot = stream.slot}, settings_.catalog_poll,
+                         settings_.consistency_max_lag, stop_);
+}
+
+InventoryLook Checker::look_through_inventory() {
+  const StreamRecord stream = this->stream();
+  PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
+  InventoryLook look = echodb::look_through_inventory(source, {.stream = stream.name, .slot = stream.slot});
+  if (!look.entries.empty()) flush_log(source);
+  return look;
+}
+
+CheckReport report_unmirrored(const JudgedTable& table, CheckMode mode) {
+  const bool pending = table.state == JudgedTable::State::Pending;
+  return {.table = table.entry.table,
+          .mode = mode,
+          .verdict = table.state == JudgedTable::State::Error ? Verdict::Different : Verdict::Unknown,
+          .reason = pending ? table.entry.reason + ", as far as the stream has been applied"
+                    : table.state == JudgedTable::State::LeftOut ? "not mirrored: " + table.entry.reason
+                                                                 : table.entry.reason,
+          .at = std::chrono::system_clock::now()};
 }
 
 std::vector<CheckRecord> Checker::history() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/inventory.h"
 #include "catalog/store.h"
 #include "verify/table_check.h"
 
@@ -23,10 +24,16 @@ class Checker {
   /// The table as the catalog has it by then; anew, when its mirror was changed meanwhile and it did not prove equal.
   /// Throws Error(Stopped) only.
   CheckReport check(const TableRecord& table, const CheckOptions& options);
+  /// The tables that are watched and not mirrored, or the reverse. Waits until none is pending, CONSISTENCY_MAX_LAG at
+  /// the most.
+  std::vector<JudgedTable> unmirrored();
+  /// A single look, for whoever judges from look to look.
+  InventoryLook look_through_inventory();
   /// The latest check of each table that is still mirrored, as it was written down.
   std::vector<CheckRecord> history();
 
  private:
+  StreamRecord stream();
   CheckEnvironment environment();
   CheckReport attempt(const TableRecord& table, const CheckOptions& options, bool& again);
   void record(const TableRecord& table, const CheckReport& report);
@@ -35,5 +42,8 @@ class Checker {
   std::stop_token stop_;
   CatalogStore catalog_;
 };
+
+/// What a check says of a table that is not mirrored: it differs, or could not be told yet. Nothing of it was compared.
+CheckReport report_unmirrored(const JudgedTable& table, CheckMode mode);
 
 }  // namespace echodb

@@ -166,33 +166,34 @@ void SourceReader::read_keys_raw(const KeyRows& keys, std::span<const std::size_
 SourceReader::WantedKeys SourceReader::wanted(const KeyRows& keys, std::span<const std::size_t> rows) {
   const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
   if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  WantedKeys wanted{.relation = source->relation, .names = {}, .rows = {}};
-  std::string typed;
+  WantedKeys wanted{.relation = source->relation, .values = {}, .typed = {}, .condition = {}};
   std::string arrays;
-  std::string untyped;
+  std::string names;
   for (std::size_t part = 0; part < keys.parts(); ++part) {
     const SourceColumn* key = source->find(table_.plan->columns()[table_.plan->key()[part]].attnum);
     if (key == nullptr) throw Error(ErrorCode::SchemaMismatch, "a key column was dropped");
     const char* comma = part == 0 ? "" : ", ";
-    wanted.names += comma + key->name;
-    typed += fmt::format("{}wanted.k{}::{}", comma, part, key->type);
-    arrays += fmt::format("{}{}::text[]", comma, quote_sql_literal(column_as_array(keys.column(part), rows)));
-    untyped += fmt::format("{}k{}", comma, part);
+    const std::string given = fmt::format("wanted.k{}", part);
+    wanted.typed += comma + (key->given_as == GivenAs::Text ? given : key->value(given));
+    wanted.condition += (part == 0 ? "" : " AND ") + key->equals(given);
+    arrays +=
+        fmt::format("{}{}::{}", comma, quote_sql_literal(column_as_array(keys.column(part), rows)), key->array_type());
+    names += fmt::format("{}k{}", comma, part);
   }
-  wanted.rows = fmt::format("SELECT {} FROM unnest({}) AS wanted({})", typed, arrays, untyped);
+  wanted.values = fmt::format("FROM unnest({}) AS wanted({})", arrays, names);
   return wanted;
 }
 
 std::string SourceReader::keys_sql(const KeyRows& keys, std::span<const std::size_t> rows) {
   const WantedKeys wanted = this->wanted(keys, rows);
-  return fmt::format("COPY (SELECT {} FROM {} WHERE ({}) IN ({})) TO STDOUT (FORMAT binary)",
-                     copied_list(*table_.plan, texts_), wanted.relation, wanted.names, wanted.rows);
+  return fmt::format("COPY (SELECT {} FROM {} AS here WHERE EXISTS (SELECT {} WHERE {})) TO STDOUT (FORMAT binary)",
+                     copied_list(*table_.plan, texts_), wanted.relation, wanted.values, wanted.condition);
 }
 
 bool SourceReader::can_hold(const KeyRows& keys, std::size_t row) {
   const WantedKeys wanted = this->wanted(keys, std::span(&row, 1));
   try {
-    connection_.query(wanted.rows);
+    connection_.query(fmt::format("SELECT {} {}", wanted.typed, wanted.values));
     return true;
   } catch (const Error& error) {
     // Class 22 is a fault of the value.

@@ -91,8 +91,9 @@ class SourceReader {
   /// Keys as the source's types: `names` are the table's key columns, `rows` is a SELECT of these keys.
   struct WantedKeys {
     std::string relation;
-    std::string names;
-    std::string rows;
+    std::string values;     ///< FROM unnest(…) AS wanted(…)
+    std::string typed;      ///< the wanted values, as the key's types
+    std::string condition;  ///< the row `here` has the values of a wanted one
   };
   WantedKeys wanted(const KeyRows& keys, std::span<const std::size_t> rows);
   std::string keys_sql(const KeyRows& keys, std::span<const std::size_t> rows);

@@ -34,6 +34,26 @@ TEST(DdlMessage, ReadsTheOthers) {
   EXPECT_EQ(refused.table, "a.b");
 }
 
+std::string with(std::string_view from, std::string_view to) {
+  std::string text(kTable);
+  return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(DdlMessage, RefusesATableThatContradictsItself) {
+  EXPECT_NO_THROW(parse_ddl_message(with(R"("attnum":1)", R"("attnum":1)")));
+  EXPECT_THROW(parse_ddl_message(with(R"("primary_key":[1])", R"("primary_key":[2])")), Error);
+  EXPECT_THROW(parse_ddl_message(with(R"("identity_index":[])", R"("identity_index":[-1])")), Error);
+  EXPECT_THROW(parse_ddl_message(with(R"("attnum":1)", R"("attnum":0)")), Error);
+  EXPECT_THROW(parse_ddl_message(with(R"("kind":"b")", R"("kind":"a")")), Error) << "an array without an element";
+  EXPECT_THROW(parse_ddl_message(with(R"("oid":7)", R"("oid":-7.5e300)")), Error);
+}
+
+TEST(DdlMessage, RefusesWhatIsNestedTooDeeply) {
+  std::string deep = R"({"op":)" + std::string(200'000, '[') + std::string(200'000, ']') + "}";
+  EXPECT_THROW(parse_ddl_message(deep), Error);
+  EXPECT_THROW(parse_ddl_message(std::string(200'000, '[')), Error);
+}
+
 TEST(DdlMessage, RefusesWhatItDoesNotKnow) {
   for (const char* text : {"", "{", "[]", "{}", R"({"op":"merge","oid":7})", R"({"op":"drop"})",
                            R"({"op":"drop","oid":"x"})", R"({"op":"table","tag":"CREATE TABLE","published":true})"}) {

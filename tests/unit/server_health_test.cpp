@@ -146,6 +146,22 @@ TEST_F(Health, MetricsTellOfTheStreamAndEveryTable) {
   EXPECT_EQ(metrics["text_fallbacks"][0], (json{{"type", "inet"}, {"columns", 3}}));
 }
 
+TEST_F(Health, NamesTablesThatAreWatchedAndNotMirrored) {
+  EXPECT_FALSE(json::parse(ask(endpoints, {.path = "/ready"}).body).contains("not_mirrored"));
+  status.unmirrored = {{.table = "public.new", .state = "pending", .reason = "watched, but not mirrored"},
+                       {.table = "public.lost", .state = "error", .reason = "watched, but not mirrored"},
+                       {.table = "public.scratch", .state = "left_out", .reason = "it is UNLOGGED"}};
+  status.described_again = 4;
+  Answer ready = ask(endpoints, {.path = "/ready"});
+  EXPECT_EQ(ready.status, 200);
+  EXPECT_EQ(json::parse(ready.body)["not_mirrored"],
+            (json::array({{{"table", "public.lost"}, {"reason", "watched, but not mirrored"}}})));
+  json metrics = json::parse(ask(endpoints, {.path = "/metrics"}).body);
+  EXPECT_EQ(metrics["tables_watched_not_mirrored"], 1);
+  EXPECT_EQ(metrics["tables_described_again"], 4);
+  EXPECT_EQ(metrics["not_mirrored"].size(), 3U);
+}
+
 TEST_F(Health, FollowersAreReadyAndSaySo) {
   status = {.state = "follower", .connected = true, .leader = "worker-2"};
   Answer answer = ask(endpoints, {.path = "/ready"});

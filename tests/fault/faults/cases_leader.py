@@ -18,8 +18,8 @@ def redis_for(stack: Stack) -> Redis:
     return redis
 
 
-@case("the leader is killed: with the advisory lock the follower takes over at once")
-def leader_killed_with_advisory_lock(stack: Stack) -> str:
+@case("the leader is killed: with PostgreSQL's lock the follower takes over at once")
+def leader_killed_with_lock(stack: Stack) -> str:
     leader, _ = stack.start_pair()
     times = []
     for _ in range(3):

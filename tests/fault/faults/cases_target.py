@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from driver.children import Failed, until
+from driver.compare import check_equal
 
 from .case import case
 from .proxy import Answer
@@ -57,6 +58,49 @@ def answers_lost(stack: Stack) -> str:
     return f"{proxy.refused} answers lost"
 
 
+PAGE = "<html><body>Down for maintenance</body></html>"
+
+
+def strangers(proxy) -> tuple:
+    """Whoever may answer in ClickHouse's place for a moment."""
+    return (
+        ("a page", Answer(200, PAGE, (("Content-Type", "text/html"),))),
+        ("a page that is missing", Answer(404, PAGE, (("Content-Type", "text/html"),))),
+        ("nothing at all", Answer(200, "")),
+        ("no content", Answer(204, "")),
+        ("a health check", Answer(200, "Ok.\n")),
+        ("an earlier answer", Answer(200, "", proxy.last_headers)),
+        ("an earlier answer with rows", Answer(200, "1\n", proxy.last_headers)),
+        ("a redirect", Answer(302, "", (("Location", f"http://127.0.0.1:{proxy.port}/elsewhere"),))),
+    )
+
+
+@case("something else has ClickHouse's port for moments and answers 200: no row and no table is lost")
+def strangers_answer(stack: Stack) -> str:
+    proxy = stack.clickhouse_proxy()
+    leader = stack.start_leader(CLICKHOUSE_PORT=str(proxy.port))
+    fetch, made, times = stack.postgres.fetch, [], []
+    for number in range(len(strangers(proxy))):
+        what, answer = strangers(proxy)[number]
+        proxy.refused = 0
+        proxy.everything_gets = answer
+        made.append(f"born_{number}")
+        fetch(f"CREATE TABLE {made[-1]} (id int PRIMARY KEY, v text)")
+        fetch(f"INSERT INTO {made[-1]} SELECT i, 'of {what}' FROM generate_series(1, 20) i")
+        until(20, f"{what} is met", lambda: proxy.refused > 3)
+        time.sleep(0.5)
+        proxy.everything_gets = None
+        times.append(stack.await_flow(f"rows flow again after {what}", time.monotonic()))
+    said = leader.metrics()["last_error"]
+    stack.sync()
+    for table in made:
+        check_equal(stack.echodb, f"public.{table}", table)
+    no_table_stopped(stack)
+    if "not ClickHouse" not in said:
+        raise Failed(f"the leader does not say what it met: {said}")
+    return f"rows flow {min(times):.2f} to {max(times):.2f} s after the last of {len(times)} kinds of answers"
+
+
 @case("inserts into three tables hang: the others' rows are no more than a second late")
 def stuck_tables(stack: Stack) -> str:
     proxy = stack.clickhouse_proxy()
@@ -103,7 +147,7 @@ def disk_full(stack: Stack) -> str:
     """Another ClickHouse, on a small file system of its own; its rows are compared like any other's."""
     room = stack.directory / "small"
     room.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m", "tmpfs", str(room)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1200m", "tmpfs", str(room)], capture_output=True)
     if mounted.returncode != 0:
         return f"not run: no file system of its own can be mounted here ({mounted.stderr.decode().strip()})"
     try:

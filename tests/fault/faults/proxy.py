@@ -112,6 +112,7 @@ class TcpProxy:
 class Answer:
     status: int
     body: str
+    headers: tuple = ()
 
 
 def _read_body(request: http.server.BaseHTTPRequestHandler) -> bytes:
@@ -127,12 +128,15 @@ def _read_body(request: http.server.BaseHTTPRequestHandler) -> bytes:
 
 
 class ClickHouseProxy:
-    """Forwards requests to ClickHouse's HTTP interface. `inserts_get`: every insert is answered like this instead;
+    """Forwards requests to ClickHouse's HTTP interface. `everything_gets`: every request is answered like this instead,
+    as by somebody else who has its port; `inserts_get`: every insert is; `last_headers` are those of a real answer;
     `answer_lost`: it is carried out, and this is the answer. An insert into a table of `stuck` waits until it is taken
     out of there; every insert takes `delay` seconds longer."""
 
     def __init__(self, target_port: int):
+        self.everything_gets: Answer | None = None
         self.inserts_get: Answer | None = None
+        self.last_headers: tuple = ()
         self.answer_lost: Answer | None = None
         self.delay = 0.0
         self.stuck: set[str] = set()
@@ -170,6 +174,9 @@ class ClickHouseProxy:
 
     def handle(self, path: str, body: bytes, headers: dict):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(path).query).get("query", [""])[0]
+        if (answer := self.everything_gets) is not None:
+            self.refused += 1
+            return answer.status, answer.headers, answer.body.encode()
         if query.startswith("INSERT"):
             while any(f"`{table}`" in query for table in self.stuck):
                 self.held += 1
@@ -189,7 +196,10 @@ class ClickHouseProxy:
             self.refused += 1
             return answer.status, [], answer.body.encode()
         dropped = ("content-length", "transfer-encoding", "connection", "keep-alive")
-        return reply.status, [(n, v) for n, v in reply.getheaders() if n.lower() not in dropped], text
+        kept = [(n, v) for n, v in reply.getheaders() if n.lower() not in dropped]
+        if reply.status == 200:
+            self.last_headers = tuple(kept)
+        return reply.status, kept, text
 
     def discard(self) -> None:
         self.stuck.clear()

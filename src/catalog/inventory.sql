@@ -1,0 +1,43 @@
+-- The tables of which watched and mirrored do not agree, and those that are watched and left out on purpose; of one
+-- snapshot. $1: the stream. Columns: oid, schema.name, kind (an enumerator of catalog/inventory.h), reason.
+WITH watched AS (
+  SELECT c.oid, n.nspname || '.' || c.relname AS name, _echodb.is_published(c.oid) AS is_published,
+         -- An UNLOGGED table is none of _echodb.watched_tables(), and is to be named all the same.
+         coalesce(_echodb.refusal(c.oid),
+           CASE WHEN w.no_pk_policy = 'skip' AND c.relreplident <> 'f' AND NOT _echodb.is_published(c.oid)
+                  AND _echodb.key_index(c.oid) IS NULL
+                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+             THEN 'it has no primary key (ECHODB_NO_PK_POLICY=skip)' END) AS left_out
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, _echodb.watch w
+   WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition AND n.nspname <> '_echodb'
+     AND _echodb.is_watched(n.nspname, c.relname)
+), mirrored AS (
+  SELECT t.oid::oid AS oid, t.state <> 'dropped' AS is_live, v.snapshot IS NOT NULL AS is_described,
+         coalesce((v.snapshot ->> 'schema') || '.' || (v.snapshot ->> 'name'), 'relation ' || t.oid) AS name
+    FROM _echodb.tables t LEFT JOIN LATERAL (
+      SELECT e.snapshot FROM _echodb.table_versions e WHERE e.stream = t.stream AND e.oid = t.oid
+       ORDER BY e.lsn DESC LIMIT 1) v ON true
+   WHERE t.stream = $1
+)
+SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reason
+  FROM watched w FULL JOIN mirrored m ON m.oid = w.oid
+  CROSS JOIN LATERAL (
+    SELECT CASE WHEN w.left_out IS NOT NULL AND m.is_live THEN 'not_watched'
+                WHEN w.left_out IS NOT NULL THEN 'left_out'
+                WHEN w.oid IS NOT NULL AND (m.is_live AND m.is_described) IS NOT TRUE THEN 'not_mirrored'
+                WHEN w.oid IS NOT NULL AND NOT w.is_published THEN 'not_published'
+                WHEN w.oid IS NULL AND m.is_live AND m.is_described
+                  THEN CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid) THEN 'not_watched'
+                            ELSE 'gone' END END AS kind,
+           CASE WHEN w.left_out IS NOT NULL AND m.is_live THEN 'mirrored, but it cannot be: ' || w.left_out
+                WHEN w.left_out IS NOT NULL THEN w.left_out
+                WHEN w.oid IS NOT NULL AND m.oid IS NULL THEN 'watched, but not mirrored: the catalog has no entry of it'
+                WHEN w.oid IS NOT NULL AND NOT m.is_live THEN 'watched, but not mirrored: its mirror was dropped'
+                WHEN w.oid IS NOT NULL AND NOT m.is_described
+                  THEN 'watched, but not mirrored: the catalog has no schema of it'
+                WHEN w.oid IS NOT NULL THEN 'mirrored, but not published: its changes do not arrive'
+                WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid)
+                  THEN 'mirrored, but no longer watched'
+                ELSE 'mirrored, but its table is gone from the source' END AS reason) found
+ WHERE found.kind IS NOT NULL
+ ORDER BY 2

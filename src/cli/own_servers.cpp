@@ -1,0 +1,75 @@
+#include "cli/own_servers.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "embedded/chdb_server.h"
+#include "embedded/stored_credentials.h"
+
+namespace echodb {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLoopback = "127.0.0.1";
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+}  // namespace
+
+void reach_own_servers(Settings& settings) {
+  fs::path data = settings.data_dir;
+  bool postgres = settings.postgres.host.empty() && is_there(data / "postgres");
+  bool clickhouse = settings.clickhouse.host.empty() && is_there(data / "clickhouse");
+  if (!postgres && !clickhouse) return;
+  StoredCredentials stored;
+  bool wanted = (postgres && !settings.postgres.password_given) || (clickhouse && !settings.clickhouse.password_given);
+  if (wanted) stored = read_stored_credentials(data);
+  if (postgres) {
+    settings.postgres.host = kLoopback;
+    if (!settings.postgres.password_given && !stored.postgres_password.empty()) {
+      settings.postgres.password = stored.postgres_password;
+    }
+  }
+  if (!clickhouse) return;
+  settings.clickhouse.host = kLoopback;
+  if (!settings.clickhouse.password_given && !stored.clickhouse_password.empty()) {
+    settings.clickhouse.password = stored.clickhouse_password;
+  }
+  fs::path socket = chdb_socket(fs::absolute(data) / "clickhouse");
+  if (settings.clickhouse.socket.empty() && access(socket.c_str(), W_OK) == 0) {
+    settings.clickhouse.socket = socket.string();
+  }
+}
+
+std::vector<Finding> examine_own_passwords(const Settings& settings) {
+  fs::path data = settings.data_dir;
+  Findings findings;
+  StoredCredentials stored = read_stored_credentials(data);
+  auto is_common = [&](const auto& server, const char* folder, const std::string& made_up) {
+    bool ours = server.host.empty() || server.host == kLoopback;
+    return ours && !server.password_given && made_up.empty() && is_there(data / folder);
+  };
+  constexpr const char* kKnown = "has the password `password` of earlier versions: everybody on this machine knows it";
+  if (is_common(settings.postgres, "postgres", stored.postgres_password)) {
+    findings.warning(
+        fmt::format("the private PostgreSQL {}", kKnown),
+        fmt::format("ALTER ROLE {} PASSWORD '…', then set POSTGRES_PASSWORD to the same", settings.postgres.user));
+  }
+  if (is_common(settings.clickhouse, "clickhouse", stored.clickhouse_password)) {
+    findings.warning(fmt::format("the embedded ClickHouse {}", kKnown),
+                     "set CLICKHOUSE_PASSWORD and start `echodb up` again");
+  }
+  if (credentials_are_exposed(data)) {
+    findings.warning(fmt::format("others may read the passwords in {}", credentials_file(data).string()),
+                     fmt::format("chmod 600 {}", credentials_file(data).string()));
+  }
+  return std::move(findings).worst_first();
+}
+
+}  // namespace echodb

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "base/finding.h"
+#include "config/settings.h"
+
+namespace echodb {
+
+/// Fills in how to reach the servers that an `up` started with this data directory, for the commands that a person
+/// runs beside it: where no host is configured and data is there, loopback, the stored passwords and ClickHouse's
+/// socket. What is configured stays. Throws Error(InvalidConfiguration) when the passwords cannot be read.
+void reach_own_servers(Settings& settings);
+
+/// What is wrong with the passwords of those servers, for people to read.
+std::vector<Finding> examine_own_passwords(const Settings& settings);
+
+}  // namespace echodb

@@ -1,0 +1,138 @@
+-- The ALTERs that a followed table needs before it is published: a replica identity, and a trigger for TRUNCATE on each
+-- partition. Safe to run again.
+--
+-- The table may be one that the application's own transaction has just created. PostgreSQL loses such a table when a
+-- subtransaction changes its row in pg_class and is rolled back while VACUUM FULL rewrites pg_class. So each ALTER is a
+-- subtransaction of its own and the last thing in it: it fails at its lock, before it has changed a row, or not at all.
+
+-- Tables whose replica identity we changed, and what it was, so that it can be set back.
+CREATE TABLE IF NOT EXISTS _echodb.identity_set (
+  relation oid PRIMARY KEY,
+  identity_before "char" NOT NULL
+);
+
+-- Whether an UPDATE or DELETE of the table travels: not when it has no key and the policy leaves those out.
+CREATE OR REPLACE FUNCTION _echodb.publishes_changes(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT w.no_pk_policy = 'full' OR _echodb.key_index(relation) IS NOT NULL
+      OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisreplident)
+      OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident = 'f')
+  FROM _echodb.watch w
+$$;
+
+-- The replica identity that makes sure that an UPDATE or DELETE cannot fail for want of one, or takes our change back
+-- once the table has a key of its own; NULL when the table has what it needs.
+CREATE OR REPLACE FUNCTION _echodb.identity_wanted(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT CASE
+    WHEN NOT entry.has_key AND entry.identity IN ('d', 'n') THEN 'FULL'
+    WHEN entry.has_key AND (entry.identity = 'n' OR entry.identity = 'f' AND (_echodb.has_virtual_column(relation)
+      OR EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = identity_wanted.relation))) THEN 'DEFAULT'
+  END
+  FROM (SELECT _echodb.key_index(c.oid) IS NOT NULL AS has_key,
+               -- USING INDEX of an index that was dropped is NOTHING.
+               CASE WHEN c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
+                      AND i.indisreplident) THEN 'n' ELSE c.relreplident END AS identity
+        FROM pg_class c WHERE c.oid = relation) entry
+$$;
+
+CREATE OR REPLACE FUNCTION _echodb.qualified_name(relation oid) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.oid = relation
+$$;
+
+CREATE OR REPLACE FUNCTION _echodb.ensure_identity(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  wanted text := _echodb.identity_wanted(relation);
+BEGIN
+  IF wanted IS NULL THEN RETURN; END IF;
+  DELETE FROM _echodb.identity_set s WHERE s.relation = ensure_identity.relation AND wanted = 'DEFAULT';
+  IF NOT FOUND THEN
+    INSERT INTO _echodb.identity_set SELECT c.oid, c.relreplident FROM pg_class c WHERE c.oid = relation
+      ON CONFLICT DO NOTHING;
+  END IF;
+  PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', _echodb.qualified_name(relation), wanted));
+END $$;
+
+-- TRUNCATE fires no event trigger, and of a single partition nothing is published.
+CREATE OR REPLACE FUNCTION _echodb.create_truncate_trigger(part oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT _echodb.run_quietly(format(
+    'CREATE TRIGGER echodb_partition_truncate AFTER TRUNCATE ON %s '
+    'FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()', _echodb.qualified_name(part)))
+$$;
+
+CREATE OR REPLACE FUNCTION _echodb.enable_truncate_trigger(part oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT _echodb.run_quietly(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER echodb_partition_truncate',
+                                    _echodb.qualified_name(part)))
+$$;
+
+CREATE OR REPLACE FUNCTION _echodb.drop_truncate_trigger(part oid) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+  SELECT _echodb.run_quietly(format('DROP TRIGGER echodb_partition_truncate ON %s', _echodb.qualified_name(part)))
+$$;
+
+-- Whether a table is followed under its own name, or is about to be.
+CREATE OR REPLACE FUNCTION _echodb.is_to_be_published(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE c.oid = relation AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
+                   AND _echodb.is_watched(n.nspname, c.relname))
+    AND _echodb.refusal(relation) IS NULL AND _echodb.publishes_changes(relation)
+$$;
+
+-- What these tables, the trees that they belong to and the partitions that have left those need, as calls, each of which
+-- is one ALTER.
+CREATE OR REPLACE FUNCTION _echodb.preparations(relations oid[]) RETURNS SETOF text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  WITH top AS (
+    SELECT DISTINCT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS oid
+    FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')
+  ), followed AS (
+    SELECT t.oid FROM top t WHERE _echodb.is_to_be_published(t.oid)
+  ), gone AS (
+    SELECT p.partition AS oid FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.partition
+    WHERE p.root IN (SELECT t.oid FROM top t) AND NOT c.relispartition
+  ), member AS (
+    SELECT c.oid, c.relkind FROM followed f, pg_partition_tree(f.oid) t JOIN pg_class c ON c.oid = t.relid
+    WHERE t.relid <> f.oid AND c.relkind IN ('r', 'p')
+  )
+  SELECT format('_echodb.ensure_identity(%s)', alone.oid)
+  FROM (SELECT oid FROM followed UNION SELECT oid FROM member
+        UNION SELECT oid FROM gone WHERE _echodb.is_to_be_published(gone.oid)) alone
+  WHERE _echodb.identity_wanted(alone.oid) IS NOT NULL
+  UNION ALL
+  SELECT format('_echodb.%s_truncate_trigger(%s)', step, leaf.oid)
+  FROM (SELECT m.oid, t.tgenabled FROM member m
+          LEFT JOIN pg_trigger t ON t.tgrelid = m.oid AND t.tgname = 'echodb_partition_truncate'
+        WHERE m.relkind = 'r') leaf, unnest(ARRAY['create', 'enable']) step
+  WHERE leaf.tgenabled IS NULL OR (step = 'enable' AND leaf.tgenabled <> 'A')
+  UNION ALL
+  SELECT format('_echodb.drop_truncate_trigger(%s)', t.tgrelid)
+  FROM gone JOIN pg_trigger t ON t.tgrelid = gone.oid AND t.tgname = 'echodb_partition_truncate'
+$$;
+
+-- Runs them. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
+CREATE OR REPLACE FUNCTION _echodb.prepare(relations oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  steps text[];
+  step text;
+BEGIN
+  BEGIN
+    steps := ARRAY(SELECT s FROM _echodb.preparations(relations) s);
+  EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'echodb could not see what relations % need: %', relations, SQLERRM;
+    RETURN;
+  END;
+  FOREACH step IN ARRAY steps LOOP
+    BEGIN
+      EXECUTE 'SELECT ' || step;
+    EXCEPTION WHEN OTHERS THEN
+      RAISE LOG 'echodb could not do %: %', step, SQLERRM;
+    END;
+  END LOOP;
+END $$;

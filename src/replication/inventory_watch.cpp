@@ -1,0 +1,171 @@
+#include "replication/inventory_watch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <optional>
+
+#include "base/log.h"
+#include "config/limits.h"
+
+namespace echodb {
+namespace {
+
+constexpr std::chrono::minutes kHealPauseFirst{1};
+constexpr std::chrono::minutes kHealPauseMax{60};
+constexpr int kHealDoublingsMax = 6;
+/// The stream has usually come to a description, and the catalog shows the mirror, within so long.
+constexpr std::chrono::seconds kHealTakes{10};
+/// A table that the application has locked is asked for again soon.
+constexpr std::chrono::seconds kHealPauseBusy{1};
+
+std::string_view word(JudgedTable::State state) {
+  switch (state) {
+    case JudgedTable::State::Pending: return "pending";
+    case JudgedTable::State::Error: return "error";
+    case JudgedTable::State::LeftOut: break;
+  }
+  return "left_out";
+}
+
+void add_to_tables(WorkerStatus& status, const UnmirroredStatus& unmirrored) {
+  auto table = std::ranges::find(status.tables, unmirrored.table, &TableStatus::source);
+  if (table == status.tables.end()) {
+    table = status.tables.insert(table, {.source = unmirrored.table});
+  } else if (table->state == "error") {
+    return;
+  }
+  table->state = "error";
+  table->error = unmirrored.reason;
+  table->next_attempt = unmirrored.next_attempt;
+}
+
+}  // namespace
+
+InventoryWatch::InventoryWatch(const Settings& settings, const StreamRecord& stream, CatalogStore& catalog)
+    : interval_(settings.inventory_interval),
+      source_(settings.postgres),
+      names_{.stream = stream.name, .slot = stream.slot},
+      catalog_(catalog),
+      judge_(settings.catalog_poll),
+      thread_([this](const std::stop_token& stop) { watch(stop); }) {}
+
+void InventoryWatch::watch(const std::stop_token& stop) {
+  std::optional<PostgresConnection> source;
+  std::mutex mutex;
+  std::condition_variable_any stopped;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    Clock::duration wait = limits::kInventoryLookAgain;
+    try {
+      if (!source) source.emplace(source_, ConnectionKind::Ordinary, stop);
+      look(*source);
+      wait = time_to_wait();
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::Stopped) return;
+      // A source that cannot be reached is the stream's to report. Anything else would leave tables unlooked for.
+      if (error.code() != ErrorCode::SourceUnreachable) {
+        log::warn("the watched tables could not be compared with the mirrored ones: {}", error.what());
+        wait = std::max<Clock::duration>(wait, interval_);
+      }
+      source.reset();
+    } catch (const std::exception& fault) {
+      log::warn("the watched tables could not be compared with the mirrored ones: {}", fault.what());
+      wait = std::max<Clock::duration>(wait, interval_);
+      source.reset();
+    }
+    stopped.wait_for(lock, stop, wait, [] { return false; });
+  }
+}
+
+void InventoryWatch::look(PostgresConnection& source) {
+  judge_.add(look_through_inventory(source, names_), Clock::now());
+  if (judge_.is_undecided()) flush_log(source);
+  heal(source);
+  note(judge_.tables());
+}
+
+InventoryWatch::Clock::duration InventoryWatch::time_to_wait() const {
+  Clock::duration wait = interval_;
+  if (judge_.is_undecided()) wait = std::min<Clock::duration>(wait, limits::kInventoryLookAgain);
+  for (const auto& [table, healing] : healing_) {
+    const Clock::time_point now = Clock::now();
+    wait = std::min(wait, healing.next - now);
+    if (now - healing.began < kHealTakes) wait = std::min<Clock::duration>(wait, limits::kInventoryLookAgain);
+  }
+  return std::max<Clock::duration>(wait, Clock::duration::zero());
+}
+
+/// What is no longer in error, of whichever kind, begins with a short pause the next time.
+void InventoryWatch::heal(PostgresConnection& source) {
+  std::map<Oid, Healing> still;
+  for (const JudgedTable& table : judge_.tables()) {
+    if (table.state != JudgedTable::State::Error) continue;
+    auto known = healing_.find(table.entry.oid);
+    Healing& healing = still[table.entry.oid];
+    if (known != healing_.end()) healing = known->second;
+    if (healing.next <= Clock::now()) heal(source, table.entry, healing);
+  }
+  healing_ = std::move(still);
+}
+
+void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entry, Healing& healing) {
+  if (healing.attempts == 0) log::error("{}: {}", entry.table, entry.reason);
+  log::info("{} is described again", entry.table);
+  healing.failure.clear();
+  healing.began = Clock::now();
+  healing.next =
+      healing.began + std::min(kHealPauseFirst * (1 << std::min(healing.attempts, kHealDoublingsMax)), kHealPauseMax);
+  try {
+    // The journal first: whoever leads no longer fails here, and changes nothing.
+    catalog_.journal(
+        {.table = entry.oid, .event = "described_again", .detail = fmt::format("{}: {}", entry.table, entry.reason)});
+    source.query("SELECT _echodb.describe_again($1::oid)", {std::to_string(entry.oid)});
+    ++healing.attempts;
+    std::lock_guard lock(mutex_);
+    ++healed_;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped ||
+        error.code() == ErrorCode::LeadershipLost) {
+      throw;
+    }
+    log::warn("{} cannot be described again: {}", entry.table, error.what());
+    healing.failure = error.message();
+    if (error.code() == ErrorCode::SourceBusy) {
+      healing.next = Clock::now() + kHealPauseBusy;
+    } else {
+      ++healing.attempts;
+    }
+  }
+}
+
+void InventoryWatch::note(std::vector<JudgedTable> tables) {
+  std::vector<UnmirroredStatus> all;
+  for (JudgedTable& table : tables) {
+    UnmirroredStatus status{.table = std::move(table.entry.table),
+                            .state = std::string(word(table.state)),
+                            .reason = std::move(table.entry.reason)};
+    if (auto healing = healing_.find(table.entry.oid);
+        healing != healing_.end() && table.state == JudgedTable::State::Error) {
+      status.attempts = static_cast<std::uint64_t>(healing->second.attempts);
+      status.next_attempt = std::chrono::ceil<std::chrono::seconds>(
+          std::max(healing->second.next - Clock::now(), Clock::duration::zero()));
+      if (!healing->second.failure.empty()) status.reason += "; describing it failed: " + healing->second.failure;
+    }
+    all.push_back(std::move(status));
+  }
+  std::lock_guard lock(mutex_);
+  tables_ = std::move(all);
+}
+
+void InventoryWatch::report(WorkerStatus& status) const {
+  std::lock_guard lock(mutex_);
+  status.unmirrored = tables_;
+  status.described_again = healed_;
+  for (const UnmirroredStatus& table : tables_) {
+    if (table.state == "error") add_to_tables(status, table);
+  }
+}
+
+}  // namespace echodb

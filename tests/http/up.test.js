@@ -1,0 +1,191 @@
+// `echodb up` on a fresh directory: passwords of its own, a way in for the worker, a token for the checker.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { ask, half } from './raw.js';
+import { freePort, temporaryDirectory } from './servers.js';
+
+const binary = process.env.HTTP_TEST_BINARY;
+const bounded = { timeout: 120_000 };
+
+describe('echodb up', () => {
+  let directory;
+  let ports;
+  let up;
+
+  // A developer's own settings must not matter.
+  const environment = (own) => ({
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(POSTGRES|CLICKHOUSE|CONSISTENCY|HEALTH|ECHODB|PG)/.test(name) || name === 'ECHODB_CHDB_LIBRARY')),
+    POSTGRES_PORT: ports.postgres,
+    CLICKHOUSE_PORT: ports.clickhouse,
+    HEALTH_CHECK_PORT: ports.worker,
+    CONSISTENCY_CHECKER_PORT: ports.checker,
+    CONSISTENCY_CHECK_INTERVAL: '0',
+    ...own,
+  });
+
+  async function start(own = {}) {
+    up = { child: spawn(binary, ['up'], { cwd: directory, env: environment(own) }), output: '' };
+    for (const stream of [up.child.stdout, up.child.stderr]) stream.on('data', (text) => (up.output += text));
+    up.ended = new Promise((resolve) => up.child.on('exit', (code) => resolve(code)));
+    let ended = false;
+    up.ended.then(() => (ended = true));
+    while (!up.output.includes('EchoDB is running')) {
+      if (ended) throw new Error(up.output);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  async function stop() {
+    up.child.kill('SIGTERM');
+    assert.equal(await up.ended, 0, up.output);
+  }
+
+  const echodb = async (...args) => {
+    try {
+      return { code: 0, ...(await promisify(execFile)(binary, args, { cwd: directory, env: environment({}) })) };
+    } catch (error) {
+      return error;
+    }
+  };
+  const psql = (sql, secret) =>
+    promisify(execFile)('psql', ['-h', '127.0.0.1', '-p', String(ports.postgres), '-U', 'echodb', '-qAtc', sql, 'echodb'], {
+      env: { ...process.env, PGPASSWORD: secret },
+    });
+  const clickhouse = (target, sql, secret) =>
+    ask(target, { method: 'POST', path: '/?database=echodb', headers: { Host: 'localhost', 'X-ClickHouse-User': 'echodb', 'X-ClickHouse-Key': secret }, body: sql });
+  const stored = () => Object.fromEntries(readFileSync(join(directory, 'data/credentials'), 'utf8').split('\n').filter((line) => line.includes('=')).map((line) => line.split('=')));
+
+  before(async () => {
+    directory = temporaryDirectory();
+    const [postgres, click, worker, checker] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    ports = { postgres, clickhouse: click, worker, checker };
+  });
+  after(async () => {
+    up?.child.kill('SIGTERM');
+    await up?.ended;
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  test('a first start makes up passwords that only its user can read', bounded, async () => {
+    await start();
+    assert.equal(statSync(join(directory, 'data/credentials')).mode & 0o777, 0o600);
+    const { POSTGRES_PASSWORD, CLICKHOUSE_PASSWORD } = stored();
+    assert.match(POSTGRES_PASSWORD, /^[\w-]{32}$/);
+    assert.match(CLICKHOUSE_PASSWORD, /^[\w-]{32}$/);
+    assert.notEqual(POSTGRES_PASSWORD, CLICKHOUSE_PASSWORD);
+    assert.match(up.output, /data\/credentials/);
+    assert.ok(!up.output.includes(POSTGRES_PASSWORD) && !up.output.includes(CLICKHOUSE_PASSWORD));
+    await assert.rejects(psql('SELECT 1', 'password'), /password authentication failed/);
+    assert.equal((await clickhouse({ port: ports.clickhouse }, 'SELECT 1', 'password')).status, 403);
+    assert.equal((await psql('SELECT 1', POSTGRES_PASSWORD)).stdout, '1\n');
+    assert.equal((await clickhouse({ port: ports.clickhouse }, 'SELECT 1', CLICKHOUSE_PASSWORD)).text, '1\n');
+  });
+
+  test('commands in the same directory find them', bounded, async () => {
+    assert.match((await echodb('status')).stdout, /passwords: .*data\/credentials/);
+    const doctor = await echodb('doctor');
+    assert.ok(doctor.code < 2 && !doctor.stdout.includes('password'), doctor.stdout);
+    const verified = await echodb('verify');
+    assert.equal(verified.code, 0, `${verified.stdout}${verified.stderr}`);
+    assert.match(verified.stdout, /public\.users +equal/);
+    const resync = await echodb('resync', 'users');
+    assert.equal(resync.code, 0, `${resync.stdout}${resync.stderr}`);
+  });
+
+  test('rows arrive while half requests hold every connection of every port', bounded, async (t) => {
+    const { POSTGRES_PASSWORD, CLICKHOUSE_PASSWORD } = stored();
+    let holding = true;
+    const connections = new Set();
+    t.after(() => connections.forEach((connection) => connection.socket.destroy()));
+    // Each is opened again as soon as it is closed.
+    const hold = async (port) => {
+      while (holding) {
+        const connection = await half({ port }, 'POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n').catch(() => null);
+        if (!connection) return;
+        connections.add(connection);
+        await connection.closed;
+        connection.socket.destroy();
+        connections.delete(connection);
+      }
+    };
+    const holders = [[ports.clickhouse, 300], [ports.worker, 80], [ports.checker, 80]]
+      .flatMap(([port, count]) => Array.from({ length: count }, () => hold(port)));
+    await psql("INSERT INTO users (name, email) SELECT 'held ' || i, 'held' || i || '@example.com' FROM generate_series(1, 5) i", POSTGRES_PASSWORD);
+    const socket = join(directory, 'data/clickhouse/http.sock');
+    const arrived = async () => (await clickhouse(socket, "SELECT count() FROM users FINAL WHERE name LIKE 'held %'", CLICKHOUSE_PASSWORD)).text;
+    while ((await arrived()) !== '5\n') await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal((await ask({ port: ports.worker }, { path: '/ready' })).status, 200);
+    holding = false;
+    connections.forEach((connection) => connection.socket.destroy());
+    await Promise.all(holders);
+  });
+
+  test('/ready says so when nothing gets through to ClickHouse', bounded, async () => {
+    const { POSTGRES_PASSWORD } = stored();
+    // The worker's target is gone; what supervises it would start it again, so that is stopped first.
+    const children = readFileSync(`/proc/${up.child.pid}/task/${up.child.pid}/children`, 'utf8').trim().split(' ').map(Number);
+    const engine = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === 'clickhouse');
+    process.kill(engine, 'SIGSTOP');
+    try {
+      await psql("INSERT INTO users (name, email) VALUES ('waiting', 'waiting@example.com')", POSTGRES_PASSWORD);
+      while ((await ask({ port: ports.worker }, { path: '/ready' })).status !== 503) await new Promise((resolve) => setTimeout(resolve, 200));
+    } finally {
+      process.kill(engine, 'SIGCONT');
+    }
+    while ((await ask({ port: ports.worker }, { path: '/ready' })).status !== 200) await new Promise((resolve) => setTimeout(resolve, 200));
+  });
+
+  test('a second start keeps them, and a token guards what the checker does', bounded, async () => {
+    const first = stored();
+    await stop();
+    await start({ CONSISTENCY_CHECKER_TOKEN: 'a token' });
+    assert.deepEqual(stored(), first);
+    const checker = { port: ports.checker };
+    for (const path of ['/health', '/ready', '/metrics']) assert.equal((await ask(checker, { path })).status, 200, path);
+    for (const [method, path] of [['GET', '/verify?table=users'], ['GET', '/verify-all'], ['POST', '/repair?table=users']]) {
+      for (const authorization of [undefined, 'Bearer', 'Bearer a toke', 'Bearer a token!', 'Basic YSB0b2tlbg==']) {
+        const answer = await ask(checker, { method, path, headers: authorization ? { Authorization: authorization } : {} });
+        assert.equal(answer.status, 401, `${path} ${authorization}`);
+        assert.equal(answer.headers['www-authenticate'], 'Bearer');
+      }
+      const answer = await ask(checker, { method, path, headers: { Authorization: 'Bearer a token' } });
+      assert.equal(answer.status, 200, answer.text);
+    }
+    for (const target of [checker, { port: ports.worker }]) {
+      assert.equal((await ask(target, { path: '/metrics', headers: { Host: 'evil.example' } })).status, 403);
+      assert.equal((await ask(target, { path: '/metrics', headers: { Origin: 'https://evil.example' } })).status, 403);
+    }
+    assert.equal((await ask(checker, { method: 'GET', path: '/repair?table=users', headers: { Authorization: 'Bearer a token' } })).status, 405);
+    await stop();
+  });
+
+  test('a checker that others reach does not start without a token', bounded, async () => {
+    const own = environment({ CONSISTENCY_CHECKER_HOST: '0.0.0.0' });
+    for (const command of ['up', 'checker']) {
+      const refused = await promisify(execFile)(binary, [command], { cwd: directory, env: own }).catch((error) => error);
+      assert.equal(refused.code, 1, command);
+      assert.match(refused.stderr, /CONSISTENCY_CHECKER_TOKEN/);
+    }
+  });
+
+  test('an installation that has `password` goes on with it, and is told so', bounded, async () => {
+    rmSync(join(directory, 'data'), { recursive: true });
+    await start({ POSTGRES_PASSWORD: 'password', CLICKHOUSE_PASSWORD: 'password' });
+    assert.ok(!existsSync(join(directory, 'data/credentials')));
+    assert.ok(!up.output.includes('warning'), up.output);
+    await stop();
+    await start();
+    assert.ok(!existsSync(join(directory, 'data/credentials')));
+    assert.equal((await psql('SELECT 1', 'password')).stdout, '1\n');
+    while (!/warning: the embedded ClickHouse/.test(up.output)) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.match(up.output, /warning: the private PostgreSQL/);
+    const doctor = await echodb('doctor');
+    assert.equal(doctor.code, 1, doctor.stdout);
+    assert.match(doctor.stdout, /the private PostgreSQL has the password `password`/);
+    assert.equal((await echodb('verify')).code, 0);
+    await stop();
+  });
+});
