@@ -49,8 +49,9 @@ constexpr std::string_view kConfig = R"(<clickhouse>
 // `final`: a plain SELECT sees each row of a replicated table once. The insert block settings make a statement of up
 // to 256 MB one part; bytes are the bound, not rows.
 // Engines of tables are named one by one, so that a new version's are refused until they are known; the others execute
-// programs or open files by path. A dictionary's source may be a program, a file or a library, which no privilege of
-// its own governs; a function may be one, too.
+// programs or open files by path. The engine asks for the privilege only where an engine reads a source: Executable
+// and EmbeddedRocksDB are left to statement_guard, which knows the same list. A dictionary's source may be a program, a
+// file or a library, which no privilege of its own governs; a function may be one, too.
 constexpr std::string_view kRefusals[] = {"FILE",
                                           "SQLITE",
                                           "HDFS",
@@ -162,6 +163,8 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
 }
 
 }  // namespace
+
+std::span<const std::string_view> served_table_engines() { return kTableEngines; }
 
 void prepare_chdb_directories(const ChdbDirectories& directories) {
   try {

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "clickhouse/client.h"
+#include "embedded/chdb_config.h"
 #include "embedded/clickhouse_failure.h"
 #include "embedded/sql_lexer.h"
 
@@ -13,6 +14,29 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kHarmlessDatabases{"Atomic", "Ordinary",   "Memory",
                                                              "MySQL",  "PostgreSQL", "Replicated"};
+
+// Functions that run programs, open files by path, or run a statement that is the value of an expression.
+constexpr std::array<std::string_view, 21> kHostFunctions{"arrowstream",
+                                                          "deltalakelocal",
+                                                          "eval",
+                                                          "executable",
+                                                          "file",
+                                                          "filecluster",
+                                                          "filesystem",
+                                                          "hdfs",
+                                                          "hdfscluster",
+                                                          "iceberghdfs",
+                                                          "iceberglocal",
+                                                          "hudi",
+                                                          "hudicluster",
+                                                          "iceberghdfscluster",
+                                                          "iceberglocalcluster",
+                                                          "jdbc",
+                                                          "odbc",
+                                                          "paimonhdfs",
+                                                          "paimonlocal",
+                                                          "sqlite",
+                                                          "paimonhdfscluster"};
 
 bool contains(std::string_view text, std::string_view lower_case) {
   auto equal = [](char letter, char wanted) { return std::tolower(static_cast<unsigned char>(letter)) == wanted; };
@@ -29,6 +53,16 @@ bool is_harmless_database(std::string_view engine) {
   return std::ranges::find(kHarmlessDatabases, unquoted(engine)) != kHarmlessDatabases.end();
 }
 
+bool is_host_function(std::string_view name) {
+  auto lower = [](char letter) { return static_cast<char>(std::tolower(static_cast<unsigned char>(letter))); };
+  return std::ranges::any_of(
+      kHostFunctions, [&](std::string_view known) { return std::ranges::equal(unquoted(name), known, {}, lower); });
+}
+
+bool is_served_engine(std::string_view engine) {
+  return std::ranges::find(served_table_engines(), unquoted(engine)) != served_table_engines().end();
+}
+
 /// Looks at a statement's tokens in their order.
 class HostAccess {
  public:
@@ -36,6 +70,7 @@ class HostAccess {
     if (first_.text.empty()) first_ = token;
     see_files(token);
     see_database(token);
+    see_function(token);
     before_last_ = last_;
     last_ = token;
   }
@@ -52,17 +87,27 @@ class HostAccess {
   }
 
   void see_database(const SqlToken& token) {
-    bool makes = last_.is_keyword("CREATE") || last_.is_keyword("ATTACH");
+    bool makes = last_.is_keyword("CREATE") || last_.is_keyword("ATTACH") || last_.is_keyword("REPLACE");
     if (makes && token.is_keyword("DATABASE")) makes_database_ = true;
-    if (!makes_database_ || !before_last_.is_keyword("ENGINE") || !last_.is('=')) return;
-    makes_database_ = false;
-    if (is_harmless_database(token.text)) return;
-    reason_ = "Databases of the engine " + std::string(token.text) + " are not served by the embedded server";
+    if (makes) makes_ = true;
+    if (!makes_ || before_last_.text != "ENGINE" || !last_.is('=') || token.text.starts_with('\'')) return;
+    if (makes_database_ ? is_harmless_database(token.text) : is_served_engine(token.text)) return;
+    reason_ = std::string(makes_database_ ? "Databases" : "Tables") + " of the engine " + std::string(token.text) +
+              " are not served by the embedded server";
+  }
+
+  /// The formatter puts no blank before a call's parenthesis, and one before a list of columns.
+  void see_function(const SqlToken& token) {
+    bool called = token.is('(') && last_.text.data() + last_.text.size() == token.text.data();
+    if (called && is_host_function(last_.text)) {
+      reason_ = "The function " + std::string(last_.text) + " is not served by the embedded server";
+    }
   }
 
   SqlToken first_;
   SqlToken before_last_;
   SqlToken last_;
+  bool makes_ = false;
   bool makes_database_ = false;
   std::string reason_;
 };
@@ -77,8 +122,11 @@ std::string formatted_by_engine(ChdbConnection& connection, std::string_view sta
 
 bool may_touch_host(std::string_view text) {
   if (contains(text, "outfile") || contains(text, "infile") || contains(text, "restore")) return true;
-  return contains(text, "database") && contains(text, "engine") &&
-         (contains(text, "create") || contains(text, "attach"));
+  // The name of a function may be quoted, with escapes for its letters.
+  if (text.find('\\') != std::string_view::npos) return true;
+  if (std::ranges::any_of(kHostFunctions, [&](std::string_view name) { return contains(text, name); })) return true;
+  return contains(text, "engine") &&
+         (contains(text, "create") || contains(text, "attach") || contains(text, "replace"));
 }
 
 std::string host_access(std::string_view formatted) {

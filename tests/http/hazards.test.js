@@ -134,6 +134,11 @@ describe('hazards', () => {
       "SELECT * FROM sqlite('a.db', 't')",
       "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(EXECUTABLE(COMMAND 'id' FORMAT TSV)) LAYOUT(FLAT()) LIFETIME(0)",
       "EXPLAIN SELECT 1 INTO OUTFILE '/tmp/echodb-must-not-exist'",
+      "SELECT * FROM executable('x.sh', 'TSV', 'a String')",
+      "SELECT * FROM `e\\x76al`('SELECT 1')",
+      "CREATE TABLE e (a String) ENGINE = Executable('x.sh', 'TSV')",
+      "CREATE TABLE e (a String) ENGINE = ExecutablePool('x.sh', 'TSV')",
+      'CREATE TABLE e (a String) ENGINE = EmbeddedRocksDB PRIMARY KEY a',
       'GRANT ALL ON *.* TO default',
       'SYSTEM SHUTDOWN',
     ]) {

@@ -29,6 +29,19 @@ TEST(StatementGuard, RefusesDatabasesOfUnknownEngines) {
   EXPECT_EQ(host_access("CREATE DATABASE d ENGINE = Atomic"), "");
 }
 
+TEST(StatementGuard, RefusesTablesOfEnginesThatAreNotServed) {
+  EXPECT_NE(host_access("CREATE TABLE t (`a` String) ENGINE = Executable('x', 'TSV')"), "");
+  EXPECT_NE(host_access("CREATE TABLE t (`a` String) ENGINE = OfTomorrow"), "");
+  EXPECT_EQ(host_access("CREATE TABLE t (`a` String) ENGINE = ReplacingMergeTree(v) ORDER BY a"), "");
+}
+
+TEST(StatementGuard, RefusesFunctionsThatReachTheHostAndNoTableOfTheirName) {
+  EXPECT_NE(host_access("SELECT * FROM executable('x', 'TSV', 'a String')"), "");
+  EXPECT_NE(host_access("SELECT * FROM eval('SELECT 1')"), "");
+  EXPECT_TRUE(may_touch_host("SELECT * FROM `e\\x76al`('x')"));
+  EXPECT_EQ(host_access("INSERT INTO d.file (`a`) FORMAT Null"), "");
+}
+
 TEST(SqlLexer, CommentsNestAndSlashesBeginThem) {
   EXPECT_TRUE(SqlLexer("/* /* */ no */ yes").next().is_keyword("YES"));
   EXPECT_TRUE(SqlLexer("// no\nyes").next().is_keyword("YES"));
