@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/own_servers.h"
 #include "cli/up_command.h"
+#include "config/secret_variables.h"
 #include "config/settings.h"
 
 namespace {
@@ -35,7 +36,9 @@ void add_setting_flags(CLI::App& app, Variables& flags) {
 }
 
 Settings settings_from(const Variables& flags) {
-  Settings settings = load_settings({read_env_file(".env"), environment_variables(), flags});
+  Variables handed_over = take_handed_over_variables();
+  Settings settings = load_settings({read_env_file(".env"), environment_variables(), handed_over, flags});
+  hide_secrets_in_environment();
   log::configure({.level = settings.log_level, .file = settings.log_file});
   switch_on_failpoints(settings.failpoints);
   return settings;
@@ -129,6 +132,7 @@ int main(int argc, char** argv) {
   add_questions(app, choice);
 
   CLI11_PARSE(app, argc, argv);
+  hide_secrets_in_arguments(argc, argv, choice.flags);
   try {
     Settings settings = settings_from(choice.flags);
     if (choice.reaches_servers) reach_own_servers(settings);

@@ -9,6 +9,7 @@
 #include "cli/http_get.h"
 #include "cli/own_servers.h"
 #include "clickhouse/client.h"
+#include "config/secret_variables.h"
 #include "embedded/chdb_server.h"
 #include "embedded/port_check.h"
 #include "server/checker_endpoints.h"
@@ -40,7 +41,22 @@ std::map<std::string, std::string> child_environment(const Settings& given, cons
   }
   if (given.clickhouse.host.empty()) environment["CLICKHOUSE_HOST"] = kLoopback;
   environment["ECHODB_DATA_DIR"] = data_path.string();
+  std::erase_if(environment, [](const auto& variable) { return is_secret(variable.first); });
   return environment;
+}
+
+/// What a child needs, and an empty text for the rest: a child reads `.env` itself, which these beat.
+Variables child_secrets(const Settings& effective, const std::string& name) {
+  Variables secrets;
+  auto hand_over = [&](const char* variable, bool needed, const std::string& value) {
+    secrets[variable] = needed ? value : std::string();
+  };
+  bool replicates = name != "clickhouse";
+  hand_over("POSTGRES_PASSWORD", replicates, effective.postgres.password);
+  hand_over("CLICKHOUSE_PASSWORD", true, effective.clickhouse.password);
+  hand_over("REDIS_PASSWORD", replicates, effective.redis.password);
+  hand_over("CONSISTENCY_CHECKER_TOKEN", name == "checker", effective.checker_token);
+  return secrets;
 }
 
 /// A server's wildcard address is reached as loopback.
@@ -128,12 +144,10 @@ void UpStack::settle_passwords() {
   if (private_postgres()) {
     settle(effective_.postgres, "postgres", stored.postgres_password, made_up_.postgres_password);
     postgres_->use_password(effective_.postgres.password);
-    environment_["POSTGRES_PASSWORD"] = effective_.postgres.password;
   }
   if (embedded_clickhouse()) {
     settle(effective_.clickhouse, "clickhouse", stored.clickhouse_password, made_up_.clickhouse_password);
     effective_.clickhouse.socket = chdb_socket(data_path_ / "clickhouse").string();
-    environment_["CLICKHOUSE_PASSWORD"] = effective_.clickhouse.password;
     environment_["CLICKHOUSE_SOCKET"] = effective_.clickhouse.socket;
   }
   if (anything_new) write_stored_credentials(data_path_, stored);
@@ -234,6 +248,7 @@ ChildCommand UpStack::role(const std::string& name) const {
   child.name = name;
   child.command = {fs::read_symlink("/proc/self/exe").string(), name};
   child.environment = environment_;
+  child.secrets = child_secrets(effective_, name);
   child.log_file = log_directory() / (name + ".log");
   // The child rotates its log itself; what it says outside of it, such as its last words, is appended there, too.
   child.environment["LOG_FILE"] = child.log_file.string();

@@ -18,7 +18,7 @@ namespace echodb {
 
 /// Everything `up` runs: a private PostgreSQL and the embedded ClickHouse where no host is configured, then
 /// `setup` once, then the workers and the checker. The children are this same program; they get their settings as
-/// environment.
+/// environment, and passwords in a file in memory.
 class UpStack {
  public:
   struct Options {

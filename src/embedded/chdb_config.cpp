@@ -21,6 +21,7 @@ namespace {
 // blocks (max_insert_block_size_bytes below), one for the insert and one for what is written meanwhile. What merges and
 // inserts reserve is not free.
 constexpr std::string_view kConfig = R"(<clickhouse>
+  <access_control_improvements><table_engines_require_grant>true</table_engines_require_grant></access_control_improvements>
   <user_directories><users_xml><path>{users}</path></users_xml></user_directories>
   <max_server_memory_usage>2147483648</max_server_memory_usage>
   <mark_cache_size>134217728</mark_cache_size>
@@ -47,6 +48,62 @@ constexpr std::string_view kConfig = R"(<clickhouse>
 //
 // `final`: a plain SELECT sees each row of a replicated table once. The insert block settings make a statement of up
 // to 256 MB one part; bytes are the bound, not rows.
+// Engines of tables are named one by one, so that a new version's are refused until they are known; the others execute
+// programs or open files by path. The engine asks for the privilege only where an engine reads a source: Executable
+// and EmbeddedRocksDB are left to statement_guard, which knows the same list. A dictionary's source may be a program, a
+// file or a library, which no privilege of its own governs; a function may be one, too.
+constexpr std::string_view kRefusals[] = {"FILE",
+                                          "SQLITE",
+                                          "HDFS",
+                                          "HIVE",
+                                          "ODBC",
+                                          "JDBC",
+                                          "CREATE DICTIONARY",
+                                          "BACKUP",
+                                          "ALTER FREEZE PARTITION",
+                                          "INTROSPECTION",
+                                          "SYSTEM SHUTDOWN",
+                                          "SYSTEM RELOAD",
+                                          "SYSTEM RESTART DISK",
+                                          "SYSTEM UNFREEZE",
+                                          "SYSTEM LISTEN",
+                                          "SYSTEM FAILPOINT",
+                                          "SYSTEM THREAD FUZZER",
+                                          "SYSTEM JEMALLOC",
+                                          "SYSTEM INSTRUMENT ADD",
+                                          "SYSTEM INSTRUMENT REMOVE",
+                                          "NAMED COLLECTION ADMIN",
+                                          "TABLE ENGINE"};
+constexpr std::string_view kTableEngines[] = {"Alias",
+                                              "AggregatingMergeTree",
+                                              "Buffer",
+                                              "CoalescingMergeTree",
+                                              "CollapsingMergeTree",
+                                              "Dictionary",
+                                              "Distributed",
+                                              "GenerateRandom",
+                                              "GraphiteMergeTree",
+                                              "Join",
+                                              "Log",
+                                              "MaterializedView",
+                                              "Memory",
+                                              "Merge",
+                                              "MergeTree",
+                                              "MySQL",
+                                              "Null",
+                                              "PostgreSQL",
+                                              "Remote",
+                                              "RemoteSecure",
+                                              "ReplacingMergeTree",
+                                              "S3",
+                                              "Set",
+                                              "StripeLog",
+                                              "SummingMergeTree",
+                                              "TinyLog",
+                                              "URL",
+                                              "VersionedCollapsingMergeTree",
+                                              "View"};
+
 constexpr std::string_view kUsers = R"(<clickhouse>
   <profiles><default>
     <final>1</final>
@@ -65,14 +122,25 @@ constexpr std::string_view kUsers = R"(<clickhouse>
     <quota>default</quota>
     <grants>
       <query>GRANT ALL ON *.*</query>
-      <query>REVOKE FILE ON *.*</query>
-      <query>REVOKE SYSTEM SHUTDOWN ON *.*</query>
-      <query>REVOKE ALL ON default.*</query>
+{refusals}      <query>REVOKE ALL ON default.*</query>
     </grants>
   </default></users>
   <quotas><default></default></quotas>
 </clickhouse>
 )";
+
+std::string refusals() {
+  std::string queries;
+  for (auto privilege : kRefusals)
+    queries += fmt::format("      <query>REVOKE {} ON {}</query>\n", privilege,
+                           privilege == "NAMED COLLECTION ADMIN" || privilege == "TABLE ENGINE" ? "*" : "*.*");
+  for (auto engine : kTableEngines) queries += fmt::format("      <query>GRANT TABLE ENGINE ON {}</query>\n", engine);
+  return queries;
+}
+
+void fill_in(std::string& text, std::string_view place, const std::string& value) {
+  text.replace(text.find(place), place.size(), value);
+}
 
 std::string escape_xml(std::string_view text) {
   std::string escaped;
@@ -96,6 +164,8 @@ void write_file(const std::filesystem::path& path, std::string_view text) {
 
 }  // namespace
 
+std::span<const std::string_view> served_table_engines() { return kTableEngines; }
+
 void prepare_chdb_directories(const ChdbDirectories& directories) {
   try {
     for (const auto& directory : {directories.storage, directories.config, directories.work}) {
@@ -106,10 +176,11 @@ void prepare_chdb_directories(const ChdbDirectories& directories) {
     throw Error(ErrorCode::SystemFailure, failure.what(), "set ECHODB_DATA_DIR to a directory this user may write");
   }
   auto users = directories.config / "users.xml";
-  write_file(users, kUsers);
+  std::string user_text(kUsers);
+  fill_in(user_text, "{refusals}", refusals());
+  write_file(users, user_text);
   std::string config(kConfig);
-  constexpr std::string_view kPlace = "{users}";
-  config.replace(config.find(kPlace), kPlace.size(), escape_xml(users.string()));
+  fill_in(config, "{users}", escape_xml(users.string()));
   write_file(directories.config / "config.xml", config);
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace echodb {
@@ -20,5 +22,8 @@ void prepare_chdb_directories(const ChdbDirectories& directories);
 
 /// The arguments of every connection.
 std::vector<std::string> chdb_arguments(const ChdbDirectories& directories);
+
+/// The engines that a table may have. Every other one is refused, whatever a later version of ClickHouse brings.
+std::span<const std::string_view> served_table_engines();
 
 }  // namespace echodb

@@ -21,6 +21,7 @@
 #include "embedded/clickhouse_routes.h"
 #include "embedded/file_descriptor.h"
 #include "embedded/file_sandbox.h"
+#include "embedded/program_ban.h"
 #include "embedded/stop_signals.h"
 
 namespace echodb {
@@ -46,6 +47,19 @@ void close_standard_input() {
 void enter(const std::filesystem::path& directory) {
   if (chdir(directory.c_str()) != 0) {
     throw Error(ErrorCode::SystemFailure, fmt::format("cannot enter {}", directory.string()));
+  }
+}
+
+void warn_of_what_is_open(bool files_confined, bool programs_forbidden) {
+  if (!files_confined) {
+    log::warn(
+        "the kernel has no Landlock (Linux 5.19 and later): only ClickHouse's privileges keep the files of this "
+        "machine from whoever has the password");
+  }
+  if (!programs_forbidden) {
+    log::warn(
+        "the kernel has no seccomp: only ClickHouse's privileges keep whoever has the password from running "
+        "programs on this machine");
   }
 }
 
@@ -78,6 +92,7 @@ void run_chdb_server(const ChdbServerOptions& options) {
   std::string library_path = find_chdb_library(options.library);
   bool confined = confine_files({.writable = {std::filesystem::absolute(options.directory), options.log_file},
                                  .readable = {std::filesystem::path(library_path)}});
+  bool programs_forbidden = forbid_programs();
   enter(directories.work);
 
   // None of these is destroyed: a query that does not end may still use them when the process does.
@@ -96,8 +111,10 @@ void run_chdb_server(const ChdbServerOptions& options) {
   auto* http = new HttpServer(std::move(public_options), clickhouse_handler(*engine, *identity));
   auto* own = new HttpServer(std::move(private_options), clickhouse_handler(*engine, *identity));
   std::array servers{own, http};
-  log::info("ClickHouse {} (libchdb) serves http://{}:{}/ database={} user={} files={}", engine->version(),
-            options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined");
+  log::info("ClickHouse {} (libchdb) serves http://{}:{}/ database={} user={} files={} programs={}", engine->version(),
+            options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined",
+            programs_forbidden ? "forbidden" : "not forbidden");
+  warn_of_what_is_open(confined, programs_forbidden);
   while (!stop.requested()) stop.wait_for(kUntilSignal);
 
   log::info("stopping");

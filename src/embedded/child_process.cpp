@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,6 +18,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "config/secret_variables.h"
 #include "embedded/stop_signals.h"
 
 namespace echodb {
@@ -37,6 +39,7 @@ struct Launch {
   FileDescriptor log;
   FileDescriptor null;
   FileDescriptor report;
+  FileDescriptor secrets;
   pid_t parent = getpid();
 
   explicit Launch(const ChildCommand& wanted);
@@ -48,10 +51,24 @@ FileDescriptor open_or_throw(const std::filesystem::path& path, int flags) {
   throw Error(ErrorCode::SystemFailure, fmt::format("cannot open {}: {}", path.string(), std::strerror(errno)));
 }
 
+FileDescriptor file_of(const std::map<std::string, std::string>& secrets) {
+  FileDescriptor file(memfd_create("echodb-settings", MFD_CLOEXEC));
+  std::string text = write_variables(secrets);
+  if (!file.open() || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      lseek(file.get(), 0, SEEK_SET) != 0) {
+    throw Error(ErrorCode::SystemFailure, fmt::format("cannot write settings for a child: {}", std::strerror(errno)));
+  }
+  return file;
+}
+
 Launch::Launch(const ChildCommand& wanted) : command(wanted) {
   for (const std::string& argument : command.command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   for (const auto& [name, value] : command.environment) variables.push_back(name + "=" + value);
+  if (!command.secrets.empty()) {
+    secrets = file_of(command.secrets);
+    variables.push_back(fmt::format("{}={}", kHandedOverVariable, secrets.get()));
+  }
   for (std::string& variable : variables) environment.push_back(variable.data());
   environment.push_back(nullptr);
   log = open_or_throw(command.log_file, O_WRONLY | O_CREAT | O_APPEND);
@@ -89,6 +106,9 @@ void set_up_descriptors(const Launch& launch) {
   close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
   for (int descriptor : launch.command.inherited_descriptors) {
     if (fcntl(descriptor, F_SETFD, 0) != 0) fail_launch(launch, "inherit a descriptor");
+  }
+  if (launch.secrets.open() && fcntl(launch.secrets.get(), F_SETFD, 0) != 0) {
+    fail_launch(launch, "inherit its settings");
   }
 }
 

@@ -22,6 +22,9 @@ struct ChildCommand {
   std::string name;                  ///< for messages: "postgres"
   std::vector<std::string> command;  ///< the program's absolute path, then its arguments
   std::map<std::string, std::string> environment;
+  /// Settings that no other process may see in /proc/<pid>/environ: the child gets them in a file in memory, made
+  /// anew for each start, whose descriptor ECHODB_SETTINGS_FD names. Empty: there is no such file.
+  std::map<std::string, std::string> secrets;
   std::filesystem::path log_file;  ///< standard output and error are appended here
   std::optional<UserIdentity> run_as;
   std::vector<int> inherited_descriptors;  ///< every other descriptor is closed in the child

@@ -10,6 +10,7 @@
 #include "embedded/clickhouse_failure.h"
 #include "embedded/response_format.h"
 #include "embedded/sql_lexer.h"
+#include "embedded/statement_guard.h"
 
 namespace echodb {
 namespace {
@@ -96,6 +97,7 @@ void ClickHouseExchange::start_insert(const StatementSplit& split) {
   auto held = lease();
   std::string header =
       fmt::format("{}\n{}", std::string_view(text_).substr(0, split.header_size), query_id_tag(query_id_));
+  refuse_host_access(held->connection(), header + "\nFORMAT Null");
   ChdbInsert started = held->connection().insert(header, split.format, request_.parameters);
   insert_.emplace(RunningInsert{.lease = std::move(held), .insert = std::move(started), .values = {}});
   if (split.format == "Values") insert_->values.emplace();
@@ -139,10 +141,7 @@ HttpResponse ClickHouseExchange::run() {
 void ClickHouseExchange::check(const StatementText& statement, const StatementAnalysis& analysis,
                                ChdbConnection& connection) const {
   if (analysis.statement_count != 1) throw connection.syntax_error(text_);
-  if (statement.uses_client_files) {
-    throw clickhouse_failure(clickhouse_codes::kNotImplemented,
-                             "INTO OUTFILE and FROM INFILE are not allowed over HTTP");
-  }
+  refuse_host_access(connection, text_);
   if (statement.insert_has_data) {
     throw clickhouse_failure(clickhouse_codes::kNotImplemented,
                              "INSERT SELECT FROM input() is not served by the embedded server");

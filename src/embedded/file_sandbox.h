@@ -11,8 +11,9 @@ struct FileAccess {
 };
 
 /// From now on this thread and those it starts can open only these files, and of the system's what a program needs:
-/// libraries, time zones, certificates, name resolution, /proc and /sys. It cannot be undone. False when the kernel
-/// has no Landlock; then nothing is confined.
+/// libraries, time zones, certificates, name resolution, /sys, and of /proc its own directory and the machine's
+/// figures. No file can be executed. It cannot be undone. False when the kernel has no Landlock; then nothing is
+/// confined.
 bool confine_files(const FileAccess& access);
 
 }  // namespace echodb

@@ -29,17 +29,32 @@ bool SqlToken::is_keyword(std::string_view keyword) const {
          });
 }
 
+/// ClickHouse's comments of this kind nest. False when it does not end; then the position stays.
+bool SqlLexer::skip_nested_comment() {
+  std::size_t open = 0;
+  for (std::size_t at = position_; at + 1 < text_.size();) {
+    std::string_view pair = text_.substr(at, 2);
+    bool opens = pair == "/*";
+    bool closes = pair == "*/";
+    at += opens || closes ? 2 : 1;
+    if (opens) ++open;
+    if (closes && --open == 0) {
+      position_ = at;
+      return true;
+    }
+  }
+  return false;
+}
+
 /// False when a comment does not end.
 bool SqlLexer::skip_blanks_and_comments() {
   while (position_ < text_.size()) {
     if (is_blank(text_[position_])) {
       ++position_;
-    } else if (starts_with("--") || starts_with("# ") || starts_with("#!")) {
+    } else if (starts_with("--") || starts_with("//") || starts_with("# ") || starts_with("#!")) {
       position_ = std::min(text_.find('\n', position_), text_.size());
     } else if (starts_with("/*")) {
-      auto end = text_.find("*/", position_ + 2);
-      if (end == std::string_view::npos) return false;
-      position_ = end + 2;
+      if (!skip_nested_comment()) return false;
     } else {
       return true;
     }

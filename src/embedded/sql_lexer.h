@@ -36,6 +36,7 @@ class SqlLexer {
   [[nodiscard]] std::size_t position() const { return position_; }
 
  private:
+  bool skip_nested_comment();
   bool skip_blanks_and_comments();
   SqlToken take(SqlTokenKind kind, std::size_t size);
   SqlToken take_until(std::string_view closing, std::size_t from);

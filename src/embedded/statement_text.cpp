@@ -72,16 +72,10 @@ StatementText read_statement(std::string_view text) {
   statement.text = text;
   SqlLexer lexer(text);
   FormatClause format;
-  SqlToken before;
   for (SqlToken token = lexer.next(); token.kind != SqlTokenKind::End; token = lexer.next()) {
     if (statement.first_word.empty()) statement.first_word = token.text;
-    if ((before.is_keyword("INTO") && token.is_keyword("OUTFILE")) ||
-        (before.is_keyword("FROM") && token.is_keyword("INFILE"))) {
-      statement.uses_client_files = true;
-    }
     format.see(text, token, lexer.depth() == 0);
     if (!token.is(';')) statement.end = lexer.position();
-    before = token;
   }
   SqlToken first{.kind = SqlTokenKind::Word, .text = statement.first_word};
   statement.is_select =

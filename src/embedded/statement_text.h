@@ -9,13 +9,12 @@ namespace echodb {
 /// What the text of one statement without data says about how to run it. Borrows the text.
 struct StatementText {
   std::string_view text;
-  std::string_view first_word;     ///< as written, "(" for a parenthesis
-  std::string_view format;         ///< of FORMAT at the end; empty: none
-  std::size_t format_offset = 0;   ///< of the word FORMAT, or of the end of the statement without it
-  std::size_t end = 0;             ///< without semicolons and what follows the last token
-  bool is_select = false;          ///< SELECT, WITH, FROM or a parenthesis first: its result may be large
-  bool uses_client_files = false;  ///< INTO OUTFILE, FROM INFILE: they name files of the server here
-  bool insert_has_data = false;    ///< INSERT … SELECT … FORMAT f with something after it: data for input()
+  std::string_view first_word;    ///< as written, "(" for a parenthesis
+  std::string_view format;        ///< of FORMAT at the end; empty: none
+  std::size_t format_offset = 0;  ///< of the word FORMAT, or of the end of the statement without it
+  std::size_t end = 0;            ///< without semicolons and what follows the last token
+  bool is_select = false;         ///< SELECT, WITH, FROM or a parenthesis first: its result may be large
+  bool insert_has_data = false;   ///< INSERT … SELECT … FORMAT f with something after it: data for input()
 };
 
 StatementText read_statement(std::string_view text);

@@ -125,7 +125,20 @@ describe('hazards', () => {
       "INSERT INTO texts FROM INFILE '/etc/passwd' FORMAT LineAsString",
       "SELECT 1 INTO OUTFILE '/tmp/echodb-must-not-exist'",
       "SELECT 1 INTO /* */ OUTFILE '/tmp/echodb-must-not-exist' FORMAT CSV",
+      "SELECT 1 INTO // \nOUTFILE '/tmp/echodb-must-not-exist'",
+      "SELECT 1 INTO /* /* */ */ OUTFILE '/tmp/echodb-must-not-exist'",
+      "INSERT INTO texts FROM /* /* */ */ INFILE '/proc/self/environ' FORMAT LineAsString",
+      "INSERT INTO texts // '\nFROM INFILE '/proc/self/environ' FORMAT LineAsString // '",
+      "CREATE DATABASE host ENGINE = Filesystem('/etc')",
+      "CREATE DATABASE host ENGINE = SQLite('a.db')",
+      "SELECT * FROM sqlite('a.db', 't')",
+      "CREATE DICTIONARY d (a UInt64) PRIMARY KEY a SOURCE(EXECUTABLE(COMMAND 'id' FORMAT TSV)) LAYOUT(FLAT()) LIFETIME(0)",
       "EXPLAIN SELECT 1 INTO OUTFILE '/tmp/echodb-must-not-exist'",
+      "SELECT * FROM executable('x.sh', 'TSV', 'a String')",
+      "SELECT * FROM `e\\x76al`('SELECT 1')",
+      "CREATE TABLE e (a String) ENGINE = Executable('x.sh', 'TSV')",
+      "CREATE TABLE e (a String) ENGINE = ExecutablePool('x.sh', 'TSV')",
+      'CREATE TABLE e (a String) ENGINE = EmbeddedRocksDB PRIMARY KEY a',
       'GRANT ALL ON *.* TO default',
       'SYSTEM SHUTDOWN',
     ]) {
@@ -133,8 +146,6 @@ describe('hazards', () => {
       assert.notEqual(answer.status, 200, query);
       assert.ok(!answer.text.includes('root:') && !answer.text.includes('secret.txt\n'), query);
     }
-    await run(server, "CREATE DATABASE host ENGINE = Filesystem('/etc')");
-    assert.notEqual((await request(server, { query: 'SELECT * FROM host.passwd' })).status, 200);
     assert.ok(!existsSync('/tmp/echodb-must-not-exist'));
     const visible = await run(server, 'SHOW DATABASES');
     assert.ok(!visible.split('\n').includes('default'));

@@ -95,6 +95,33 @@ describe('echodb up', () => {
     assert.equal(resync.code, 0, `${resync.stdout}${resync.stderr}`);
   });
 
+  // Every descendant of `up`, and `up` itself.
+  const childrenOf = (pid) => (existsSync(`/proc/${pid}/task/${pid}/children`) ? readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8') : '');
+  const family = (pid) => [
+    pid,
+    ...childrenOf(pid).split(' ').filter(Boolean).flatMap((child) => family(Number(child))),
+  ];
+  // Nothing of a process that has just ended.
+  const shown = (pid) => {
+    try {
+      return ['environ', 'cmdline'].map((name) => readFileSync(`/proc/${pid}/${name}`, 'utf8')).join('\0');
+    } catch (error) {
+      if (error.code === 'ENOENT' || error.code === 'ESRCH') return '';
+      throw error;
+    }
+  };
+  function expectHidden(secrets) {
+    const seen = family(up.child.pid).map(shown).filter(Boolean);
+    assert.ok(seen.length > 5, `${seen.length} processes`);
+    for (const text of seen) {
+      for (const secret of secrets) assert.ok(!text.includes(secret), text.replaceAll('\0', ' '));
+    }
+  }
+
+  test('no process shows a password that was made up in its environment or its arguments', bounded, () => {
+    expectHidden(Object.values(stored()));
+  });
+
   test('rows arrive while half requests hold every connection of every port', bounded, async (t) => {
     const { POSTGRES_PASSWORD, CLICKHOUSE_PASSWORD } = stored();
     let holding = true;
@@ -143,6 +170,7 @@ describe('echodb up', () => {
     await stop();
     await start({ CONSISTENCY_CHECKER_TOKEN: 'a token' });
     assert.deepEqual(stored(), first);
+    expectHidden([...Object.values(first), 'a token']);
     const checker = { port: ports.checker };
     for (const path of ['/health', '/ready', '/metrics']) assert.equal((await ask(checker, { path })).status, 200, path);
     for (const [method, path] of [['GET', '/verify?table=users'], ['GET', '/verify-all'], ['POST', '/repair?table=users']]) {

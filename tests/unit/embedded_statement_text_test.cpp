@@ -31,12 +31,6 @@ TEST(StatementText, ReadsTheOutputFormat) {
   EXPECT_EQ(read_statement("SELECT * FROM (SELECT 1 FORMAT x) t FORMAT TSV").format, "TSV");
 }
 
-TEST(StatementText, KnowsFilesOfTheClient) {
-  EXPECT_TRUE(read_statement("SELECT 1 into /* */ outfile 'f'").uses_client_files);
-  EXPECT_TRUE(read_statement("INSERT INTO t FROM INFILE 'f' FORMAT CSV").uses_client_files);
-  EXPECT_FALSE(read_statement("SELECT 'INTO OUTFILE'").uses_client_files);
-}
-
 TEST(StatementText, KnowsDataBehindAnInsertSelect) {
   EXPECT_TRUE(read_statement("INSERT INTO t SELECT a FROM input('a String') FORMAT TSV\nhi\n").insert_has_data);
   EXPECT_TRUE(read_statement("INSERT INTO t SELECT a FROM input('a String') FORMAT TSV\n\n;DROP").insert_has_data);
