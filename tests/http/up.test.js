@@ -140,9 +140,9 @@ describe('echodb up', () => {
     };
     const holders = [[ports.clickhouse, 300], [ports.worker, 80], [ports.checker, 80]]
       .flatMap(([port, count]) => Array.from({ length: count }, () => hold(port)));
-    await psql("INSERT INTO users (name, email) SELECT 'held ' || i, 'held' || i || '@example.com' FROM generate_series(1, 5) i", POSTGRES_PASSWORD);
+    await psql("INSERT INTO users (full_name, email) SELECT 'held ' || i, 'held' || i || '@example.com' FROM generate_series(1, 5) i", POSTGRES_PASSWORD);
     const socket = join(directory, 'data/clickhouse/http.sock');
-    const arrived = async () => (await clickhouse(socket, "SELECT count() FROM users FINAL WHERE name LIKE 'held %'", CLICKHOUSE_PASSWORD)).text;
+    const arrived = async () => (await clickhouse(socket, "SELECT count() FROM users FINAL WHERE full_name LIKE 'held %'", CLICKHOUSE_PASSWORD)).text;
     while ((await arrived()) !== '5\n') await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal((await ask({ port: ports.worker }, { path: '/ready' })).status, 200);
     holding = false;
@@ -157,7 +157,7 @@ describe('echodb up', () => {
     const engine = children.find((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === 'clickhouse');
     process.kill(engine, 'SIGSTOP');
     try {
-      await psql("INSERT INTO users (name, email) VALUES ('waiting', 'waiting@example.com')", POSTGRES_PASSWORD);
+      await psql("INSERT INTO users (full_name, email) VALUES ('waiting', 'waiting@example.com')", POSTGRES_PASSWORD);
       while ((await ask({ port: ports.worker }, { path: '/ready' })).status !== 503) await new Promise((resolve) => setTimeout(resolve, 200));
     } finally {
       process.kill(engine, 'SIGCONT');
@@ -172,6 +172,7 @@ describe('echodb up', () => {
     assert.deepEqual(stored(), first);
     expectHidden([...Object.values(first), 'a token']);
     const checker = { port: ports.checker };
+    while ((await ask(checker, { path: '/ready' })).status !== 200) await new Promise((resolve) => setTimeout(resolve, 100));
     for (const path of ['/health', '/ready', '/metrics']) assert.equal((await ask(checker, { path })).status, 200, path);
     for (const [method, path] of [['GET', '/verify?table=users'], ['GET', '/verify-all'], ['POST', '/repair?table=users']]) {
       for (const authorization of [undefined, 'Bearer', 'Bearer a toke', 'Bearer a token!', 'Basic YSB0b2tlbg==']) {
