@@ -30,8 +30,8 @@ constexpr std::chrono::milliseconds kLookAgainAfter{20};
 constexpr std::size_t kTailLines = 25;
 constexpr std::array<const char*, 4> kSampleTables{"users", "products", "orders", "order_items"};
 constexpr const char* kCreateTable =
-    "CREATE TABLE test_table (id serial PRIMARY KEY, name text NOT NULL, created_at timestamp DEFAULT now());"
-    "INSERT INTO test_table (name) VALUES ('Alice'), ('Bob'), ('Charlie')";
+    "CREATE TABLE public.test_table (id serial PRIMARY KEY, name text NOT NULL, created_at timestamp DEFAULT now());"
+    "INSERT INTO public.test_table (name) VALUES ('Alice'), ('Bob'), ('Charlie')";
 
 /// A directory of its own under the system's temporary one, removed at the end.
 class TemporaryDirectory {
@@ -214,7 +214,7 @@ void SmokeRun::expect_triggers() {
 }
 
 void SmokeRun::expect_rows_in_target(const std::string& table) {
-  std::string rows = source("SELECT count(*) FROM " + table);
+  std::string rows = source("SELECT count(*) FROM public." + table);
   wait_until(rows + " rows of " + table,
              [&] { return target("SELECT count() FROM " + table + " FINAL") + " rows of " + table; });
 }
@@ -244,7 +244,7 @@ void SmokeRun::expect_equal() {
 }
 
 void SmokeRun::expect_continued() {
-  source("INSERT INTO test_table (name) VALUES ('Dora')");
+  source("INSERT INTO public.test_table (name) VALUES ('Dora')");
   expect_names_in_target("Alice,Bob,Charlie,Dora");
   expect_sample_tables();
 }

@@ -52,8 +52,8 @@ TEST_F(LocalPostgresTest, ServesTheSampleTablesFromADirectoryOthersCannotEnter) 
   ChildProcess server = start();
   EXPECT_TRUE(postgres_->create_databases());
   EXPECT_EQ(ask("SELECT string_agg(datname, ',' ORDER BY datname) FROM pg_database"), "echodb,template0,template1");
-  EXPECT_EQ(ask("SELECT count(*) FROM users"), "200");
-  EXPECT_EQ(ask("SELECT count(*) FROM order_items"), "1000");
+  EXPECT_EQ(ask("SELECT count(*) FROM public.users"), "200");
+  EXPECT_EQ(ask("SELECT count(*) FROM public.order_items"), "1000");
   EXPECT_EQ(ask("SHOW wal_level"), "logical");
   EXPECT_EQ(ask("SHOW fsync"), "on");
   struct stat owner {};
@@ -67,7 +67,7 @@ TEST_F(LocalPostgresTest, GoesOnWithItsDataAfterACrash) {
   {
     ChildProcess server = start();
     postgres_->create_databases();
-    ask("CREATE TABLE kept AS SELECT 42 AS answer");
+    ask("CREATE TABLE public.kept AS SELECT 42 AS answer");
     kill(server.pid(), SIGKILL);
     server.stop();
   }
@@ -75,7 +75,7 @@ TEST_F(LocalPostgresTest, GoesOnWithItsDataAfterACrash) {
   forget();
   ChildProcess again = start();
   EXPECT_FALSE(postgres_->create_databases());
-  EXPECT_EQ(ask("SELECT answer FROM kept"), "42");
+  EXPECT_EQ(ask("SELECT answer FROM public.kept"), "42");
 }
 
 TEST_F(LocalPostgresTest, EndsAServerThatOutlivedItsParent) {
@@ -86,7 +86,7 @@ TEST_F(LocalPostgresTest, EndsAServerThatOutlivedItsParent) {
   auto status = orphan.poll();
   ASSERT_TRUE(status) << "two servers on one data directory";
   EXPECT_TRUE(status->clean());
-  EXPECT_EQ(ask("SELECT count(*) FROM users"), "200");
+  EXPECT_EQ(ask("SELECT count(*) FROM public.users"), "200");
 }
 
 TEST_F(LocalPostgresTest, ForgetsAPidFileWhoseProcessIsSomethingElse) {
@@ -116,7 +116,7 @@ TEST_F(LocalPostgresTest, MakesADatabaseAgainThatWasCutShort) {
   PostgresConnection(maintenance, ConnectionKind::Ordinary).execute("CREATE DATABASE echodb_being_made");
   EXPECT_TRUE(postgres_->create_databases());
   EXPECT_EQ(ask("SELECT count(*) FROM pg_database WHERE datname = 'echodb_being_made'"), "0");
-  EXPECT_EQ(ask("SELECT count(*) FROM users"), "200");
+  EXPECT_EQ(ask("SELECT count(*) FROM public.users"), "200");
 }
 
 TEST_F(LocalPostgresTest, SaysWhatToDoWhenThePasswordIsNotThatOfTheFirstStart) {
