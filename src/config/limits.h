@@ -19,6 +19,9 @@ inline constexpr auto kStatementTimeout = 60s;
 inline constexpr auto kAnswerTimeout = 75s;
 /// How long our own DDL on the source waits for a lock before it lets the application pass.
 inline constexpr auto kLockTimeout = 2s;
+/// How long a copy waits for one, holding others: well below deadlock_timeout (1 s unless configured), or the server
+/// may choose the application's command to end.
+inline constexpr auto kCopyLockTimeout = 100ms;
 /// A status update goes to the walsender at least this often.
 inline constexpr auto kStatusInterval = 5s;
 /// The watched tables are compared with the mirrored ones so often, unless ECHODB_INVENTORY_SECONDS says otherwise;

@@ -199,10 +199,12 @@ void Copier::prepare(Tools& tools, Running& job) {
 
 void Copier::plan_ranges(Tools& tools, Running& job) {
   PostgresConnection& source = tools.source();
+  // pg_partition_tree would hold a lock on each partition while it waits for the next one's.
   QueryResult leaves = source.query(
       "SELECT c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int, "
-      "greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.oid IN "
-      "(SELECT relid FROM pg_partition_tree($1::oid::regclass))) ORDER BY c.oid",
+      "greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.relispartition "
+      "AND "
+      "$1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(c.oid::regclass))) ORDER BY c.oid",
       {std::to_string(job.job.table)});
   std::vector<HeapSize> heaps;
   std::uint64_t estimate = 0;
@@ -232,13 +234,24 @@ void Copier::plan_ranges(Tools& tools, Running& job) {
   while (job.next < job.ranges.size() && job.ranges[job.next].done) ++job.next;
 }
 
+/// False: a lock was not given while others were held, and the transaction is to be rolled back.
+bool Copier::try_read_range(Tools& tools, Running& job, CopyRange& range) {
+  PostgresConnection& source = tools.source();
+  try {
+    const NamedRelation relation = begin_copy(source, {&range.relation, 1}, tools.stop).front();
+    require_columns(source, job.job.schema);
+    read_range(tools, job, range, {.relation = relation.name});
+    return true;
+  } catch (const Error& error) {
+    if (!is_lock_refused(error)) throw;
+    return false;
+  }
+}
+
 void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
   if (range.done) return;
   PostgresConnection& source = tools.source();
-  const NamedRelation relation = NamedRelation::read(source, range.relation);
-  begin_copy(source, {&relation, 1});
-  require_columns(source, job.job.schema);
-  read_range(tools, job, range, {.relation = relation.name});
+  while (!try_read_range(tools, job, range)) let_pass(source, tools.stop);
   source.execute("COMMIT");
   if (job.cancelled) return;
   failpoint("copy.range_written");
@@ -250,13 +263,13 @@ void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
 
 void Copier::copy_whole(Tools& tools, Running& job) {
   PostgresConnection& source = tools.source();
-  std::vector<NamedRelation> relations;
+  std::vector<Oid> tables;
   for (const CopyRange& range : job.ranges) {
-    if (!relations.empty() && relations.back().oid == range.relation) continue;
-    relations.push_back(NamedRelation::read(source, range.relation));
+    if (tables.empty() || tables.back() != range.relation) tables.push_back(range.relation);
   }
+  auto [relations, snapshot] = begin_whole_copy(source, tables, *job.job.gate, tools.stop);
   CopyEvent taken{.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::SnapshotTaken};
-  taken.snapshot = begin_whole_copy(source, relations, *job.job.gate, tools.stop);
+  taken.snapshot = std::move(snapshot);
   emit(std::move(taken));
   require_columns(source, job.job.schema);
   for (CopyRange& range : job.ranges) {

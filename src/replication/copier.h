@@ -62,6 +62,7 @@ class Copier {
   void prepare(Tools& tools, Running& job);
   void plan_ranges(Tools& tools, Running& job);
   void copy_range(Tools& tools, Running& job, CopyRange& range);
+  bool try_read_range(Tools& tools, Running& job, CopyRange& range);
   void copy_whole(Tools& tools, Running& job);
   struct Place {
     std::string relation;    ///< quoted

@@ -1,10 +1,15 @@
 #include "replication/copy_start.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
 
 #include "base/error.h"
+#include "config/limits.h"
+#include "replication/copy_locks.sql.h"
 
 namespace echodb {
 namespace {
@@ -21,7 +26,7 @@ constexpr std::string_view kWriters =
     "SELECT coalesce(array_agg(DISTINCT l.virtualtransaction), '{}')::text FROM pg_locks l "
     "WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() "
     "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "AND (l.relation = $1::oid OR l.relation IN (SELECT relid FROM pg_partition_tree($1::oid::regclass))) "
+    "AND (l.relation = $1::oid OR $1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(l.relation::regclass))) "
     "AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') "
     "AND ($2::text[] IS NULL OR l.virtualtransaction = ANY ($2::text[]))";
 
@@ -29,11 +34,49 @@ bool sees_all(const CopyVisibility& visibility, const auto& transactions) {
   return std::ranges::all_of(transactions, [&](Xid xid) { return visibility.sees(xid); });
 }
 
-/// Nothing here takes the transaction's snapshot.
+std::vector<NamedRelation> relations_to_lock(PostgresConnection& source, std::span<const Oid> tables) {
+  QueryResult found = source.query(std::string(sql::copy_locks), {fmt::format("{{{}}}", fmt::join(tables, ","))});
+  std::vector<NamedRelation> relations;
+  for (std::size_t row = 0; row < found.rows(); ++row) {
+    relations.push_back({.oid = static_cast<Oid>(found.number(row, 0)), .name = std::string(found.text(row, 1))});
+  }
+  return relations;
+}
+
+std::vector<NamedRelation> named(std::span<const Oid> tables, const std::vector<NamedRelation>& relations) {
+  std::vector<NamedRelation> result;
+  for (Oid table : tables) {
+    auto found = std::ranges::find(relations, table, &NamedRelation::oid);
+    if (found == relations.end()) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+    result.push_back(*found);
+  }
+  return result;
+}
+
+/// Nothing here takes the transaction's snapshot. Only the first lock is waited for, as nothing is held then. The
+/// timeout holds for what the transaction waits for later as well: the statement that reads a table locks its indexes.
 void begin_with_locks(PostgresConnection& source, std::span<const NamedRelation> relations) {
   source.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  source.execute(fmt::format("SET LOCAL lock_timeout = {}", limits::kCopyLockTimeout.count()));
   for (const NamedRelation& relation : relations) {
-    source.execute("LOCK TABLE " + relation.name + " IN ACCESS SHARE MODE");
+    const bool first = &relation == &relations.front();
+    source.execute(fmt::format("LOCK TABLE ONLY {} IN ACCESS SHARE MODE{}", relation.name, first ? "" : " NOWAIT"));
+  }
+}
+
+/// The tables, once all of their locks are held.
+std::vector<NamedRelation> begin_when_free(PostgresConnection& source, std::span<const Oid> tables,
+                                           const std::stop_token& stop) {
+  while (true) {
+    std::vector<NamedRelation> relations = relations_to_lock(source, tables);
+    std::vector<NamedRelation> result = named(tables, relations);
+    try {
+      begin_with_locks(source, relations);
+      return result;
+    } catch (const Error& error) {
+      if (!is_lock_refused(error)) throw;
+      let_pass(source, stop);
+    }
   }
 }
 
@@ -45,10 +88,7 @@ void require_names(PostgresConnection& source, std::span<const NamedRelation> re
   }
 }
 
-bool try_begin_whole_copy(PostgresConnection& source, std::span<const NamedRelation> relations, CopyGate& gate,
-                          std::string& snapshot) {
-  // The stream may wait for the gate, so no lock is waited for while it is closed.
-  begin_with_locks(source, relations);
+bool try_pass_gate(PostgresConnection& source, CopyGate& gate, std::string& snapshot) {
   std::lock_guard lock(gate.mutex);
   snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
   auto visibility = CopyVisibility::parse(snapshot);
@@ -82,18 +122,18 @@ void wait_until_visible(PostgresConnection& source, std::span<const Xid> transac
   while (!all_visible(source, transactions)) pause(stop);
 }
 
-NamedRelation NamedRelation::read(PostgresConnection& source, Oid oid) {
-  QueryResult found = source.query(
-      "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-      "WHERE c.oid = $1::oid",
-      {std::to_string(oid)});
-  if (found.rows() == 0) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  return {.oid = oid, .name = std::string(found.text(0, 0))};
+bool is_lock_refused(const Error& error) { return error.sqlstate() == "55P03"; }
+
+void let_pass(PostgresConnection& source, const std::stop_token& stop) {
+  source.execute("ROLLBACK");
+  pause(stop);
 }
 
-void begin_copy(PostgresConnection& source, std::span<const NamedRelation> relations) {
-  begin_with_locks(source, relations);
+std::vector<NamedRelation> begin_copy(PostgresConnection& source, std::span<const Oid> tables,
+                                      const std::stop_token& stop) {
+  std::vector<NamedRelation> relations = begin_when_free(source, tables, stop);
   require_names(source, relations);
+  return relations;
 }
 
 void require_columns(PostgresConnection& source, const TableSchema& schema) {
@@ -108,12 +148,17 @@ void require_columns(PostgresConnection& source, const TableSchema& schema) {
   }
 }
 
-std::string begin_whole_copy(PostgresConnection& source, std::span<const NamedRelation> relations, CopyGate& gate,
-                             const std::stop_token& stop) {
-  std::string snapshot;
-  while (!try_begin_whole_copy(source, relations, gate, snapshot)) pause(stop);
-  require_names(source, relations);
-  return snapshot;
+WholeCopy begin_whole_copy(PostgresConnection& source, std::span<const Oid> tables, CopyGate& gate,
+                           const std::stop_token& stop) {
+  WholeCopy copy;
+  while (true) {
+    // The stream may wait for the gate, so no lock is waited for while it is closed.
+    copy.relations = begin_when_free(source, tables, stop);
+    if (try_pass_gate(source, gate, copy.snapshot)) break;
+    pause(stop);
+  }
+  require_names(source, copy.relations);
+  return copy;
 }
 
 }  // namespace echodb

@@ -3,7 +3,9 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "base/error.h"
 #include "postgres/connection.h"
 #include "postgres/table_schema.h"
 #include "replication/copy_visibility.h"
@@ -22,24 +24,39 @@ bool all_visible(PostgresConnection& source, std::span<const Xid> transactions);
 /// Waits until everybody sees what these transactions did: the source tells its walsender of a commit a moment earlier.
 void wait_until_visible(PostgresConnection& source, std::span<const Xid> transactions, const std::stop_token& stop);
 
-/// Opens a transaction to copy from, with these relations locked before its snapshot is taken: what it reads of the
-/// catalog then is what its SELECTs mean. A relation that has another name by then is an Error(SchemaMismatch).
+/// A relation as it is named now.
 struct NamedRelation {
   Oid oid = 0;
   std::string name;  ///< quoted
-
-  static NamedRelation read(PostgresConnection& source, Oid oid);
 };
-void begin_copy(PostgresConnection& source, std::span<const NamedRelation> relations);
+
+/// Opens a transaction to copy these tables from, with them and the partitioned tables above them locked before its
+/// snapshot is taken: what it reads of the catalog then is what its SELECTs mean. Returns the tables, in the given
+/// order. A lock that the application does not give at once is waited for with nothing held, so that no command of the
+/// application can be in a deadlock with a copy. A table that is gone or has another name by then is an
+/// Error(SchemaMismatch).
+std::vector<NamedRelation> begin_copy(PostgresConnection& source, std::span<const Oid> tables,
+                                      const std::stop_token& stop);
+
+/// Whether a statement gave a lock up that it did not get in time: to be asked for again, and no failure.
+bool is_lock_refused(const Error& error);
+
+/// Rolls back what is open and lets the application pass for a moment.
+void let_pass(PostgresConnection& source, const std::stop_token& stop);
 
 /// Throws Error(SchemaMismatch) unless the table's columns are those of the schema, by number, name and type: a copy
 /// reads by name, and names may have changed hands since. Call it in a transaction of begin_copy.
 void require_columns(PostgresConnection& source, const TableSchema& schema);
 
-/// Opens the one transaction in which a table without a key is copied, and lets the stream know through the gate what
-/// its snapshot sees; that includes every transaction whose changes the stream has left to the copy already. Returns
-/// the snapshot as text.
-std::string begin_whole_copy(PostgresConnection& source, std::span<const NamedRelation> relations, CopyGate& gate,
-                             const std::stop_token& stop);
+/// The one transaction in which a table without a key is copied.
+struct WholeCopy {
+  std::vector<NamedRelation> relations;
+  std::string snapshot;  ///< as text
+};
+
+/// Opens it, as begin_copy does, and lets the stream know through the gate what its snapshot sees; that includes every
+/// transaction whose changes the stream has left to the copy already.
+WholeCopy begin_whole_copy(PostgresConnection& source, std::span<const Oid> tables, CopyGate& gate,
+                           const std::stop_token& stop);
 
 }  // namespace echodb

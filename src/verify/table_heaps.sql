@@ -3,5 +3,6 @@ SELECT c.oid, coalesce(pg_relation_filenode(c.oid), 0),
   coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int
 FROM pg_class c
 WHERE c.relkind = 'r'
-  AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid::regclass)))
+  AND (c.oid = $1::oid
+    OR c.relispartition AND $1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(c.oid::regclass)))
 ORDER BY c.oid

@@ -4,4 +4,5 @@ SELECT coalesce(sum(CASE WHEN c.reltuples > 0 THEN c.reltuples
   coalesce(sum(pg_table_size(c.oid)), 0)::bigint
 FROM pg_class c
 WHERE c.relkind = 'r'
-  AND (c.oid = $1::oid OR c.oid IN (SELECT relid FROM pg_partition_tree($1::oid::regclass)))
+  AND (c.oid = $1::oid
+    OR c.relispartition AND $1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(c.oid::regclass)))
