@@ -5,6 +5,7 @@
 
 #include <string_view>
 
+#include "base/kernel_confinement.h"
 #include "postgres/security_checks.h"
 
 namespace echodb {
@@ -76,6 +77,26 @@ void check_file(const std::string& path, std::string_view what, Findings& findin
   }
 }
 
+/// The embedded ClickHouse confines itself as far as the kernel lets it; its log says with what it came through.
+void check_confinement(Findings& findings) {
+  const KernelConfinement kernel = kernel_confinement();
+  if (kernel.files) {
+    findings.ok("the kernel has Landlock: the embedded ClickHouse opens no files but its own");
+  } else {
+    findings.warning(
+        "the kernel has no Landlock: only ClickHouse's privileges keep whoever has its password from files",
+        "run the embedded ClickHouse on a kernel of 5.19 or later with landlock among its LSMs");
+  }
+  if (kernel.programs) {
+    findings.ok("the kernel has seccomp filters: the embedded ClickHouse starts no programs");
+  } else {
+    findings.warning(
+        "the kernel has no seccomp filters: only ClickHouse's privileges keep whoever has its password from "
+        "programs",
+        "run the embedded ClickHouse on a kernel with CONFIG_SECCOMP_FILTER, in a container that allows it");
+  }
+}
+
 }  // namespace
 
 std::vector<Finding> examine_security(const Settings& settings, std::stop_token stop) {
@@ -83,6 +104,7 @@ std::vector<Finding> examine_security(const Settings& settings, std::stop_token 
   check_source(settings, findings, std::move(stop));
   check_passwords(settings, findings);
   check_networks(settings, findings);
+  check_confinement(findings);
   check_file(".env", "settings and passwords", findings);
   check_file(settings.data_dir + "/clickhouse", "the embedded ClickHouse's data", findings);
   check_file(settings.data_dir + "/postgres", "the private PostgreSQL's data", findings);

@@ -18,7 +18,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int kFramesPerTurn = 2'000;
 /// Two confirmations are at least this far apart while the stream is busy.
 constexpr auto kConfirmInterval = 10ms;
-constexpr auto kPublishInterval = 100ms;
 constexpr auto kSaveInterval = 10s;
 /// While a table may have to give up its place.
 constexpr auto kProbeInterval = 500ms;
@@ -28,15 +27,6 @@ constexpr auto kTransactionEndWithin = 100ms;
 constexpr auto kWellInterval = 5s;
 /// The source is asked for a word several times before its silence counts.
 constexpr int kAsksPerSilence = 4;
-
-std::vector<TextColumnStatus> text_columns(const MirroredTable& table) {
-  std::vector<TextColumnStatus> columns;
-  for (const TextColumn& text : table.record.text_columns) {
-    auto column = std::ranges::find(table.schema().columns, text.attnum, &Column::attnum);
-    if (column != table.schema().columns.end()) columns.push_back({column->name, to_string(text.since)});
-  }
-  return columns;
-}
 
 ServerVersion prepare_target(const Settings& settings, std::stop_token stop) {
   return ClickHouseClient(settings.clickhouse, std::move(stop)).server_version();
@@ -58,10 +48,6 @@ Lsn start_position(const Settings& settings, const StreamRecord& record, std::st
 MessageSeal load_seal(const Settings& settings, std::stop_token stop) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
   return MessageSeal::load(source);
-}
-
-LagClock::Time wall_clock() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
 }  // namespace
@@ -349,53 +335,6 @@ std::chrono::milliseconds Stream::refused_for(bool copying) {
   if (now - through_at_ > limits::kSilentTargetTimeout) since = through_at_;
   if (refused_since_) since = std::min(since, *refused_since_);
   return std::chrono::floor<std::chrono::milliseconds>(now - since);
-}
-
-void Stream::publish_status() {
-  auto now = Clock::now();
-  if (now - published_at_ < kPublishInterval) return;
-  published_at_ = now;
-  WorkerStatus status;
-  status.connected = true;
-  status.is_leader = true;
-  status.received = watermark_.ended();
-  status.applied = watermark_.position();
-  status.source_position = std::max(position_.latest(), status.received);
-  status.lag_bytes = status.source_position.value - std::min(status.applied, status.source_position).value;
-  status.lag_ms = lag_.lag_ms(wall_clock());
-  status.transactions = transactions_;
-  status.buffered_bytes = batcher_.buffered_bytes();
-  status.mirrors_created = schema_events_.counters().created;
-  status.mirrors_dropped = schema_events_.counters().dropped;
-  status.mirrors_failed = schema_events_.counters().failed;
-  status.retries = retries_;
-  status.messages_skipped = messages_skipped_;
-  status.last_error = last_error_;
-  Copier::Progress progress = copier_.progress();
-  status.rows_copied = progress.rows_copied;
-  status.rows_to_copy = progress.rows_to_copy;
-  status.state = "streaming";
-  status.text_fallbacks = schema_events_.text_fallbacks();
-  registry_.for_each([&](MirroredTable& table) {
-    if (table.record.state == TableState::Dropped) return;
-    bool settling =
-        table.record.state == TableState::Streaming && table.settling && watermark_.is_open(*table.settling);
-    TableState state = settling ? TableState::Copying : table.record.state;
-    if (state == TableState::Copying) status.state = "copying";
-    status.rows_applied += table.rows_applied;
-    status.tables.push_back({.source = table.name(),
-                             .target = table.record.target_name,
-                             .state = std::string(to_string(state)),
-                             .rows_copied = table.record.rows_copied,
-                             .rows_applied = table.rows_applied,
-                             .error = table.record.error,
-                             .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
-                             .next_attempt = schema_events_.next_attempt(table.record.oid),
-                             .text_columns = text_columns(table)});
-  });
-  inventory_watch_->report(status);
-  status.refused_for = refused_for(status.state == "copying");
-  board_.put(std::move(status));
 }
 
 }  // namespace echodb

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <stop_token>
 
 #include "base/wakeup.h"
@@ -56,6 +57,8 @@ class Stream final : private PgoutputHandler {
   void on_delete(const DeleteMessage& message) override;
   void on_truncate(const TruncateMessage& message) override;
   void on_logical_message(const LogicalMessage& message) override;
+
+  static constexpr std::chrono::milliseconds kPublishInterval{100};  ///< from one status to the next
 
   bool read_available();
   void take(const WalFrame& frame);

@@ -28,7 +28,7 @@ def _own_variables(postgres: PostgresServer, clickhouse_port: int, directory: Pa
             "UBSAN_OPTIONS", "TSAN_OPTIONS")
     return {name: os.environ[name] for name in kept if name in os.environ} | SETTINGS | {
         "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(postgres.port), "POSTGRES_DB": DATABASE,
-        "POSTGRES_USER": USER, "POSTGRES_PASSWORD": PASSWORD,
+        "POSTGRES_USER": USER, "POSTGRES_PASSWORD": PASSWORD, "CLICKHOUSE_PASSWORD": PASSWORD,
         "CLICKHOUSE_HOST": "127.0.0.1", "CLICKHOUSE_PORT": str(clickhouse_port),
         "ECHODB_DATA_DIR": str(directory / "echodb"),
     }
@@ -119,7 +119,7 @@ class EchoDb:
         answer = self.http.post(
             f"http://127.0.0.1:{self.clickhouse_port}/",
             params={"database": "echodb", "default_format": form} | (settings or {}), data=sql.encode(),
-            headers={"X-ClickHouse-User": "echodb", "X-ClickHouse-Key": "password"}, timeout=120, stream=stream,
+            headers={"X-ClickHouse-User": "echodb", "X-ClickHouse-Key": PASSWORD}, timeout=120, stream=stream,
         )
         if answer.status_code != 200:
             raise Failed(f"ClickHouse answered {answer.status_code}: {answer.text.strip()}")

@@ -13,7 +13,7 @@ import psycopg2
 from .children import Child, Failed, free_port, run_once, until
 
 USER = "echodb"
-PASSWORD = "password"
+PASSWORD = "two-sided"  # not the one that everybody knows, of which doctor warns
 DATABASE = "echodb"
 SETTINGS = {
     "wal_level": "logical",
