@@ -125,7 +125,8 @@ Lease::Clock::time_point LeadershipLock::renew(Lease::Clock::time_point until) {
     for (auto& session : sessions_) {
       auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Lease::Clock::now());
       session->answer_within(std::max(left, std::chrono::milliseconds(1)));
-      session->query("SELECT 1");
+      // The simple protocol: a portal of the other one would keep its snapshot until the transaction ends.
+      session->execute("SELECT 1");
     }
     if (asked - began_ >= limits::kLeadershipTransactionMax / 2) pass_on();
     return valid_from(asked);
@@ -143,13 +144,13 @@ void LeadershipLock::release() noexcept {
 
 std::string LeadershipLock::holder() {
   if (held_) return application_.substr(kApplicationPrefix.size());
-  QueryResult found = session(0).query(std::string(sql::leadership_holders));
+  QueryResult found = session(0).execute(std::string(sql::leadership_holders));
   if (found.rows() == 0 || !found.text(0, 1).starts_with(kApplicationPrefix)) return {};
   return std::string(found.text(0, 1).substr(kApplicationPrefix.size()));
 }
 
 std::string LeadershipLock::obstacle() {
-  return std::string(session(0).query(std::string(sql::leadership_obstacle)).text(0, 0));
+  return std::string(session(0).execute(std::string(sql::leadership_obstacle)).text(0, 0));
 }
 
 }  // namespace echodb

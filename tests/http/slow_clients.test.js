@@ -117,8 +117,7 @@ describe('slow and many clients', () => {
 
   test('when every session is at work a new one is refused in words of ClickHouse', bounded, async () => {
     await run(server, 'CREATE TABLE filling (a UInt32) ENGINE = Null');
-    // More than there are places: each of those asks for one while the last of the others is being asked for.
-    const senders = Array.from({ length: 140 }, (_, at) => {
+    const occupy = (at) => {
       const path = `/?database=${database}&session_id=busy${at}&query=${encodeURIComponent('INSERT INTO filling FORMAT TSV')}`;
       const sender = httpRequest({ host: '127.0.0.1', port: server.port, method: 'POST', path, headers: key, agent: false });
       const answered = new Promise((resolve) => {
@@ -127,10 +126,15 @@ describe('slow and many clients', () => {
       });
       sender.write('1\n');
       return { sender, answered };
-    });
+    };
+    const senders = Array.from({ length: 128 }, (_, at) => occupy(at));
     const one = () => request(server, { query: 'SELECT 1', parameters: { session_id: 'one more' } });
     let answer = await one();
-    while (answer.status === 200) answer = await one();
+    // Its own session may have had the last place.
+    while (answer.status === 200) {
+      senders.push(occupy(senders.length));
+      answer = await one();
+    }
     assert.match(answer.text, /Code: 202\. DB::Exception: .*\(TOO_MANY_SIMULTANEOUS_QUERIES\)/);
     assert.equal(await run(server, 'SELECT 1'), '1\n');
     senders.forEach(({ sender }) => sender.end());

@@ -109,7 +109,7 @@ def candidates_start_at_once(stack: Stack) -> str:
 @case("the leader's lock passes from session to session: it is always held, and no transaction of it gets old")
 def lock_passes_on(stack: Stack) -> str:
     leader, _ = stack.start_pair()
-    epoch, holders, oldest = stack.epoch(), set(), 0.0
+    epoch, holders, oldest, busy = stack.epoch(), set(), 0.0, 0
     stop_at = time.monotonic() + 2.5 * TRANSACTION_SECONDS_MAX
     while time.monotonic() < stop_at:
         held = stack.postgres.fetch(OUR_LOCK)
@@ -121,7 +121,9 @@ def lock_passes_on(stack: Stack) -> str:
             "count(*) FILTER (WHERE backend_xid IS NOT NULL OR backend_xmin IS NOT NULL) FROM pg_stat_activity "
             "WHERE application_name LIKE 'echodb leader %%' AND state = 'idle in transaction'")[0]
         oldest = max(oldest, age[0])
-        if age[0] > TRANSACTION_SECONDS_MAX or age[1] > 0:
+        # State and snapshot are not read at one moment: what lasts is seen again and again.
+        busy = busy + 1 if age[1] > 0 else 0
+        if age[0] > TRANSACTION_SECONDS_MAX or busy > 5:
             raise Failed(f"a transaction with the lock is {age[0]:.1f} s old, {age[1]} have a snapshot or an id")
         time.sleep(0.1)
     if len(holders) < 2 or not leader.leads() or stack.epoch() != epoch:
@@ -131,8 +133,13 @@ def lock_passes_on(stack: Stack) -> str:
 
 @case("nobody can lead for longer than the TTL: a follower is not ready, and says why")
 def nobody_leads(stack: Stack) -> str:
-    lock = stack.postgres.connect()
-    stack.extras.append(_Closing(lock))
+    # Of another role that has the right: a silent session of EchoDB's own role is ended.
+    with intruder_role(stack):
+        stack.postgres.fetch(f"ALTER ROLE {INTRUDER} SUPERUSER")
+        return _named_and_led(stack, Session(stack).connection)
+
+
+def _named_and_led(stack: Stack, lock) -> str:
     lock.cursor().execute("BEGIN; LOCK TABLE _echodb.leadership IN EXCLUSIVE MODE")
     worker = stack.start_worker(LEADER_ELECTION_TTL=str(TTL))
 
@@ -153,11 +160,3 @@ def nobody_leads(stack: Stack) -> str:
     stack.start_load()
     stack.await_flow("rows flow")
     return said
-
-
-class _Closing:
-    def __init__(self, connection):
-        self.connection = connection
-
-    def discard(self) -> None:
-        self.connection.close()
