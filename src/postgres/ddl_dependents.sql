@@ -51,6 +51,19 @@ BEGIN
   END IF;
 END $$;
 
+-- Whether a table has rows. Its owner could give another name to it and its name to a view while we wait for it, and have
+-- the view's functions run with our rights: the table is locked, and its name looked at again, before it is read.
+CREATE OR REPLACE FUNCTION _echodb.has_rows(relation oid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_rows boolean := false;
+BEGIN
+  IF _echodb.lock_table(relation) THEN
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', _echodb.qualified_name(relation)) INTO found_rows;
+  END IF;
+  RETURN found_rows;
+END $$;
+
 -- A partition that joined the tree; true when it brought rows, which were never published under the root.
 CREATE OR REPLACE FUNCTION _echodb.partition_came(part oid, root oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -63,7 +76,7 @@ BEGIN
   INSERT INTO _echodb.partitions VALUES (part, root)
     ON CONFLICT (partition) DO UPDATE SET root = excluded.root;
   SELECT c.relkind = 'r' INTO is_leaf FROM pg_class c WHERE c.oid = part;
-  IF is_leaf THEN EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', _echodb.qualified_name(part)) INTO has_rows; END IF;
+  IF is_leaf THEN has_rows := _echodb.has_rows(part); END IF;
   RETURN has_rows;
 END $$;
 
@@ -78,7 +91,7 @@ BEGIN
   DELETE FROM _echodb.partitions p WHERE p.partition = part;
   SELECT c.relkind AS kind, c.relispartition AS in_a_tree INTO entry FROM pg_class c WHERE c.oid = part;
   IF NOT FOUND THEN RETURN true; END IF;
-  IF entry.kind = 'r' THEN EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', _echodb.qualified_name(part)) INTO has_rows; END IF;
+  IF entry.kind = 'r' THEN has_rows := _echodb.has_rows(part); END IF;
   IF NOT entry.in_a_tree THEN PERFORM _echodb.on_table_change(part, 'DETACH PARTITION'); END IF;
   RETURN has_rows;
 END $$;

@@ -9,10 +9,9 @@ CREATE TABLE IF NOT EXISTS _echodb.message_key (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   key bytea NOT NULL,
   inner_pad bytea NOT NULL,
-  outer_pad bytea NOT NULL
+  outer_pad bytea NOT NULL,
+  unsealed_until pg_lsn  -- an earlier version's triggers wrote messages without a code: up to here they count
 );
--- An earlier version's triggers wrote messages without a code: up to here they count. NULL: they never do.
-ALTER TABLE _echodb.message_key ADD COLUMN IF NOT EXISTS unsealed_until pg_lsn;
 
 DO $$
 DECLARE
@@ -29,9 +28,11 @@ BEGIN
     ON CONFLICT (only_row) DO NOTHING;
 END $$;
 
--- The code of a content in this transaction, in hexadecimal digits.
+-- The code of a content in this transaction, in hexadecimal digits. A session may have the plans of its statements shown,
+-- with the values in them: not here.
 CREATE OR REPLACE FUNCTION _echodb.seal(content text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+SET debug_print_plan = off SET debug_print_parse = off SET debug_print_rewritten = off AS $$
 DECLARE
   key _echodb.message_key%ROWTYPE;
   text_sealed bytea := convert_to(concat(pg_current_xact_id()::xid, ' ', content), 'UTF8');
@@ -53,7 +54,8 @@ END $$;
 -- where its record ends, which is where the next change's record starts. The padding behind it makes the two differ:
 -- a row that follows the schema change never comes before it.
 CREATE OR REPLACE FUNCTION _echodb.emit(message jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET debug_print_plan = off SET debug_print_parse = off SET debug_print_rewritten = off AS $$
 DECLARE
   sealed text := concat(_echodb.seal(message::text), ' ', message);
   place tid;
@@ -70,11 +72,13 @@ END $$;
 -- Commands of our own fire the event triggers too. They are told by a setting, which anybody may set, but only to a
 -- value that nobody else can know: a code of this transaction.
 CREATE OR REPLACE FUNCTION _echodb.is_own_ddl() RETURNS boolean
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET debug_print_plan = off SET debug_print_parse = off SET debug_print_rewritten = off AS $$
 DECLARE
   mark text := current_setting('_echodb.own_ddl', true);
 BEGIN
-  IF coalesce(mark, '') = '' THEN RETURN false; END IF;
+  -- Whatever is no code cannot be ours, and nothing is read for it.
+  IF mark IS NULL OR length(mark) <> 64 THEN RETURN false; END IF;
   BEGIN
     RETURN mark = _echodb.seal('own');
   EXCEPTION WHEN OTHERS THEN
@@ -88,7 +92,7 @@ END $$;
 -- deadlock_timeout, or the server may choose the application's command to end.
 CREATE OR REPLACE FUNCTION _echodb.begin_own_ddl() RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT set_config('_echodb.own_ddl', _echodb.seal('own'), true), set_config('lock_timeout', '100ms', true)
+  SELECT set_config('lock_timeout', '100ms', true), set_config('_echodb.own_ddl', _echodb.seal('own'), true)
 $$;
 
 CREATE OR REPLACE FUNCTION _echodb.end_own_ddl(lock_timeout_before text) RETURNS void

@@ -61,7 +61,7 @@ $$;
 -- The value is spelled as everywhere in EchoDB, whatever the session prefers.
 CREATE OR REPLACE FUNCTION _echodb.missing_value(relation oid, column_name name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'postgres'
-SET TimeZone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex' AS $$
+SET TimeZone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex' SET array_nulls = on SET quote_all_identifiers = off AS $$
   SELECT (a.attmissingval::text::text[])[1]
   FROM (SELECT relation AS oid UNION SELECT t.relid FROM pg_partition_tree(relation) t) AS member
     JOIN pg_attribute a ON a.attrelid = member.oid AND a.attname = column_name

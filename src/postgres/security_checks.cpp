@@ -11,19 +11,17 @@ namespace {
 /// Up to here one message of a gigabyte ends every slot that meets it: docs/source-safety.md.
 constexpr int kSurvivesLargeMessages = 160000;
 
-/// The columns of security_facts.sql.
-enum Fact : std::size_t {
-  kEncrypted,
-  kLoopback,
-  kEveryoneEmits,
-  kReadersOfTheKey,
-  kCreatorsInOurSchema,
-  kReplicationRoles,
-  kOpenSchemas,
-  kTriggersOff,
-  kSuperuser,
-  kRole,
-};
+// The columns of security_facts.sql.
+constexpr std::size_t kEncrypted = 0;
+constexpr std::size_t kLoopback = 1;
+constexpr std::size_t kEveryoneEmits = 2;
+constexpr std::size_t kReadersOfTheKey = 3;
+constexpr std::size_t kCreatorsInOurSchema = 4;
+constexpr std::size_t kReplicationRoles = 5;
+constexpr std::size_t kOpenSchemas = 6;
+constexpr std::size_t kTriggersOff = 7;
+constexpr std::size_t kSuperuser = 8;
+constexpr std::size_t kRole = 9;
 
 void check_way(const QueryResult& facts, Findings& findings) {
   if (facts.boolean(0, kEncrypted)) {

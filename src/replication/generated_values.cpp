@@ -49,6 +49,7 @@ class GeneratedValues {
   std::vector<std::size_t> rows_;     ///< those of the rows
   std::vector<std::size_t> columns_;  ///< of the plan: the generated ones
   std::vector<std::size_t> inputs_;   ///< of the plan: what the expressions read
+  std::vector<SourceColumn> given_;   ///< one for each of those
   std::string sql_;
   std::vector<std::unique_ptr<ColumnBuilder>>
       computed_;  ///< one for each of the columns, with a row for each of the rows
@@ -71,7 +72,7 @@ std::vector<std::size_t> GeneratedValues::take_foreign(const SourceTable& table)
     if (found == nullptr || found->expression.empty()) return false;
     return !found->computable || std::ranges::any_of(found->inputs, [&](std::int16_t attnum) {
       const SourceColumn* input = table.find(attnum);
-      return input != nullptr && input->given_as == GivenAs::Text;
+      return input != nullptr && (input->given_as == GivenAs::Text || !input->has_catalog_type);
     });
   };
   std::vector<std::size_t> foreign;
@@ -85,11 +86,13 @@ bool GeneratedValues::prepare(const SourceTable& table) {
     const SourceColumn* found = table.find(batch_.plan().columns()[column].attnum);
     return found == nullptr || found->expression.empty() || !add_inputs(table, *found);
   });
-  if (!columns_.empty()) sql_ = select_sql(table);
+  if (columns_.empty()) return out_of_reach == 0;
+  sql_ = select_sql(table);
+  for (std::size_t input : inputs_) given_.push_back(*table.find(batch_.plan().columns()[input].attnum));
   return out_of_reach == 0;
 }
 
-/// SELECT computed.* FROM unnest($1::int[], $2::integer[], $3::integer[]) AS given(place, v0, v1) CROSS JOIN LATERAL
+/// SELECT computed.* FROM unnest($1::int[], $2, $3) AS given(place, v0, v1) CROSS JOIN LATERAL
 /// (SELECT (w * h)::integer FROM (SELECT given.v0 AS w, given.v1 AS h) AS changed) AS computed ORDER BY given.place
 std::string GeneratedValues::select_sql(const SourceTable& table) const {
   std::string expressions;
@@ -103,7 +106,7 @@ std::string GeneratedValues::select_sql(const SourceTable& table) const {
   std::string inputs;
   for (std::size_t index = 0; index < inputs_.size(); ++index) {
     const SourceColumn* input = table.find(batch_.plan().columns()[inputs_[index]].attnum);
-    parameters += fmt::format(", ${}::{}", index + 2, input->array_type());
+    parameters += fmt::format(", ${}", index + 2);
     given += fmt::format(", v{}", index);
     inputs +=
         fmt::format("{}{} AS {}", index == 0 ? "" : ", ", input->value(fmt::format("given.v{}", index)), input->name);
@@ -121,7 +124,9 @@ void GeneratedValues::compute(WriterTools& tools) {
   for (std::size_t from = 0; from < rows_.size(); from += kRowsPerStatement) {
     const std::span<const std::size_t> rows(rows_.data() + from, std::min(kRowsPerStatement, rows_.size() - from));
     std::vector<QueryParameter> parameters{places(rows.size())};
-    for (std::size_t input : inputs_) parameters.emplace_back(column_as_array(batch_.column(input), rows));
+    for (std::size_t index = 0; index < inputs_.size(); ++index) {
+      parameters.push_back(given_[index].parameter(column_as_array(batch_.column(inputs_[index]), rows)));
+    }
     const QueryResult answer = tools.source().query(sql_, parameters);
     tools.progressed();
     if (answer.rows() != rows.size()) {

@@ -32,7 +32,7 @@ std::string look_up_sql(const TablePlan& plan, const SourceTable& table, std::sp
       throw Error(ErrorCode::SchemaMismatch, "a key column was dropped while the changes before that were waiting",
                   "the table has to be copied again");
     }
-    parameters += fmt::format(", ${}::{}", index + 2, key->array_type());
+    parameters += fmt::format(", ${}", index + 2);
     names += fmt::format(", k{}", index);
     condition += (index == 0 ? "" : " AND ") + key->equals(fmt::format("wanted.k{}", index));
   }
@@ -45,12 +45,32 @@ std::string look_up_sql(const TablePlan& plan, const SourceTable& table, std::sp
                      table.relation, condition);
 }
 
-std::vector<QueryParameter> key_parameters(TableBatch& batch, std::span<const std::size_t> key_rows) {
+/// REQUIRES: look_up_sql has found the key's columns.
+std::vector<QueryParameter> key_parameters(TableBatch& batch, const SourceTable& table,
+                                           std::span<const std::size_t> key_rows) {
   std::vector<QueryParameter> parameters{places(key_rows.size())};
   for (std::size_t column : batch.plan().key()) {
-    parameters.emplace_back(column_as_array(batch.column(column), key_rows));
+    const SourceColumn* key = table.find(batch.plan().columns()[column].attnum);
+    parameters.push_back(key->parameter(column_as_array(batch.column(column), key_rows)));
   }
   return parameters;
+}
+
+/// A transaction of its own, in which the table is locked before it is read.
+QueryResult read_locked(TableBatch& batch, const SourceTable& table, PostgresConnection& source,
+                        std::span<const std::size_t> key_rows, std::span<const std::size_t> columns) {
+  const TablePlan& plan = batch.plan();
+  source.execute("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY");
+  try {
+    lock_source_table(source, plan.schema().oid, table);
+    const std::string sql = look_up_sql(plan, table, columns);
+    QueryResult answer = source.query(sql, key_parameters(batch, table, key_rows));
+    source.execute("COMMIT");
+    return answer;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::SourceUnreachable && error.code() != ErrorCode::Stopped) source.execute("ROLLBACK");
+    throw;
+  }
 }
 
 void append_row(FoundRows& found, const QueryResult& answer, std::size_t row, const std::vector<bool>& gone) {
@@ -71,11 +91,7 @@ FoundRows ask(TableBatch& batch, const RowHistory& history, PostgresConnection& 
   const TablePlan& plan = batch.plan();
   const std::optional<SourceTable> table = read_source_table(source, plan.schema().oid);
   if (!table) return found;
-  const QueryResult answer = source.query(look_up_sql(plan, *table, columns), key_parameters(batch, key_rows));
-  // Two columns may have swapped their names in between: no error would tell.
-  if (read_source_table(source, plan.schema().oid) != table) {
-    throw Error(ErrorCode::SchemaMismatch, "the table was altered during a look-up");
-  }
+  const QueryResult answer = read_locked(batch, *table, source, key_rows, columns);
   std::vector<bool> gone;
   for (std::size_t column : columns) {
     gone.push_back(table->find(plan.columns()[column].attnum) == nullptr);

@@ -126,7 +126,21 @@ std::string SourceReader::relation_name(Oid relation) {
       "WHERE c.oid = $1::oid",
       {std::to_string(relation)});
   if (found.rows() == 0) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  return std::string(found.text(0, 0));
+  std::string name(found.text(0, 0));
+  lock_relation(connection_, relation, name);
+  return name;
+}
+
+SourceTable SourceReader::table() {
+  std::optional<SourceTable> found = read_source_table(connection_, table_.oid);
+  if (!found) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  return *std::move(found);
+}
+
+SourceTable SourceReader::locked_table() {
+  SourceTable found = table();
+  lock_relation(connection_, table_.oid, found.relation);
+  return found;
 }
 
 std::uint64_t SourceReader::read_range(const std::string& after, std::size_t rows, const OnBatch& on_batch) {
@@ -163,21 +177,20 @@ void SourceReader::read_keys_raw(const KeyRows& keys, std::span<const std::size_
   copy(keys_sql(keys, rows), parser, handler);
 }
 
-SourceReader::WantedKeys SourceReader::wanted(const KeyRows& keys, std::span<const std::size_t> rows) {
-  const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
-  if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  WantedKeys wanted{.relation = source->relation, .values = {}, .typed = {}, .condition = {}};
+SourceReader::WantedKeys SourceReader::wanted(const SourceTable& source, const KeyRows& keys,
+                                              std::span<const std::size_t> rows) {
+  WantedKeys wanted{.relation = source.relation, .values = {}, .typed = {}, .condition = {}};
   std::string arrays;
   std::string names;
   for (std::size_t part = 0; part < keys.parts(); ++part) {
-    const SourceColumn* key = source->find(table_.plan->columns()[table_.plan->key()[part]].attnum);
-    if (key == nullptr) throw Error(ErrorCode::SchemaMismatch, "a key column was dropped");
+    const SourceColumn* found = source.find(table_.plan->columns()[table_.plan->key()[part]].attnum);
+    if (found == nullptr) throw Error(ErrorCode::SchemaMismatch, "a key column was dropped");
+    const SourceColumn key = found->for_literals();
     const char* comma = part == 0 ? "" : ", ";
     const std::string given = fmt::format("wanted.k{}", part);
-    wanted.typed += comma + (key->given_as == GivenAs::Text ? given : key->value(given));
-    wanted.condition += (part == 0 ? "" : " AND ") + key->equals(given);
-    arrays +=
-        fmt::format("{}{}::{}", comma, quote_sql_literal(column_as_array(keys.column(part), rows)), key->array_type());
+    wanted.typed += comma + (key.given_as == GivenAs::Text ? given : key.value(given));
+    wanted.condition += (part == 0 ? "" : " AND ") + key.equals(given);
+    arrays += comma + key.literal(column_as_array(keys.column(part), rows));
     names += fmt::format("{}k{}", comma, part);
   }
   wanted.values = fmt::format("FROM unnest({}) AS wanted({})", arrays, names);
@@ -185,13 +198,13 @@ SourceReader::WantedKeys SourceReader::wanted(const KeyRows& keys, std::span<con
 }
 
 std::string SourceReader::keys_sql(const KeyRows& keys, std::span<const std::size_t> rows) {
-  const WantedKeys wanted = this->wanted(keys, rows);
+  const WantedKeys wanted = this->wanted(locked_table(), keys, rows);
   return fmt::format("COPY (SELECT {} FROM {} AS here WHERE EXISTS (SELECT {} WHERE {})) TO STDOUT (FORMAT binary)",
                      copied_list(*table_.plan, texts_), wanted.relation, wanted.values, wanted.condition);
 }
 
 bool SourceReader::can_hold(const KeyRows& keys, std::size_t row) {
-  const WantedKeys wanted = this->wanted(keys, std::span(&row, 1));
+  const WantedKeys wanted = this->wanted(table(), keys, std::span(&row, 1));
   try {
     connection_.query(fmt::format("SELECT {} {}", wanted.typed, wanted.values));
     return true;
@@ -203,8 +216,7 @@ bool SourceReader::can_hold(const KeyRows& keys, std::size_t row) {
 }
 
 std::uint64_t SourceReader::read_sample(std::uint64_t rows, std::uint64_t of, const OnBatch& on_batch) {
-  const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
-  if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  const SourceTable source = locked_table();
   // Somewhat more than asked for, since a sample's size is a matter of chance; a small table is taken whole. In an
   // order of chance, or the limit would leave out the end of the heap.
   constexpr double kMargin = 1.5;
@@ -215,14 +227,13 @@ std::uint64_t SourceReader::read_sample(std::uint64_t rows, std::uint64_t of, co
                : fmt::format(" TABLESAMPLE BERNOULLI ({})",
                              std::min(100.0, 100.0 * kMargin * static_cast<double>(rows) / static_cast<double>(of)));
   return copy(fmt::format("COPY (SELECT {} FROM {}{} ORDER BY random() LIMIT {}) TO STDOUT (FORMAT binary)",
-                          copied_list(*table_.plan, texts_), source->relation, sample, rows),
+                          copied_list(*table_.plan, texts_), source.relation, sample, rows),
               /*with_place=*/false, on_batch);
 }
 
 std::uint64_t SourceReader::count() {
-  const std::optional<SourceTable> source = read_source_table(connection_, table_.oid);
-  if (!source) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  return connection_.query("SELECT count(*) FROM " + source->relation).number(0, 0);
+  const SourceTable source = locked_table();
+  return connection_.query("SELECT count(*) FROM " + source.relation).number(0, 0);
 }
 
 std::vector<HeapSize> SourceReader::heaps() {

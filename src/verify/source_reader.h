@@ -10,6 +10,7 @@
 #include "postgres/copy_binary.h"
 #include "replication/copy_job.h"
 #include "replication/insert_completion.h"
+#include "replication/source_table.h"
 #include "verify/checked_table.h"
 #include "verify/key_rows.h"
 
@@ -87,7 +88,10 @@ class SourceReader {
   std::vector<HeapSize> heaps();
   std::uint64_t copy(const std::string& sql, bool with_place, const OnBatch& on_batch);
   void copy(const std::string& sql, CopyBinaryParser& parser, CopyRowHandler& handler);
+  /// Locks the relation, in the transaction that is open: source_table.h, lock_relation.
   std::string relation_name(Oid relation);
+  SourceTable table();
+  SourceTable locked_table();
   /// Keys as the source's types: `names` are the table's key columns, `rows` is a SELECT of these keys.
   struct WantedKeys {
     std::string relation;
@@ -95,7 +99,7 @@ class SourceReader {
     std::string typed;      ///< the wanted values, as the key's types
     std::string condition;  ///< the row `here` has the values of a wanted one
   };
-  WantedKeys wanted(const KeyRows& keys, std::span<const std::size_t> rows);
+  WantedKeys wanted(const SourceTable& source, const KeyRows& keys, std::span<const std::size_t> rows);
   std::string keys_sql(const KeyRows& keys, std::span<const std::size_t> rows);
 
   const CheckedTable& table_;
