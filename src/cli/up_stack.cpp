@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -43,6 +46,16 @@ std::map<std::string, std::string> child_environment(const Settings& given, cons
   environment["ECHODB_DATA_DIR"] = data_path.string();
   std::erase_if(environment, [](const auto& variable) { return is_secret(variable.first); });
   return environment;
+}
+
+/// The embedded ClickHouse shows its environment to whoever reads /proc/self/environ in it.
+bool is_for_clickhouse(const std::string& name) {
+  constexpr std::array<std::string_view, 6> kNames{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH"};
+  constexpr std::array<std::string_view, 9> kPrefixes{"LC_",          "ECHODB_",       "CLICKHOUSE_",
+                                                      "LOG_",         "MALLOC_",       "ASAN_OPTIONS",
+                                                      "TSAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"};
+  return std::ranges::find(kNames, name) != kNames.end() ||
+         std::ranges::any_of(kPrefixes, [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 /// What a child needs, and an empty text for the rest: a child reads `.env` itself, which these beat.
@@ -248,6 +261,9 @@ ChildCommand UpStack::role(const std::string& name) const {
   child.name = name;
   child.command = {fs::read_symlink("/proc/self/exe").string(), name};
   child.environment = environment_;
+  if (name == "clickhouse") {
+    std::erase_if(child.environment, [](const auto& variable) { return !is_for_clickhouse(variable.first); });
+  }
   child.secrets = child_secrets(effective_, name);
   child.log_file = log_directory() / (name + ".log");
   // The child rotates its log itself; what it says outside of it, such as its last words, is appended there, too.

@@ -15,7 +15,7 @@
 namespace echodb {
 namespace {
 
-constexpr std::array<std::string_view, 4> kSecrets{"POSTGRES_PASSWORD", "CLICKHOUSE_PASSWORD", "REDIS_PASSWORD",
+constexpr std::array<std::string_view, 5> kSecrets{"POSTGRES_PASSWORD", "PGPASSWORD", "CLICKHOUSE_PASSWORD", "REDIS_PASSWORD",
                                                    "CONSISTENCY_CHECKER_TOKEN"};
 
 [[noreturn]] void refuse_handed_over(std::string_view what) {

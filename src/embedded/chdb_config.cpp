@@ -73,10 +73,11 @@ constexpr std::string_view kRefusals[] = {"FILE",
                                           "SYSTEM INSTRUMENT ADD",
                                           "SYSTEM INSTRUMENT REMOVE",
                                           "NAMED COLLECTION ADMIN",
+                                          "ALLOW SQL SECURITY NONE",
+                                          "SET DEFINER",
                                           "TABLE ENGINE"};
 constexpr std::string_view kTableEngines[] = {"Alias",
                                               "AggregatingMergeTree",
-                                              "Buffer",
                                               "CoalescingMergeTree",
                                               "CollapsingMergeTree",
                                               "Dictionary",
@@ -132,8 +133,10 @@ constexpr std::string_view kUsers = R"(<clickhouse>
 std::string refusals() {
   std::string queries;
   for (auto privilege : kRefusals)
-    queries += fmt::format("      <query>REVOKE {} ON {}</query>\n", privilege,
-                           privilege == "NAMED COLLECTION ADMIN" || privilege == "TABLE ENGINE" ? "*" : "*.*");
+    queries += fmt::format(
+        "      <query>REVOKE {} ON {}</query>\n", privilege,
+        privilege == "NAMED COLLECTION ADMIN" || privilege == "SET DEFINER" || privilege == "TABLE ENGINE" ? "*"
+                                                                                                           : "*.*");
   for (auto engine : kTableEngines) queries += fmt::format("      <query>GRANT TABLE ENGINE ON {}</query>\n", engine);
   return queries;
 }
@@ -168,6 +171,9 @@ std::span<const std::string_view> served_table_engines() { return kTableEngines;
 
 void prepare_chdb_directories(const ChdbDirectories& directories) {
   try {
+    auto root = directories.storage.parent_path();
+    std::filesystem::create_directories(root);
+    std::filesystem::permissions(root, std::filesystem::perms::owner_all);
     for (const auto& directory : {directories.storage, directories.config, directories.work}) {
       std::filesystem::create_directories(directory);
       std::filesystem::permissions(directory, std::filesystem::perms::owner_all);

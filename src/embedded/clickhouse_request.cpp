@@ -8,6 +8,7 @@
 #include <random>
 
 #include "embedded/clickhouse_failure.h"
+#include "embedded/statement_guard.h"
 
 namespace echodb {
 namespace {
@@ -100,6 +101,9 @@ class RequestReader {
       request_.connection.close_session = parse_flag(name, value);
     } else if (name == "compress" || name == "decompress") {
       refuse_native_compression(name, value);
+    } else if (is_refused_setting(name)) {
+      throw clickhouse_failure(clickhouse_codes::kNotImplemented,
+                               fmt::format("The setting {} is not served by the embedded server", name));
     } else {
       request_.connection.settings.emplace_back(name, value);
     }

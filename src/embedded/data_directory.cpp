@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
@@ -27,7 +28,11 @@ constexpr std::chrono::milliseconds kLookAgainAfter{50};
 fs::path create(const fs::path& wanted) {
   std::error_code failure;
   fs::path path = fs::absolute(wanted, failure).lexically_normal();
+  bool made = !failure && !fs::exists(path, failure);
   if (!failure) fs::create_directories(path / "log", failure);
+  // A directory that was there keeps its mode; PostgreSQL that root starts as another user has to pass through.
+  if (!failure && made && geteuid() != 0) fs::permissions(path, fs::perms::owner_all, failure);
+  if (!failure) fs::permissions(path / "log", fs::perms::owner_all, failure);
   if (failure) cannot_use(wanted, failure.message());
   return path;
 }

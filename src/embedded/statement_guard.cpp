@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <vector>
 
 #include "clickhouse/client.h"
 #include "embedded/chdb_config.h"
@@ -16,7 +17,9 @@ constexpr std::array<std::string_view, 6> kHarmlessDatabases{"Atomic", "Ordinary
                                                              "MySQL",  "PostgreSQL", "Replicated"};
 
 // Functions that run programs, open files by path, or run a statement that is the value of an expression.
-constexpr std::array<std::string_view, 21> kHostFunctions{"arrowstream",
+constexpr std::array<std::string_view, 23> kHostFunctions{"arrowstream",
+                                                          "catboostevaluate",
+                                                          "python",
                                                           "deltalakelocal",
                                                           "eval",
                                                           "executable",
@@ -37,6 +40,49 @@ constexpr std::array<std::string_view, 21> kHostFunctions{"arrowstream",
                                                           "paimonlocal",
                                                           "sqlite",
                                                           "paimonhdfscluster"};
+
+// Names and values of these open files by path, or hold SQL that the guard would not see.
+constexpr std::array<std::string_view, 17> kRefusedSettings{"additional_result_filter",
+                                                            "additional_table_filters",
+                                                            "default_materialized_view_sql_security",
+                                                            "default_view_sql_security",
+                                                            "dialect",
+                                                            "format_schema",
+                                                            "format_schema_source",
+                                                            "format_template_resultset",
+                                                            "format_template_resultset_format",
+                                                            "format_template_row",
+                                                            "format_template_row_format",
+                                                            "output_format_schema",
+                                                            "parallel_replicas_custom_key",
+                                                            "polyglot_dialect",
+                                                            "schema_inference_hints",
+                                                            "storage_policy",
+                                                            "table_disk"};
+
+// Functions whose argument may be a list of columns, with an expression as a column's default.
+constexpr std::array<std::string_view, 19> kStructureFunctions{"arrowflight", "azureblobstorage",
+                                                               "cosn",        "deltalake",
+                                                               "format",      "fuzzjson",
+                                                               "gcs",         "generaterandom",
+                                                               "hudi",        "iceberg",
+                                                               "input",       "mongodb",
+                                                               "null",        "oss",
+                                                               "paimon",      "redis",
+                                                               "s3",          "url",
+                                                               "ytsaurus"};
+constexpr std::array<std::string_view, 4> kDefaultWords{"default", "materialized", "alias", "ephemeral"};
+
+// Functions that take no function: a column named `file` may be their argument.
+constexpr std::array<std::string_view, 24> kPlainFunctions{
+    "any",      "avg",    "coalesce", "concat",   "count",    "empty", "groupArray", "groupUniqArray",
+    "if",       "ifNull", "in",       "length",   "like",     "lower", "max",        "min",
+    "notEmpty", "notIn",  "sum",      "toString", "toUInt64", "uniq",  "uniqExact",  "upper"};
+
+// Words of statements that only the engine's formatter can tell from text.
+constexpr std::array<std::string_view, 11> kTriggers{"outfile",  "infile",  "restore",   "attach",
+                                                     "parallel", "execute", "disk",      "security",
+                                                     "definer",  "default", "identifier"};
 
 bool contains(std::string_view text, std::string_view lower_case) {
   auto equal = [](char letter, char wanted) { return std::tolower(static_cast<unsigned char>(letter)) == wanted; };
@@ -59,6 +105,20 @@ bool is_host_function(std::string_view name) {
       kHostFunctions, [&](std::string_view known) { return std::ranges::equal(unquoted(name), known, {}, lower); });
 }
 
+bool equal_words(std::string_view text, std::string_view lower_case) {
+  return text.size() == lower_case.size() && contains(text, lower_case);
+}
+
+/// Variants for a cluster or one storage begin with the same letters.
+bool is_structure_function(std::string_view name) {
+  return std::ranges::any_of(kStructureFunctions, [&](std::string_view known) {
+    if (known == "format" || known == "null" || known == "input") return equal_words(name, known);
+    bool cluster = name.size() == known.size() + 7 && contains(name.substr(known.size()), "cluster");
+    bool family = known == "iceberg" || known == "deltalake" || known == "paimon" || known == "hudi";
+    return contains(name.substr(0, known.size()), known) && (name.size() == known.size() || cluster || family);
+  });
+}
+
 bool is_served_engine(std::string_view engine) {
   return std::ranges::find(served_table_engines(), unquoted(engine)) != served_table_engines().end();
 }
@@ -68,9 +128,15 @@ class HostAccess {
  public:
   void see(const SqlToken& token) {
     if (first_.text.empty()) first_ = token;
+    if (token.is_keyword("APPLY")) applies_ = true;
     see_files(token);
     see_database(token);
     see_function(token);
+    see_attach(token);
+    see_security(token);
+    see_setting(token);
+    see_default_database(token);
+    see_calls(token);
     before_last_ = last_;
     last_ = token;
   }
@@ -104,6 +170,123 @@ class HostAccess {
     }
   }
 
+  /// Attached tables and views are not asked for the privileges that CREATE asks for.
+  void see_attach(const SqlToken& token) {
+    if (first_.is_keyword("EXECUTE")) reason_ = "EXECUTE AS is not served by the embedded server";
+    if (last_.is_keyword("PARALLEL") && token.is_keyword("WITH")) {
+      reason_ = "PARALLEL WITH is not served by the embedded server";
+    }
+    if (!first_.is_keyword("ATTACH")) return;
+    bool defines = token.is('(') || token.is('=') || token.is_keyword("UUID") || token.is_keyword("FROM") ||
+                   token.is_keyword("AS") || token.is_keyword("ENGINE") || token.is_keyword("VIEW") ||
+                   token.is_keyword("DICTIONARY");
+    if (defines) reason_ = "ATTACH with a definition is not served by the embedded server";
+  }
+
+  void see_security(const SqlToken& token) {
+    bool of_another = before_last_.is_keyword("SQL") && last_.is_keyword("SECURITY") && !token.is_keyword("INVOKER");
+    if (of_another || (last_.is_keyword("DEFINER") && token.is('='))) {
+      reason_ = "SQL SECURITY other than INVOKER is not served by the embedded server";
+    }
+  }
+
+  void see_setting(const SqlToken& token) {
+    if (token.is_keyword("SETTINGS") || token.is_keyword("SETTING") || token.is_keyword("SET")) in_settings_ = true;
+    if (!token.is('=')) return;
+    bool disk = in_settings_ && unquoted(last_.text) == "disk";
+    if (disk || is_refused_setting(unquoted(last_.text))) {
+      reason_ = "The setting " + std::string(last_.text) + " is not served by the embedded server";
+    }
+  }
+
+  void see_default_database(const SqlToken& token) {
+    bool name = last_.kind == SqlTokenKind::Word || last_.text.starts_with('`') || last_.text.starts_with('"');
+    if (name && token.is('.') && unquoted(last_.text) == "default" && !before_last_.is('.')) {
+      reason_ = "The database default, the files of the host, is not served by the embedded server";
+    }
+  }
+
+  struct Frame {
+    std::string_view call;
+    int argument = 0;
+    bool structure = false;
+    bool undecided = false;
+  };
+
+  void see_calls(const SqlToken& token) {
+    if (token.text.starts_with('\'')) see_literal(token);
+    if (!frames_.empty() && frames_.back().undecided) {
+      // The scalar function `format` has a pattern with braces.
+      frames_.back().undecided = false;
+      frames_.back().structure = !(token.text.starts_with('\'') && token.text.find('{') != std::string_view::npos);
+    }
+    if (token.is('(')) {
+      open_frame(token);
+    } else if (token.is(')')) {
+      if (!frames_.empty()) frames_.pop_back();
+    } else if (token.is(',')) {
+      if (!frames_.empty()) ++frames_.back().argument;
+    } else {
+      see_name(token);
+    }
+  }
+
+  void open_frame(const SqlToken& token) {
+    bool called = last_.text.data() != nullptr && last_.text.data() + last_.text.size() == token.text.data() &&
+                  (last_.kind == SqlTokenKind::Word || last_.kind == SqlTokenKind::Quoted);
+    if (called && unquoted(last_.text) == "disk") reason_ = "disk() is not served by the embedded server";
+    Frame outer = frames_.empty() ? Frame() : frames_.back();
+    if (!called) {
+      frames_.push_back({.call = outer.call});
+      return;
+    }
+    std::string_view name = unquoted(last_.text);
+    if (outer.structure && !equal_words(name, "headers") && !equal_words(name, "extra_credentials")) refuse_structure();
+    bool structure = is_structure_function(name);
+    frames_.push_back({.call = name, .structure = structure, .undecided = structure && equal_words(name, "format")});
+  }
+
+  void see_literal(const SqlToken& token) {
+    std::string_view text = token.text.substr(1);
+    while (!text.empty() && static_cast<unsigned char>(text.front()) <= ' ') text.remove_prefix(1);
+    if (contains(text.substr(0, 5), "file:") || contains(text, "file:/")) {
+      reason_ = "URLs of files are not served by the embedded server";
+    }
+    bool structure = std::ranges::any_of(frames_, [](const Frame& frame) { return frame.structure; });
+    bool values = !frames_.empty() && equal_words(frames_.back().call, "values") && frames_.back().argument == 0;
+    bool has_default = std::ranges::any_of(kDefaultWords, [&](std::string_view word) { return contains(text, word); });
+    if ((structure || values) && has_default) refuse_structure();
+  }
+
+  void see_name(const SqlToken& token) {
+    if (token.is_keyword("SELECT") && !frames_.empty()) frames_.back() = Frame();
+    bool substitution = last_.is(':') && token.is_keyword("IDENTIFIER");
+    bool bare = equal_words(unquoted(token.text), "file") && !last_.is('.') && !token.text.starts_with('\'');
+    if (!frames_.empty() && frames_.back().structure) see_structure_argument(token);
+    if (!bare && !substitution) return;
+    bool applied = last_.is_keyword("APPLY") || (substitution && applies_);
+    bool given = !frames_.empty() && !frames_.back().call.empty() &&
+                 std::ranges::find(kPlainFunctions, frames_.back().call) == kPlainFunctions.end();
+    if (applied || given) reason_ = "The function file is not served by the embedded server";
+  }
+
+  void see_structure_argument(const SqlToken& token) {
+    const Frame& frame = frames_.back();
+    if (token.is('{')) refuse_structure();
+    bool name = (token.kind == SqlTokenKind::Word && std::isdigit(static_cast<unsigned char>(token.text[0])) == 0) ||
+                token.text.starts_with('`') || token.text.starts_with('"');
+    bool called = token.is_keyword("HEADERS") || token.is_keyword("EXTRA_CREDENTIALS");
+    int format_at = equal_words(frame.call, "format") ? 0 : 1;
+    if (name && !called && frame.argument != format_at) refuse_structure();
+  }
+
+  void refuse_structure() {
+    reason_ = "The embedded server takes a table function's columns as a text without expressions";
+  }
+
+  bool in_settings_ = false;
+  bool applies_ = false;
+  std::vector<Frame> frames_;
   SqlToken first_;
   SqlToken before_last_;
   SqlToken last_;
@@ -120,8 +303,15 @@ std::string formatted_by_engine(ChdbConnection& connection, std::string_view sta
 
 }  // namespace
 
+bool is_refused_setting(std::string_view name) {
+  return std::ranges::find(kRefusedSettings, name) != kRefusedSettings.end();
+}
+
 bool may_touch_host(std::string_view text) {
-  if (contains(text, "outfile") || contains(text, "infile") || contains(text, "restore")) return true;
+  auto holds = [&](std::string_view word) { return contains(text, word); };
+  if (std::ranges::any_of(kTriggers, holds) || std::ranges::any_of(kRefusedSettings, holds)) return true;
+  auto structured = [&](std::string_view word) { return word != "null" && holds(word); };
+  if (std::ranges::any_of(kStructureFunctions, structured)) return true;
   // The name of a function may be quoted, with escapes for its letters.
   if (text.find('\\') != std::string_view::npos) return true;
   if (std::ranges::any_of(kHostFunctions, [&](std::string_view name) { return contains(text, name); })) return true;

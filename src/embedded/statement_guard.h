@@ -7,6 +7,9 @@
 
 namespace echodb {
 
+/// Whether a setting opens files by path or holds SQL of its own; neither the URL nor a statement may give it.
+bool is_refused_setting(std::string_view name);
+
 /// Whether these bytes, wherever a comment or a literal begins and ends, could be a statement that is to be refused:
 /// a keyword cannot be written otherwise than by its letters.
 bool may_touch_host(std::string_view text);

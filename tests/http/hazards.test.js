@@ -114,6 +114,47 @@ describe('hazards', () => {
     assert.equal(await run(server, 'SHOW TABLES LIKE \'victim\'', { parameters }), 'victim\n');
   });
 
+  test('what goes around the privileges is refused', embedded, async () => {
+    const file = join(server.directory, 'clickhouse', 'around.txt');
+    writeFileSync(file, 'secret');
+    for (const query of [
+      `ATTACH TABLE k UUID '11111111-1111-1111-1111-111111111111' (b String) ENGINE = URL('file://${file}', RawBLOB)`,
+      `SELECT * FROM url('file://${file}', 'RawBLOB', 'b String')`,
+      `CREATE TABLE b (a String) ENGINE = Buffer('default', '${file}', 1, 1, 1, 1, 1, 1, 1)`,
+      `CREATE VIEW v SQL SECURITY NONE AS SELECT * FROM url('file:///etc/passwd', 'LineAsString')`,
+      'CREATE VIEW v DEFINER = CURRENT_USER SQL SECURITY DEFINER AS SELECT 1',
+      `SELECT arrayMap(file, ['${file}'])`,
+      `SELECT arrayMap((\`file\`), ['${file}'])`,
+      `SELECT * APPLY(file) FROM (SELECT '${file}' AS a)`,
+      `SELECT COLUMNS('a') APPLY file FROM (SELECT '${file}' AS a)`,
+      `CREATE FUNCTION f AS (a) -> arrayMap(file, [a])`,
+      `SELECT * FROM format(JSONEachRow, 'a UInt8, b String DEFAULT file(''${file}'')', '{"a":1}')`,
+      `SELECT * FROM format(JSONEachRow, 'a UInt8, b String DEF' || 'AULT fi' || 'le(''${file}'')', '{"a":1}')`,
+      `WITH 'a UInt8, b String DEFAULT file(''${file}'')' AS s SELECT * FROM format(JSONEachRow, s, '{"a":1}')`,
+      "SELECT 1 SETTINGS format_schema_source = 'query', format_schema = 'SELECT 1'",
+      "SET format_template_row = '/etc/passwd'",
+      `SELECT 1 SETTINGS additional_result_filter = 'file(''${file}'') = 1'`,
+      "CREATE TABLE d (a String) ENGINE = MergeTree ORDER BY a SETTINGS disk = disk(type = 'local', path = '/tmp/x/')",
+      "CREATE TABLE d (a String) ENGINE = MergeTree ORDER BY a SETTINGS storage_policy = 'x'",
+    ]) {
+      const answer = await request(server, { query });
+      assert.match(answer.text, /not served by the embedded server|text without expressions|privileges/, query);
+      assert.ok(!answer.text.includes('secret\n'), query);
+    }
+    const parameters = { param_f: 'file' };
+    const substituted = await request(server, { query: `SELECT arrayMap({f:Identifier}, ['${file}'])`, parameters });
+    assert.match(substituted.text, /not served/);
+    for (const name of ['format_schema_source', 'format_schema', 'format_template_resultset', 'format_template_row']) {
+      const answer = await request(server, { query: 'SELECT 1', parameters: { [name]: 'x' } });
+      assert.match(answer.text, new RegExp(`The setting ${name} is not served`));
+    }
+    await run(server, 'CREATE TABLE named (file String) ENGINE = Memory');
+    await run(server, "INSERT INTO named (file) VALUES ('file:///x')");
+    assert.equal(await run(server, 'SELECT file, count(file) FROM named GROUP BY file'), 'file:///x\t1\n');
+    await run(server, 'DETACH TABLE named');
+    await run(server, 'ATTACH TABLE named');
+  });
+
   test('files of the host stay closed', embedded, async () => {
     writeFileSync(join(server.directory, 'secret.txt'), 'secret');
     const file = join(server.directory, 'secret.txt');

@@ -42,6 +42,45 @@ TEST(StatementGuard, RefusesFunctionsThatReachTheHostAndNoTableOfTheirName) {
   EXPECT_EQ(host_access("INSERT INTO d.file (`a`) FORMAT Null"), "");
 }
 
+TEST(StatementGuard, RefusesWaysAroundPrivileges) {
+  for (const char* statement :
+       {"ATTACH TABLE k UUID '1' (`b` String) ENGINE = URL('http://x', RawBLOB)",
+        "ATTACH TABLE k FROM '/a' (`b` String)",
+        "ATTACH VIEW v AS SELECT 1",
+        "SELECT * FROM url('FILE:///a', 'CSV')",
+        "CREATE TABLE t (`a` String) ENGINE = Buffer('default', '/a')",
+        "SELECT * FROM default.`/etc/passwd`",
+        "CREATE VIEW v SQL SECURITY NONE AS SELECT 1",
+        "CREATE VIEW v DEFINER = a SQL SECURITY DEFINER AS SELECT 1",
+        "SELECT arrayMap(file, ['/a'])",
+        "SELECT arrayMap((`file`), ['/a'])",
+        "SELECT * APPLY file FROM t",
+        "SELECT g(file)",
+        "SELECT arrayMap({f:Identifier}, ['/a'])",
+        "SELECT 1 SETTINGS format_schema_source = 'query'",
+        "SET format_template_row = '/a'",
+        "SELECT 1 SETTINGS additional_result_filter = 'x'",
+        "CREATE TABLE a (`x` String) ENGINE = MergeTree ORDER BY x SETTINGS disk = disk(type = local)",
+        "CREATE TABLE a (`x` String) ENGINE = MergeTree ORDER BY x SETTINGS storage_policy = 'x'",
+        "SELECT * FROM format(JSONEachRow, 'a String DEFAULT file(1)', '{}')",
+        "SELECT * FROM format(JSONEachRow, concat('a', 'b'), '{}')",
+        "SELECT * FROM format(JSONEachRow, s, '{}')"}) {
+    EXPECT_TRUE(may_touch_host(statement)) << statement;
+    EXPECT_NE(host_access(statement), "") << statement;
+  }
+}
+
+TEST(StatementGuard, LetsOrdinaryStatementsThrough) {
+  for (const char* statement :
+       {"ATTACH TABLE d.t", "SELECT file FROM t", "CREATE TABLE t (`file` String) ENGINE = Memory",
+        "SELECT count(file), t.file FROM t WHERE (file = 'a') ORDER BY file ASC", "SELECT format('{} {}', upper(a), b)",
+        "SELECT * FROM format(JSONEachRow, 'a String', '{}')",
+        "SELECT disk FROM system.detached_parts WHERE disk = 'a'",
+        "CREATE TABLE t (`a` String DEFAULT 'x') ENGINE = Memory", "SELECT * FROM {d:Identifier}.{t:Identifier}"}) {
+    EXPECT_EQ(host_access(statement), "") << statement;
+  }
+}
+
 TEST(SqlLexer, CommentsNestAndSlashesBeginThem) {
   EXPECT_TRUE(SqlLexer("/* /* */ no */ yes").next().is_keyword("YES"));
   EXPECT_TRUE(SqlLexer("// no\nyes").next().is_keyword("YES"));
