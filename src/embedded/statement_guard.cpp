@@ -301,6 +301,22 @@ std::string formatted_by_engine(ChdbConnection& connection, std::string_view sta
   return std::string(connection.query(sql, "TSVRaw").text());
 }
 
+/// Not where every `format` has a blank and a letter behind it: that is the clause, as in the worker's own inserts,
+/// which are not to cost a question each.
+bool may_call_format(std::string_view text) {
+  constexpr std::string_view kFormat = "format";
+  auto is_space = [](char letter) { return std::isspace(static_cast<unsigned char>(letter)) != 0; };
+  for (std::size_t at = 0; at + kFormat.size() <= text.size(); ++at) {
+    if (!equal_words(text.substr(at, kFormat.size()), kFormat)) continue;
+    std::string_view behind = text.substr(at + kFormat.size());
+    const auto next = std::ranges::find_if_not(behind, is_space);
+    const bool is_clause =
+        next != behind.begin() && next != behind.end() && std::isalpha(static_cast<unsigned char>(*next)) != 0;
+    if (!is_clause) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_refused_setting(std::string_view name) {
@@ -310,7 +326,10 @@ bool is_refused_setting(std::string_view name) {
 bool may_touch_host(std::string_view text) {
   auto holds = [&](std::string_view word) { return contains(text, word); };
   if (std::ranges::any_of(kTriggers, holds) || std::ranges::any_of(kRefusedSettings, holds)) return true;
-  auto structured = [&](std::string_view word) { return word != "null" && holds(word); };
+  auto structured = [&](std::string_view word) {
+    if (word == "format") return may_call_format(text);
+    return word != "null" && holds(word);
+  };
   if (std::ranges::any_of(kStructureFunctions, structured)) return true;
   // The name of a function may be quoted, with escapes for its letters.
   if (text.find('\\') != std::string_view::npos) return true;

@@ -11,6 +11,10 @@ TEST(StatementGuard, AsksAboutAnyBytesThatHoldTheWord) {
   EXPECT_TRUE(may_touch_host("SELECT 'infile'"));
   EXPECT_TRUE(may_touch_host("CREATE DATABASE d ENGINE = Filesystem('/')"));
   EXPECT_FALSE(may_touch_host("SELECT name FROM system.tables WHERE database = 'a'"));
+  EXPECT_FALSE(may_touch_host("INSERT INTO `t` (`id`, `v`) FORMAT Native")) << "the worker's own inserts ask nothing";
+  EXPECT_TRUE(may_touch_host("SELECT * FROM format(CSV, 'x')"));
+  EXPECT_TRUE(may_touch_host("SELECT * FROM Format /* FORMAT Native */ (CSV, 'x')"));
+  EXPECT_TRUE(may_touch_host("SELECT * FROM `format`(CSV, 'x') FORMAT CSV"));
 }
 
 TEST(StatementGuard, RefusesWhatNamesFiles) {
