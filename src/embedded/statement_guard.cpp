@@ -231,6 +231,9 @@ class HostAccess {
     }
   }
 
+  /// The third argument of format() is its data, which may be made by any function that is served.
+  static bool is_data(const Frame& frame) { return equal_words(frame.call, "format") && frame.argument >= 2; }
+
   void open_frame(const SqlToken& token) {
     bool called = last_.text.data() != nullptr && last_.text.data() + last_.text.size() == token.text.data() &&
                   (last_.kind == SqlTokenKind::Word || last_.kind == SqlTokenKind::Quoted);
@@ -241,7 +244,8 @@ class HostAccess {
       return;
     }
     std::string_view name = unquoted(last_.text);
-    if (outer.structure && !equal_words(name, "headers") && !equal_words(name, "extra_credentials")) refuse_structure();
+    const bool plain = is_data(outer) || equal_words(name, "headers") || equal_words(name, "extra_credentials");
+    if (outer.structure && !plain) refuse_structure();
     bool structure = is_structure_function(name);
     frames_.push_back({.call = name, .structure = structure, .undecided = structure && equal_words(name, "format")});
   }
@@ -272,6 +276,7 @@ class HostAccess {
 
   void see_structure_argument(const SqlToken& token) {
     const Frame& frame = frames_.back();
+    if (is_data(frame)) return;
     if (token.is('{')) refuse_structure();
     bool name = (token.kind == SqlTokenKind::Word && std::isdigit(static_cast<unsigned char>(token.text[0])) == 0) ||
                 token.text.starts_with('`') || token.text.starts_with('"');

@@ -13,6 +13,7 @@ TEST(StatementGuard, AsksAboutAnyBytesThatHoldTheWord) {
   EXPECT_FALSE(may_touch_host("SELECT name FROM system.tables WHERE database = 'a'"));
   EXPECT_FALSE(may_touch_host("INSERT INTO `t` (`id`, `v`) FORMAT Native")) << "the worker's own inserts ask nothing";
   EXPECT_TRUE(may_touch_host("SELECT * FROM format(CSV, 'x')"));
+  EXPECT_EQ(host_access("SELECT * FROM format(RowBinary, 'k UInt8', unhex('01'))"), "") << "the worker's look-ups";
   EXPECT_TRUE(may_touch_host("SELECT * FROM Format /* FORMAT Native */ (CSV, 'x')"));
   EXPECT_TRUE(may_touch_host("SELECT * FROM `format`(CSV, 'x') FORMAT CSV"));
 }
