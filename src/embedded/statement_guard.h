@@ -18,9 +18,9 @@ bool may_touch_host(std::string_view text);
 /// without comments, with one way of quoting.
 std::string host_access(std::string_view formatted);
 
-/// Throws when a statement is one that no privilege governs and that reads or writes files of this machine: INTO
-/// OUTFILE, FROM INFILE, RESTORE, and databases of an engine that is not known to be harmless. The engine says what
-/// the statement is; what it cannot parse is refused with its own error.
+/// Throws when a statement could reach files or programs of this machine where no privilege governs it: by a clause, an
+/// engine, a function or a setting. docs/embedded-clickhouse.md has the list. The engine says what the statement is; a
+/// statement that it cannot parse is refused with its own error.
 void refuse_host_access(ChdbConnection& connection, std::string_view statement);
 
 }  // namespace echodb

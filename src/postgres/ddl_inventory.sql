@@ -1,7 +1,7 @@
 -- How a table of which watched and mirrored do not agree (catalog/inventory.sql) is put right. Safe to run again.
 
 -- Has the table described, which publishes it if need be, or says that it is gone. Of one that is in no publication
--- after that a mirror is of no use, and `_echodb.unpublish` had nothing to say: it stopped being watched unnoticed.
+-- after that a mirror is of no use, and `_echodb.on_unwatched` had nothing to say: it stopped being watched unnoticed.
 CREATE OR REPLACE FUNCTION _echodb.describe_again(object oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -15,7 +15,8 @@ void complete_batch(TableBatch& batch, const InsertTask::Target& target, WriterT
 
 /// Values that an UPDATE left out, unchanged toasted ones: from an earlier row of the same key in the batch, from
 /// ClickHouse, from the source. A row that the source no longer has is left out: the change that removed it follows in
-/// the stream. Generated columns: computed by the source from the row's own values.
+/// the stream. Generated columns: computed by the source, or
+/// read from it by key: generated_values.h.
 void fill_missing_values(TableBatch& batch, const InsertTask::Target& target, WriterTools& tools);
 
 /// Chooses for each delete the oldest live row with the deleted content, as of that delete. The choice is the same when
