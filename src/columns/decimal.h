@@ -8,6 +8,7 @@
 namespace echodb {
 
 inline constexpr int kDecimalPrecisionMax = 76;
+inline constexpr int kDecimal128PrecisionMax = 38;
 
 /// Decimal(precision, scale): an integer of 32, 64, 128 or 256 bits that counts units of 10^-scale.
 /// Refuses NaN, the infinities and what needs more digits on either side of the point.

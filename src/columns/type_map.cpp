@@ -11,7 +11,6 @@
 namespace echodb {
 namespace {
 
-constexpr int kDecimal128PrecisionMax = 38;
 /// Of numeric without a modifier: as many digits on either side of the point.
 constexpr int kUnboundedPrecision = 76;
 constexpr int kUnboundedScale = 38;

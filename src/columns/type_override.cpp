@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/trimmed.h"
 #include "columns/decimal.h"
 
 namespace echodb {
@@ -24,12 +25,6 @@ struct SpelledType {
 
   bool operator==(const SpelledType&) const = default;
 };
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
 
 SpelledType spelled(std::string_view text) {
   text = trimmed(text);
@@ -172,7 +167,6 @@ std::optional<HeldValue> converted(Family family, const SpelledType& wanted) {
 }
 
 bool server_has(const HeldValue& value, const ServerVersion& server) {
-  constexpr int kDecimal128PrecisionMax = 38;
   if (value.low_cardinality) return has(server, kLowCardinalitySince);
   if (value.type == "JSON") return has(server, kJsonSince);
   if (value.form == ValueForm::Decimal && value.precision > kDecimal128PrecisionMax)

@@ -9,19 +9,13 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
+#include "base/trimmed.h"
 
 namespace echodb {
 namespace {
 
 [[noreturn]] void refuse(const std::string& text, const std::string& expected) {
   throw Error(ErrorCode::InvalidConfiguration, fmt::format("'{}' is not {}", text, expected));
-}
-
-std::string trimmed(const std::string& text) {
-  const char* blanks = " \t";
-  auto first = text.find_first_not_of(blanks);
-  if (first == std::string::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
 std::vector<std::string> parse_json_names(const std::string& text) {
@@ -52,7 +46,8 @@ std::uint64_t parse_size(const std::string& text) {
   constexpr double kMost = 1ULL << 60;
   double number = 0;
   auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
-  std::string unit = fault == std::errc() ? trimmed(std::string(end, text.data() + text.size())) : text;
+  const std::string_view all = text;
+  std::string unit(fault == std::errc() ? trimmed(all.substr(static_cast<std::size_t>(end - text.data()))) : all);
   std::ranges::transform(unit, unit.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   auto found = std::ranges::find(kUnits, unit, &std::pair<std::string, int>::first);
   if (fault != std::errc() || found == kUnits.end() || !(number >= 0)) {
@@ -85,13 +80,13 @@ std::chrono::milliseconds parse_seconds(const std::string& text) {
 }
 
 std::vector<std::string> parse_names(const std::string& text) {
-  std::string all = trimmed(text);
+  const std::string all(trimmed(text));
   std::vector<std::string> names;
   if (all.empty()) return names;
   if (all.front() == '[') return parse_json_names(all);
   for (std::size_t from = 0; from <= all.size();) {
     auto comma = std::min(all.find(',', from), all.size());
-    names.push_back(trimmed(all.substr(from, comma - from)));
+    names.emplace_back(trimmed(std::string_view(all).substr(from, comma - from)));
     if (names.back().empty()) refuse(text, "a list of names: one between two commas is empty");
     from = comma + 1;
   }
@@ -114,7 +109,9 @@ std::vector<ColumnTypeRule> parse_column_types(const std::string& text) {
   auto finish = [&] {
     auto equals = entry.find('=');
     if (equals == std::string::npos) refuse(entry, form);
-    ColumnTypeRule rule{.pattern = trimmed(entry.substr(0, equals)), .type = trimmed(entry.substr(equals + 1))};
+    const std::string_view whole = entry;
+    ColumnTypeRule rule{.pattern = std::string(trimmed(whole.substr(0, equals))),
+                        .type = std::string(trimmed(whole.substr(equals + 1)))};
     if (rule.type.empty() || std::ranges::count(rule.pattern, '.') < 2) refuse(entry, form);
     rules.push_back(std::move(rule));
     entry.clear();
@@ -138,11 +135,12 @@ std::vector<FailpointRule> parse_failpoints(const std::string& text) {
   std::vector<FailpointRule> rules;
   for (const std::string& entry : parse_names(text)) {
     auto equals = std::min(entry.find('='), entry.size());
-    FailpointRule rule{.name = trimmed(entry.substr(0, equals))};
+    FailpointRule rule{.name = std::string(trimmed(std::string_view(entry).substr(0, equals)))};
     if (std::ranges::find(kFailpoints, rule.name) == kFailpoints.end()) {
       refuse(rule.name, fmt::format("one of {}", fmt::join(kFailpoints, ", ")));
     }
-    if (equals < entry.size()) rule.passage = parse_number(trimmed(entry.substr(equals + 1)), kPassages);
+    if (equals < entry.size())
+      rule.passage = parse_number(std::string(trimmed(std::string_view(entry).substr(equals + 1))), kPassages);
     rules.push_back(std::move(rule));
   }
   return rules;

@@ -12,7 +12,6 @@ namespace echodb {
 namespace {
 
 constexpr std::size_t kBlockBytes = 256 << 10;
-constexpr int kZlibWindow = 15;
 constexpr int kZlibEitherHeader = 32;  // added to the window: gzip or zlib, by what the stream begins with
 
 class PlainDecoder : public ContentDecoder {

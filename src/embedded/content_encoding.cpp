@@ -10,13 +10,13 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/trimmed.h"
 #include "embedded/clickhouse_failure.h"
 
 namespace echodb {
 namespace {
 
-constexpr std::size_t kBlockBytes = 64 << 10;
-constexpr int kZlibWindow = 15;
+constexpr std::size_t kPackedBlockBytes = 64 << 10;
 constexpr int kZlibGzip = 16;  // added to the window: write gzip's header
 constexpr int kZlibMemory = 8;
 
@@ -24,12 +24,6 @@ constexpr std::array kWords{std::pair{ContentEncoding::Zstd, std::string_view("z
                             std::pair{ContentEncoding::Lz4, std::string_view("lz4")},
                             std::pair{ContentEncoding::Gzip, std::string_view("gzip")},
                             std::pair{ContentEncoding::Deflate, std::string_view("deflate")}};
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
 
 class PlainEncoder : public ContentEncoder {
  public:
@@ -57,11 +51,11 @@ class ZlibEncoder : public ContentEncoder {
     stream_.avail_in = static_cast<uInt>(plain.size());
     do {
       auto before = packed.size();
-      stream_.next_out = reinterpret_cast<Bytef*>(packed.extend(kBlockBytes));
-      stream_.avail_out = kBlockBytes;
+      stream_.next_out = reinterpret_cast<Bytef*>(packed.extend(kPackedBlockBytes));
+      stream_.avail_out = kPackedBlockBytes;
       int status = deflate(&stream_, flush);
       ECHO_ASSERT(status != Z_STREAM_ERROR);
-      packed.truncate(before + kBlockBytes - stream_.avail_out);
+      packed.truncate(before + kPackedBlockBytes - stream_.avail_out);
     } while (stream_.avail_out == 0);
   }
 
@@ -82,7 +76,7 @@ class ZstdEncoder : public ContentEncoder {
     ZSTD_inBuffer from{plain.data(), plain.size(), 0};
     for (bool more = true; more;) {
       auto before = packed.size();
-      ZSTD_outBuffer into{packed.extend(kBlockBytes), kBlockBytes, 0};
+      ZSTD_outBuffer into{packed.extend(kPackedBlockBytes), kPackedBlockBytes, 0};
       auto left = ZSTD_compressStream2(context_.get(), &into, &from, directive);
       ECHO_ASSERT(ZSTD_isError(left) == 0);
       packed.truncate(before + into.pos);
@@ -142,7 +136,7 @@ std::string_view to_string(ContentEncoding encoding) {
 }
 
 ContentEncoding parse_content_encoding(std::string_view word) {
-  word = trim(word);
+  word = trimmed(word);
   if (word.empty() || word == "identity") return ContentEncoding::Identity;
   auto found = std::find_if(kWords.begin(), kWords.end(), [&](const auto& entry) { return entry.second == word; });
   if (found != kWords.end()) return found->first;
@@ -158,9 +152,9 @@ ContentEncoding choose_content_encoding(std::string_view accept_encoding) {
       std::string_view offer = rest.substr(0, comma);
       rest.remove_prefix(std::min(comma + 1, rest.size()));
       auto semicolon = std::min(offer.find(';'), offer.size());
-      std::string_view quality = trim(offer.substr(semicolon));
+      std::string_view quality = trimmed(offer.substr(semicolon));
       bool refused = quality == ";q=0" || quality == "; q=0" || quality.starts_with(";q=0.0");
-      if (trim(offer.substr(0, semicolon)) == word && !refused) return encoding;
+      if (trimmed(offer.substr(0, semicolon)) == word && !refused) return encoding;
     }
   }
   return ContentEncoding::Identity;

@@ -12,6 +12,9 @@ namespace echodb {
 /// frame formats.
 enum class ContentEncoding { Identity, Gzip, Deflate, Lz4, Zstd };
 
+/// The base-2 logarithm of the window that zlib keeps, its largest.
+inline constexpr int kZlibWindow = 15;
+
 /// The word of Content-Encoding and Accept-Encoding.
 std::string_view to_string(ContentEncoding encoding);
 

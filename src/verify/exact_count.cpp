@@ -13,8 +13,8 @@
 namespace echodb {
 namespace {
 
-constexpr int kAttemptsMax = 8;
-constexpr std::chrono::milliseconds kPause{100};
+constexpr int kCountsMax = 8;
+constexpr std::chrono::milliseconds kPauseBetweenCounts{100};
 
 }  // namespace
 
@@ -26,9 +26,9 @@ ExactCount::Outcome ExactCount::run() {
   std::optional<std::int64_t> difference_before;
   std::vector<std::uint64_t> in_progress_before;
   Outcome outcome;
-  for (int number = 0; number < kAttemptsMax; ++number) {
+  for (int number = 0; number < kCountsMax; ++number) {
     if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "the check was stopped");
-    if (number > 0) std::this_thread::sleep_for(kPause * number);
+    if (number > 0) std::this_thread::sleep_for(kPauseBetweenCounts * number);
     SourceMoment moment;
     outcome = attempt(moment);
     if (!outcome.exact) continue;
@@ -36,7 +36,7 @@ ExactCount::Outcome ExactCount::run() {
     if (difference == 0) return outcome;
     // A commit that the log has and the snapshot does not show yet looks like a difference: see Settlement.
     const bool all_ended = !moment.still_in_progress(in_progress_before);
-    const bool last = number + 1 == kAttemptsMax && !position_.commits_wait_for_standbys();
+    const bool last = number + 1 == kCountsMax && !position_.commits_wait_for_standbys();
     if (difference_before == difference && (all_ended || last)) return outcome;
     difference_before = difference;
     in_progress_before = moment.in_progress;

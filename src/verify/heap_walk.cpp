@@ -9,7 +9,7 @@ namespace echodb {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr int kAttemptsMax = 3;
+constexpr int kWalksMax = 3;
 
 }  // namespace
 
@@ -24,7 +24,7 @@ void Pace::read(std::uint64_t rows, const std::stop_token& stop) {
 }
 
 SourceMoment HeapWalk::run(const Steps& steps) {
-  for (int number = 0; number < kAttemptsMax; ++number) {
+  for (int number = 0; number < kWalksMax; ++number) {
     if (std::optional<SourceMoment> seen = attempt(steps)) return *std::move(seen);
   }
   throw Error(ErrorCode::SourceBusy, "the table was written anew (VACUUM FULL, CLUSTER) each time it was read");

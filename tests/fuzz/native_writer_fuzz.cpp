@@ -19,7 +19,7 @@
 namespace {
 
 using namespace echodb;
-using echodb::testing::InProcessClickHouse;
+using echodb::unit::InProcessClickHouse;
 
 constexpr std::size_t kColumnsMax = 6;
 constexpr std::size_t kRowsMax = 64;

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kSanitized = true;
@@ -115,4 +115,4 @@ class InProcessClickHouse {
   void** connection_ = nullptr;
 };
 
-}  // namespace echodb::testing
+}  // namespace echodb::unit

@@ -9,7 +9,7 @@
 #include "base/bytes.h"
 #include "columns/make_column.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 
 inline const ServerVersion kCurrentServer{.major = 26, .minor = 7, .text = "26.7.2.1"};
 inline const ServerVersion kOldServer{.major = 18, .minor = 16, .text = "18.16.1"};
@@ -80,4 +80,4 @@ std::string error_of(Action action) {
   return "nothing was thrown";
 }
 
-}  // namespace echodb::testing
+}  // namespace echodb::unit

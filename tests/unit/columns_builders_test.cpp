@@ -3,7 +3,7 @@
 #include "postgres_values.h"
 
 // What every builder promises, tried with every value of every type.
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 std::string of_texts(const TargetType& type, std::initializer_list<std::string_view> texts) {
@@ -217,4 +217,4 @@ TEST(SourceText, AnAnswerOfAnotherSizeIsRefused) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

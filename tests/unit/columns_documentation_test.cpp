@@ -8,7 +8,7 @@
 #include "column_testing.h"
 
 // docs/types.md says what `target_type` does: each type that its tables name is asked for.
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 struct DocumentedRow {
@@ -192,4 +192,4 @@ TEST(Documentation, SaysWhatATypeMayBecomeByOverride) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

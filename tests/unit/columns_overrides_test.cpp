@@ -3,7 +3,7 @@
 #include "columns/type_override.h"
 
 // A column whose ClickHouse type the operator chose: exact, or refused.
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 ColumnType of(Oid oid, std::string declared = "x") { return {.oid = oid, .declared = std::move(declared)}; }
@@ -197,4 +197,4 @@ TEST(Overrides, NamesThatNoColumnCanBecomeAreRefusedAtTheStart) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

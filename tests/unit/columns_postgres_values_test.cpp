@@ -1,7 +1,7 @@
 #include "column_testing.h"
 #include "postgres_values.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 TEST(PostgresValues, BinaryAndTextFormsGiveTheSameColumn) {
@@ -87,4 +87,4 @@ TEST(PostgresValues, EveryShorterOrLongerBinaryFormIsRefused) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

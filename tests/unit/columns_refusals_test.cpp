@@ -3,7 +3,7 @@
 #include "column_testing.h"
 
 // Values that the target cannot hold are refused, in both forms; never replaced.
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 std::string refused_text(const TargetType& type, std::string_view text) {
@@ -181,4 +181,4 @@ TEST(Rendering, DatesOutsideTheDecimalCenturies) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

@@ -11,7 +11,7 @@
 #include "support/in_process_clickhouse.h"
 
 // Blocks as the replicator sends them, written into a real ClickHouse and read back.
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 class Roundtrip : public ::testing::Test {
@@ -385,4 +385,4 @@ TEST_F(Roundtrip, ABagKeepsEqualRowsApart) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

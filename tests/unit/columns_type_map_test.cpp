@@ -1,6 +1,6 @@
 #include "column_testing.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 std::string column_type(Oid oid, std::int32_t typmod = -1) { return base_type(oid, true, typmod).column_type; }
@@ -162,4 +162,4 @@ TEST(TypeMap, AnOldServerGetsTypesItHas) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

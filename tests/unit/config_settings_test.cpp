@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A `.env` file of its own for each test.
-class EnvFile : public testing::Test {
+class EnvFile : public ::testing::Test {
  protected:
   EnvFile() : path_(std::filesystem::temp_directory_path() / ("echodb_env_" + std::to_string(getpid()))) {}
   ~EnvFile() override { std::filesystem::remove(path_); }

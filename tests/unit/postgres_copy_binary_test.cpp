@@ -11,7 +11,7 @@ namespace echodb {
 namespace {
 
 /// Writes each row down as text, and where its first value lies.
-class Transcript : public CopyRowHandler {
+class RowTranscript : public CopyRowHandler {
  public:
   void on_row(std::span<const TupleValue> row) override {
     for (const TupleValue& value : row) {
@@ -35,7 +35,7 @@ constexpr const char* kExpected = "'ab' null ; '' 'c' ; 'longer' 'z' ; ";
 
 std::string parsed(Bytes stream, std::size_t chunk_bytes, std::size_t columns = 2) {
   CopyBinaryParser parser({.columns = columns});
-  Transcript transcript;
+  RowTranscript transcript;
   while (!stream.empty()) {
     std::size_t size = std::min(chunk_bytes, stream.size());
     // A copy of its own for each chunk, so that a sanitizer sees a value borrowed from an earlier one.
@@ -47,7 +47,7 @@ std::string parsed(Bytes stream, std::size_t chunk_bytes, std::size_t columns = 
   return transcript.text;
 }
 
-std::string refusal(Bytes stream, std::size_t columns = 2) {
+std::string refused_rows(Bytes stream, std::size_t columns = 2) {
   try {
     std::string text = parsed(stream, stream.size() + 1, columns);
     ADD_FAILURE() << "parsed as: " << text;
@@ -84,7 +84,7 @@ TEST(CopyBinary, ReadsRowsWithoutColumns) {
 
 TEST(CopyBinary, CountsRows) {
   CopyBinaryParser parser({.columns = 2});
-  Transcript transcript;
+  RowTranscript transcript;
   parser.consume(stream().bytes(), transcript);
   EXPECT_EQ(parser.rows(), 3U);
 }
@@ -93,7 +93,7 @@ TEST(CopyBinary, HandsOnWholeRowsInPlace) {
   WireBytes first = header().i16(1).counted("ab").i16(1);
   WireBytes second = WireBytes().counted("straddles").i16(1).counted("cd").i16(-1);
   CopyBinaryParser parser({.columns = 1});
-  Transcript transcript;
+  RowTranscript transcript;
   parser.consume(first.bytes(), transcript);
   parser.consume(second.bytes(), transcript);
   parser.finish();
@@ -106,12 +106,12 @@ TEST(CopyBinary, IsRefusedWhenCutAtAnyByte) {
   WireBytes whole = stream();
   for (std::size_t size = 0; size < whole.bytes().size(); ++size) {
     SCOPED_TRACE(fmt::format("cut to {} bytes", size));
-    EXPECT_NE(refusal(whole.bytes().first(size)), "");
+    EXPECT_NE(refused_rows(whole.bytes().first(size)), "");
   }
 }
 
 TEST(CopyBinary, IsRefusedWithOneByteMore) {
-  for (int byte = 0; byte < 256; ++byte) EXPECT_NE(refusal(stream().i8(byte).bytes()), "");
+  for (int byte = 0; byte < 256; ++byte) EXPECT_NE(refused_rows(stream().i8(byte).bytes()), "");
 }
 
 TEST(CopyBinary, RefusesAnotherSignatureAtTheFirstWrongByte) {
@@ -120,7 +120,7 @@ TEST(CopyBinary, RefusesAnotherSignatureAtTheFirstWrongByte) {
     std::string wrong = whole;
     wrong[at] ^= 1;
     CopyBinaryParser parser({.columns = 2});
-    Transcript transcript;
+    RowTranscript transcript;
     EXPECT_THROW(parser.consume(as_bytes(wrong).first(at + 1), transcript), Error) << "byte " << at;
   }
 }
@@ -130,7 +130,7 @@ TEST(CopyBinary, RefusesCriticalFlagsAndIgnoresTheOthers) {
     return WireBytes().raw(std::string_view("PGCOPY\n\xFF\r\n\0", 11)).i32(flags).i32(0).i16(-1);
   };
   for (int bit = 0; bit < 16; ++bit) EXPECT_EQ(parsed(with_flags(1LL << bit).bytes(), 1000), "");
-  for (int bit = 16; bit < 32; ++bit) EXPECT_NE(refusal(with_flags(1LL << bit).bytes()), "");
+  for (int bit = 16; bit < 32; ++bit) EXPECT_NE(refused_rows(with_flags(1LL << bit).bytes()), "");
 }
 
 TEST(CopyBinary, SkipsTheHeadersExtension) {
@@ -142,27 +142,27 @@ TEST(CopyBinary, SkipsTheHeadersExtension) {
 }
 
 TEST(CopyBinary, RefusesNegativeLengths) {
-  std::string said = refusal(header().i16(2).i32(-2).i32(-1).i16(-1).bytes());
+  std::string said = refused_rows(header().i16(2).i32(-2).i32(-1).i16(-1).bytes());
   EXPECT_NE(said.find("negative length"), std::string::npos) << said;
-  EXPECT_NE(refusal(WireBytes().raw(std::string_view("PGCOPY\n\xFF\r\n\0", 11)).i32(0).i32(-1).bytes()), "");
+  EXPECT_NE(refused_rows(WireBytes().raw(std::string_view("PGCOPY\n\xFF\r\n\0", 11)).i32(0).i32(-1).bytes()), "");
 }
 
 TEST(CopyBinary, RefusesRowsOfAnotherWidth) {
-  for (int columns : {-2, 0, 1, 3}) EXPECT_NE(refusal(header().i16(columns).bytes()), "");
+  for (int columns : {-2, 0, 1, 3}) EXPECT_NE(refused_rows(header().i16(columns).bytes()), "");
 }
 
 TEST(CopyBinary, NamesTheRowAndTheOffset) {
-  std::string said = refusal(header().i16(2).counted("ab").i32(-1).i16(7).bytes());
+  std::string said = refused_rows(header().i16(2).counted("ab").i32(-1).i16(7).bytes());
   EXPECT_NE(said.find("row=2 offset=31"), std::string::npos) << said;
 }
 
 TEST(CopyBinary, SaysSoWhenTheLastRowIsCut) {
-  std::string said = refusal(rows().i16(2).bytes());
+  std::string said = refused_rows(rows().i16(2).bytes());
   EXPECT_NE(said.find("in the middle of a row"), std::string::npos) << said;
 }
 
 TEST(CopyBinary, SaysSoWhenTheTrailerIsMissing) {
-  std::string said = refusal(rows().bytes());
+  std::string said = refused_rows(rows().bytes());
   EXPECT_NE(said.find("trailer"), std::string::npos) << said;
 }
 

@@ -11,7 +11,7 @@ namespace echodb {
 namespace {
 
 /// Writes each call down as one line, so that a test compares text.
-class Transcript : public PgoutputHandler {
+class MessageTranscript : public PgoutputHandler {
  public:
   void on_begin(const BeginMessage& m) override {
     text = fmt::format("begin {} time={} xid={}", to_string(m.final_lsn), m.commit_time.count(), m.xid);
@@ -60,16 +60,16 @@ class Transcript : public PgoutputHandler {
 
 std::string decoded(Bytes message) {
   PgoutputDecoder decoder;
-  Transcript transcript;
+  MessageTranscript transcript;
   decoder.decode(message, transcript);
   return transcript.text;
 }
 std::string decoded(const WireBytes& message) { return decoded(message.bytes()); }
 
 /// What the decoder says against a message that it must refuse.
-std::string refusal(Bytes message) {
+std::string refused_message(Bytes message) {
   PgoutputDecoder decoder;
-  Transcript transcript;
+  MessageTranscript transcript;
   try {
     decoder.decode(message, transcript);
   } catch (const Error& error) {
@@ -80,7 +80,7 @@ std::string refusal(Bytes message) {
   ADD_FAILURE() << "decoded as: " << transcript.text;
   return {};
 }
-std::string refusal(const WireBytes& message) { return refusal(message.bytes()); }
+std::string refused_message(const WireBytes& message) { return refused_message(message.bytes()); }
 
 WireBytes key_row() { return WireBytes().i16(2).letter('b').counted("k").letter('n'); }
 WireBytes new_row() { return WireBytes().i16(2).letter('b').counted("l").letter('t').counted("new"); }
@@ -141,7 +141,7 @@ std::vector<Sample> samples() {
   };
 }
 
-class EveryPgoutputMessage : public testing::TestWithParam<Sample> {};
+class EveryPgoutputMessage : public ::testing::TestWithParam<Sample> {};
 
 TEST_P(EveryPgoutputMessage, IsDecoded) { EXPECT_EQ(decoded(GetParam().message), GetParam().expected); }
 
@@ -151,20 +151,20 @@ TEST_P(EveryPgoutputMessage, IsRefusedWhenCutAtAnyByte) {
     SCOPED_TRACE(fmt::format("cut to {} of {} bytes", size, whole.size()));
     // A copy of just these bytes, so that a sanitizer sees a read beyond them.
     std::vector<std::byte> cut(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size));
-    EXPECT_NE(refusal(cut), "");
+    EXPECT_NE(refused_message(cut), "");
   }
 }
 
 TEST_P(EveryPgoutputMessage, IsRefusedWithOneByteMore) {
   for (int byte = 0; byte < 256; ++byte) {
     SCOPED_TRACE(fmt::format("followed by byte {}", byte));
-    EXPECT_NE(refusal(WireBytes(GetParam().message).i8(byte)), "");
+    EXPECT_NE(refused_message(WireBytes(GetParam().message).i8(byte)), "");
   }
 }
 
 TEST_P(EveryPgoutputMessage, DecodesTheSameAfterARefusedOne) {
   PgoutputDecoder decoder;
-  Transcript transcript;
+  MessageTranscript transcript;
   Bytes whole = GetParam().message.bytes();
   EXPECT_THROW(decoder.decode(whole.first(whole.size() - 1), transcript), Error);
   decoder.decode(whole, transcript);
@@ -182,45 +182,45 @@ TEST(Pgoutput, DecodesTheWorkedExample) {
 }
 
 TEST(Pgoutput, RejectsBeginWithoutFinalLsn) {
-  EXPECT_NE(refusal(WireBytes('B').i64(0).i64(42).i32(77)).find("final LSN"), std::string::npos);
+  EXPECT_NE(refused_message(WireBytes('B').i64(0).i64(42).i32(77)).find("final LSN"), std::string::npos);
 }
 
-TEST(Pgoutput, RejectsCommitThatEndsBeforeItBegins) { refusal(WireBytes('C').i8(0).i64(0x130).i64(0x100).i64(0)); }
+TEST(Pgoutput, RejectsCommitThatEndsBeforeItBegins) { refused_message(WireBytes('C').i8(0).i64(0x130).i64(0x100).i64(0)); }
 
-TEST(Pgoutput, RejectsCommitWithoutLsn) { refusal(WireBytes('C').i8(0).i64(0).i64(0).i64(0)); }
+TEST(Pgoutput, RejectsCommitWithoutLsn) { refused_message(WireBytes('C').i8(0).i64(0).i64(0).i64(0)); }
 
 TEST(Pgoutput, RejectsUnknownFlags) {
-  refusal(WireBytes('C').i8(1).i64(0x100).i64(0x130).i64(0));
-  refusal(WireBytes('T').i32(1).i8(4).i32(5));
-  refusal(WireBytes('M').i8(2).i64(1).cstring("p").counted(""));
-  refusal(WireBytes('R').i32(1).cstring("s").cstring("t").letter('d').i16(1).i8(2).cstring("c").i32(23).i32(-1));
+  refused_message(WireBytes('C').i8(1).i64(0x100).i64(0x130).i64(0));
+  refused_message(WireBytes('T').i32(1).i8(4).i32(5));
+  refused_message(WireBytes('M').i8(2).i64(1).cstring("p").counted(""));
+  refused_message(WireBytes('R').i32(1).cstring("s").cstring("t").letter('d').i16(1).i8(2).cstring("c").i32(23).i32(-1));
 }
 
 TEST(Pgoutput, RejectsUnknownReplicaIdentity) {
-  refusal(WireBytes('R').i32(1).cstring("s").cstring("t").letter('x').i16(0));
+  refused_message(WireBytes('R').i32(1).cstring("s").cstring("t").letter('x').i16(0));
 }
 
 TEST(Pgoutput, RejectsUnknownValueKind) {
-  EXPECT_NE(refusal(WireBytes('I').i32(1).letter('N').i16(1).letter('z')).find("'z'"), std::string::npos);
+  EXPECT_NE(refused_message(WireBytes('I').i32(1).letter('N').i16(1).letter('z')).find("'z'"), std::string::npos);
 }
 
 TEST(Pgoutput, RejectsRowsUnderAnotherMarker) {
-  refusal(WireBytes('I').i32(1).letter('O').i16(0));
-  refusal(WireBytes('D').i32(1).letter('N').i16(0));
-  refusal(WireBytes('U').i32(1).letter('x').i16(0));
-  refusal(WireBytes('U').i32(1).letter('K').i16(0).letter('O').i16(0));
+  refused_message(WireBytes('I').i32(1).letter('O').i16(0));
+  refused_message(WireBytes('D').i32(1).letter('N').i16(0));
+  refused_message(WireBytes('U').i32(1).letter('x').i16(0));
+  refused_message(WireBytes('U').i32(1).letter('K').i16(0).letter('O').i16(0));
 }
 
 TEST(Pgoutput, RejectsNegativeCountsAndLengths) {
-  refusal(WireBytes('I').i32(1).letter('N').i16(-1));
-  refusal(WireBytes('I').i32(1).letter('N').i16(1).letter('b').i32(-1));
-  refusal(WireBytes('R').i32(1).cstring("s").cstring("t").letter('d').i16(-1));
-  refusal(WireBytes('T').i32(-1).i8(0));
-  refusal(WireBytes('M').i8(0).i64(1).cstring("p").i32(-1));
+  refused_message(WireBytes('I').i32(1).letter('N').i16(-1));
+  refused_message(WireBytes('I').i32(1).letter('N').i16(1).letter('b').i32(-1));
+  refused_message(WireBytes('R').i32(1).cstring("s").cstring("t").letter('d').i16(-1));
+  refused_message(WireBytes('T').i32(-1).i8(0));
+  refused_message(WireBytes('M').i8(0).i64(1).cstring("p").i32(-1));
 }
 
 TEST(Pgoutput, RejectsTruncateThatAnnouncesMoreThanItHolds) {
-  std::string said = refusal(WireBytes('T').i32(0x7FFFFFFF).i8(0).i32(5));
+  std::string said = refused_message(WireBytes('T').i32(0x7FFFFFFF).i8(0).i32(5));
   EXPECT_NE(said.find("2147483647 relations announced"), std::string::npos) << said;
 }
 
@@ -230,7 +230,7 @@ TEST(Pgoutput, RefusesMessagesOfLaterVersionsByName) {
       {'A', "Stream Abort"},    {'b', "Begin Prepare"},     {'P', "Prepare"},
       {'K', "Commit Prepared"}, {'r', "Rollback Prepared"}, {'p', "Stream Prepare"}};
   for (const auto& [kind, name] : later) {
-    std::string said = refusal(WireBytes(kind).i32(1));
+    std::string said = refused_message(WireBytes(kind).i32(1));
     EXPECT_NE(said.find(name), std::string::npos) << said;
   }
 }
@@ -239,13 +239,13 @@ TEST(Pgoutput, RefusesEveryKindThatHasNoName) {
   const std::string known = "BCORYIUDTMSEcAbPKrp";
   for (int kind = 0; kind < 256; ++kind) {
     if (known.find(static_cast<char>(kind)) != std::string::npos) continue;
-    std::string said = refusal(WireBytes(static_cast<char>(kind)).i32(1));
+    std::string said = refused_message(WireBytes(static_cast<char>(kind)).i32(1));
     EXPECT_NE(said.find("unknown kind"), std::string::npos) << said;
   }
 }
 
 TEST(Pgoutput, LetsTheHandlersOwnErrorThroughAsItIs) {
-  class Refusing : public Transcript {
+  class Refusing : public MessageTranscript {
     void on_insert(const InsertMessage&) override { throw Error(ErrorCode::SchemaMismatch, "no such table"); }
   };
   PgoutputDecoder decoder;
@@ -259,7 +259,7 @@ TEST(Pgoutput, LetsTheHandlersOwnErrorThroughAsItIs) {
 }
 
 TEST(Pgoutput, BorrowsValuesFromTheMessage) {
-  class Addresses : public Transcript {
+  class Addresses : public MessageTranscript {
    public:
     void on_insert(const InsertMessage& m) override { value = m.row[0].value; }
     Bytes value;

@@ -7,7 +7,7 @@
 
 #include "column_testing.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 
 struct PostgresValue {
   std::string declared;
@@ -62,4 +62,4 @@ inline TargetType type_of(const PostgresValue& value, bool nullable) {
                      {.server = kCurrentServer, .nullable = nullable, .unbounded_numeric = numeric});
 }
 
-}  // namespace echodb::testing
+}  // namespace echodb::unit

@@ -3,7 +3,7 @@
 #include "config/limits.h"
 #include "replication/copy_job.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 constexpr std::uint64_t kPagesMin = limits::kCopyRangeBytesMin / limits::kPostgresPageBytes;
@@ -59,4 +59,4 @@ TEST(CopyJob, EveryHeapOfAPartitionedTableHasRangesOfItsOwn) {
 TEST(CopyJob, BeforePostgres14AHeapIsOneRange) { EXPECT_EQ(cut(9 * kPagesMax, 130'000).size(), 1U); }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

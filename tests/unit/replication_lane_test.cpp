@@ -10,7 +10,7 @@
 
 #include "replication/lane.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 using namespace std::chrono_literals;
@@ -182,4 +182,4 @@ TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

@@ -2,7 +2,7 @@
 
 #include "replication/last_rows.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 /// A batch of a table (a int, b int, PRIMARY KEY (a, b)), or without a key.
@@ -85,4 +85,4 @@ TEST_F(LastRowsTest, LeavesEqualRowsOfATableWithoutAKeyAlone) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

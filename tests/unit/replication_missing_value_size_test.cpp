@@ -2,7 +2,7 @@
 
 #include "replication/missing_value_size.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 TEST(MissingValueSize, IsTakenForLargeUntilABatchHasShownIt) {
@@ -24,4 +24,4 @@ TEST(MissingValueSize, GrowsAtOnceAndShrinksLittleByLittle) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

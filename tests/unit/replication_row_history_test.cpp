@@ -2,7 +2,7 @@
 
 #include "replication/row_history.h"
 
-namespace echodb::testing {
+namespace echodb::unit {
 namespace {
 
 constexpr std::size_t kNone = RowHistory::kNone;
@@ -118,4 +118,4 @@ TEST_F(RowHistoryTest, AKeyThatWasLeftAndTakenAgainStartsAnew) {
 }
 
 }  // namespace
-}  // namespace echodb::testing
+}  // namespace echodb::unit

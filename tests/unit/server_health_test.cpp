@@ -84,7 +84,7 @@ WorkerStatus streaming_status() {
 }
 
 /// Endpoints on a port of their own, over a status that the test sets.
-class Health : public testing::Test {
+class Health : public ::testing::Test {
  protected:
   WorkerStatus status = streaming_status();
   HealthEndpoints endpoints{{.port = 0, .worker_id = "worker-1"}, [this] { return status; }};
