@@ -43,9 +43,14 @@ void print_json(const std::vector<Finding>& findings) {
 
 /// 0 when all is well, 1 with warnings, 2 with errors.
 int doctor_command(const Settings& settings, const DoctorOptions& options) {
-  std::vector<Finding> findings = options.security ? examine_security(settings, {}) : examine(settings, {});
-  std::ranges::move(examine_own_passwords(settings), std::back_inserter(findings));
-  std::ranges::stable_sort(findings, {}, &Finding::severity);
+  std::vector<Finding> findings;
+  if (options.security) {
+    findings = examine_security(settings, {});
+  } else {
+    findings = examine(settings, {});
+    std::ranges::move(examine_own_passwords(settings), std::back_inserter(findings));
+    std::ranges::stable_sort(findings, {}, &Finding::severity);
+  }
   if (options.json) {
     print_json(findings);
   } else {

@@ -106,6 +106,7 @@ std::vector<Finding> examine_security(const Settings& settings, std::stop_token 
   check_networks(settings, findings);
   check_confinement(findings);
   check_file(".env", "settings and passwords", findings);
+  check_file(settings.data_dir + "/credentials", "the passwords that `echodb up` made", findings);
   check_file(settings.data_dir + "/clickhouse", "the embedded ClickHouse's data", findings);
   check_file(settings.data_dir + "/postgres", "the private PostgreSQL's data", findings);
   return std::move(findings).worst_first();

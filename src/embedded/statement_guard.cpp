@@ -13,8 +13,8 @@
 namespace echodb {
 namespace {
 
-constexpr std::array<std::string_view, 6> kHarmlessDatabases{"Atomic", "Ordinary",   "Memory",
-                                                             "MySQL",  "PostgreSQL", "Replicated"};
+constexpr std::array<std::string_view, 7> kHarmlessDatabases{
+    "Atomic", "Ordinary", "Memory", "MySQL", "PostgreSQL", "MaterializedPostgreSQL", "Replicated"};
 
 // Functions that run programs, open files by path, or run a statement that is the value of an expression.
 constexpr std::array<std::string_view, 23> kHostFunctions{"arrowstream",
