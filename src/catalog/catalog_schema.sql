@@ -68,6 +68,9 @@ CREATE TABLE IF NOT EXISTS _echodb.copy_ranges (
   FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
 );
 
+-- Which copy the range is one of: a number that no other copy has. Only that copy can finish it.
+ALTER TABLE _echodb.copy_ranges ADD COLUMN IF NOT EXISTS copy bigint NOT NULL DEFAULT 0;
+
 -- Who led when. A leader's writes to this schema count themselves in its row, and are refused once it is deposed: the
 -- row's lock puts the two in order, so no write of an epoch ever follows its end.
 CREATE TABLE IF NOT EXISTS _echodb.leaders (

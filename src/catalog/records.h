@@ -89,6 +89,7 @@ struct CheckRecord {
 
 /// Heap blocks [first_block, end_block) of one relation.
 struct CopyRange {
+  std::uint64_t copy = 0;  ///< whose range it is: a random number, the same for all that were cut together
   int number = 0;
   Oid relation = 0;
   Oid relfilenode = 0;

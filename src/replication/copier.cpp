@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -16,27 +17,25 @@ namespace echodb {
 namespace {
 
 constexpr int kPlaceBitsOfPart = 48;
-constexpr std::chrono::milliseconds kRetryPause{500};
 /// How often a copy is planned anew because the table is not what the stream says. What the stream has not read yet
 /// by then is not what is wrong.
 constexpr int kPlansMax = 40;
 
-}  // namespace
+/// Tells the ranges of one copy from those of every other one.
+std::uint64_t random_number() {
+  std::random_device random;
+  return (static_cast<std::uint64_t>(random()) << 31U) ^ random();
+}
 
-struct Copier::Running {
-  CopyJob job;
-  std::shared_ptr<const TablePlan> plan;
-  std::vector<CopyRange> ranges;
-  std::size_t next = 0;     ///< the first range nobody has taken
-  std::size_t at_work = 0;  ///< threads on this job
-  bool planned = false;
-  std::atomic<bool> cancelled{false};
-  std::stop_source ended;  ///< with `cancelled`: what its threads wait for is given up
-  bool failed = false;
-  int plans = 0;  ///< thrown away because the table was another one
-  std::chrono::steady_clock::time_point not_before;
-  std::atomic<std::uint64_t> rows{0};
-};
+/// Up to where the copy has seen everything. Reading may have pruned pages, which is in the log and not flushed,
+/// perhaps for minutes: a commit flushes it, so that the stream gets there.
+Lsn end_of_log(PostgresConnection& source) {
+  const Lsn end = parse_lsn(source.query("SELECT pg_current_wal_insert_lsn()").text(0, 0));
+  source.query("SELECT pg_logical_emit_message(true, 'echodb_flush', '')");
+  return end;
+}
+
+}  // namespace
 
 /// Of use until `interrupt`: what was cut short leaves connections in the middle of something.
 struct Copier::Tools {
@@ -63,6 +62,13 @@ struct Copier::Tools {
   ClickHouseClient inserting;  ///< busy from a range's first row to its last, while the writer looks things up
   std::optional<PostgresConnection> rendering;  ///< asks for texts while the other one is in the middle of a COPY
   WriterTools writer;
+  std::uint64_t rows_sent = 0;  ///< of the part at work
+
+  /// What failed may have left them in the middle of something.
+  void close_source() {
+    connection.reset();
+    rendering.reset();
+  }
 
   PostgresConnection& source() {
     if (!connection) {
@@ -86,29 +92,13 @@ Copier::~Copier() {
 }
 
 bool Copier::stop() {
-  std::lock_guard lock(mutex_);
   for (std::jthread& thread : threads_) thread.request_stop();
-  return std::ranges::all_of(jobs_, [](const auto& job) { return job->at_work == 0; });
+  return board_.is_idle();
 }
 
 void Copier::start(CopyJob job) {
-  auto running = std::make_shared<Running>();
-  running->plan = std::make_shared<TablePlan>(job.schema, job.schema, options_.choices);
-  running->job = std::move(job);
-  std::lock_guard lock(mutex_);
-  jobs_.push_back(std::move(running));
-  changed_.notify_all();
-}
-
-void Copier::cancel(Oid table) {
-  std::unique_lock lock(mutex_);
-  auto found = std::ranges::find_if(jobs_, [&](const auto& job) { return job->job.table == table; });
-  if (found == jobs_.end()) return;
-  std::shared_ptr<Running> job = *found;
-  job->cancelled = true;
-  job->ended.request_stop();
-  changed_.wait(lock, [&] { return job->at_work == 0; });
-  std::erase(jobs_, job);
+  auto plan = std::make_shared<TablePlan>(job.schema, job.schema, options_.choices);
+  board_.add(std::move(job), std::move(plan));
 }
 
 std::vector<CopyEvent> Copier::take_events() {
@@ -126,78 +116,69 @@ void Copier::emit(CopyEvent event) {
 
 void Copier::work(std::stop_token stop) {
   std::optional<Tools> tools;
-  std::shared_ptr<Running> job;
-  std::size_t range = 0;
-  while (take_work(stop, job, range)) {
+  while (std::optional<CopyWork> work = board_.take(stop)) {
     if (!tools || tools->stop.stop_requested()) tools.emplace(options_, stop);
-    std::stop_callback cancelled(job->ended.get_token(), Tools::Interrupt{tools->interrupted});
+    std::stop_callback ended(work->copy->ended.get_token(), Tools::Interrupt{tools->interrupted});
+    tools->rows_sent = 0;
     try {
-      copy_one(*tools, *job, range);
+      carry_out(*tools, *work);
     } catch (const Error& error) {
-      tools->connection.reset();
-      tools->rendering.reset();
-      bool turn_is_over = error.code() == ErrorCode::Stopped || error.code() == ErrorCode::LeadershipLost;
-      if (!turn_is_over) failed(*job, range, error);
+      fail(*tools, std::move(*work), error);
     } catch (const std::exception& fault) {
-      tools->connection.reset();
-      tools->rendering.reset();
-      failed(*job, range, Error(ErrorCode::ProtocolViolation, fault.what()));
+      fail(*tools, std::move(*work), Error(ErrorCode::ProtocolViolation, fault.what()));
     }
-    std::lock_guard lock(mutex_);
-    --job->at_work;
-    changed_.notify_all();
   }
 }
 
-/// Takes the next range of a planned job, or a whole job that has still to be planned or has no key.
-bool Copier::take_work(std::stop_token stop, std::shared_ptr<Running>& job, std::size_t& range) {
-  auto available = [&]() -> std::shared_ptr<Running> {
-    auto now = std::chrono::steady_clock::now();
-    for (const auto& candidate : jobs_) {
-      if (candidate->cancelled || candidate->failed || candidate->not_before > now) continue;
-      if (!candidate->planned && candidate->at_work == 0) return candidate;
-      if (candidate->planned && candidate->next < candidate->ranges.size()) return candidate;
-    }
-    return nullptr;
-  };
-  std::unique_lock lock(mutex_);
-  using namespace std::chrono_literals;
-  while (!stop.stop_requested()) {
-    job = available();
-    if (job != nullptr) break;
-    changed_.wait_for(lock, stop, 200ms, [] { return false; });
+void Copier::carry_out(Tools& tools, CopyWork work) {
+  CopyEvent event{.job = work.copy->job.id, .table = work.copy->job.table, .kind = CopyEvent::Kind::Finished};
+  switch (work.kind) {
+    case CopyWork::Kind::Plan: plan(tools, work); break;
+    case CopyWork::Kind::Range: copy_range(tools, work); break;
+    case CopyWork::Kind::Finish: event.seen_to = end_of_log(tools.source()); break;
   }
-  if (job == nullptr || stop.stop_requested()) return false;
-  range = job->planned ? job->next++ : 0;
-  ++job->at_work;
-  return true;
+  std::optional<CopyEnd> end = board_.give_back(std::move(work), CopyOutcome::Done);
+  if (!end || end->failure) return;
+  failpoint("copy.finished");
+  event.rows = end->rows;
+  emit(std::move(event));
 }
 
-void Copier::copy_one(Tools& tools, Running& job, std::size_t range) {
-  if (!job.planned) {
-    prepare(tools, job);
-  } else {
-    copy_range(tools, job, job.ranges[range]);
+/// A part that may succeed later is put back. A heap that was exchanged, or a schema ahead of the stream's, has the
+/// whole copy planned again. A keyless table's copy is one transaction: nothing of it can be kept.
+void Copier::fail(Tools& tools, CopyWork work, const Error& error) {
+  tools.close_source();
+  rows_copied_ -= tools.rows_sent;
+  const CopyJob& job = work.copy->job;
+  const bool turn_is_over = error.code() == ErrorCode::Stopped || error.code() == ErrorCode::LeadershipLost;
+  if (!turn_is_over && error.detail("breaker").empty()) {
+    log::warn("copy of {}: {}", job.schema.qualified_name(), error.what());
   }
-  bool last = false;
-  {
-    std::lock_guard lock(mutex_);
-    last = job.planned && std::ranges::all_of(job.ranges, &CopyRange::done) && !job.cancelled && !job.failed;
+  const bool ahead = error.code() == ErrorCode::SchemaMismatch || error.code() == ErrorCode::SourceRejected;
+  const bool again = (ahead && board_.count_plan(work) < kPlansMax) || options_.transient(error);
+  CopyOutcome outcome = CopyOutcome::Failed;
+  if (turn_is_over) {
+    outcome = CopyOutcome::Stopped;
+  } else if (again && !work.copy->plan->is_bag()) {
+    outcome = ahead ? CopyOutcome::PlanAgain : CopyOutcome::TryAgain;
   }
-  if (last) finished(tools, job);
+  CopyEvent event{.job = job.id, .table = job.table, .kind = CopyEvent::Kind::Failed};
+  std::optional<CopyEnd> end = board_.give_back(std::move(work), outcome, {.error = error, .again = again});
+  if (!end || !end->failure) return;
+  event.failure = end->failure->error;
+  event.again = end->failure->again;
+  emit(std::move(event));
 }
 
-void Copier::prepare(Tools& tools, Running& job) {
-  if (job.job.await_writers) wait_for_writers(tools.source(), job.job.table, tools.stop);
-  wait_until_visible(tools.source(), job.job.must_see, tools.stop);
-  plan_ranges(tools, job);
-  if (job.plan->is_bag()) copy_whole(tools, job);
-  std::lock_guard lock(mutex_);
-  job.planned = true;
-  changed_.notify_all();
+void Copier::plan(Tools& tools, CopyWork& work) {
+  const CopyJob& job = work.copy->job;
+  if (job.await_writers) wait_for_writers(tools.source(), job.table, tools.stop);
+  wait_until_visible(tools.source(), job.must_see, tools.stop);
+  work.planned = plan_ranges(tools, job, work.copy->plan->is_bag());
+  if (work.copy->plan->is_bag()) copy_whole(tools, work);
 }
 
-void Copier::plan_ranges(Tools& tools, Running& job) {
+std::vector<CopyRange> Copier::plan_ranges(Tools& tools, const CopyJob& job, bool is_bag) {
   PostgresConnection& source = tools.source();
   // pg_partition_tree would hold a lock on each partition while it waits for the next one's.
   QueryResult leaves = source.query(
@@ -205,7 +186,7 @@ void Copier::plan_ranges(Tools& tools, Running& job) {
       "greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.relispartition "
       "AND "
       "$1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(c.oid::regclass))) ORDER BY c.oid",
-      {std::to_string(job.job.table)});
+      {std::to_string(job.table)});
   std::vector<HeapSize> heaps;
   std::uint64_t estimate = 0;
   for (std::size_t row = 0; row < leaves.rows(); ++row) {
@@ -214,33 +195,32 @@ void Copier::plan_ranges(Tools& tools, Running& job) {
                      .pages = leaves.number(row, 2)});
     estimate += leaves.number(row, 3);
   }
-  std::vector<CopyRange> known = job.job.resume && !job.plan->is_bag()
-                                     ? catalog_.load_ranges(job.job.stream, job.job.table)
-                                     : std::vector<CopyRange>();
+  std::vector<CopyRange> ranges =
+      job.resume && !is_bag ? catalog_.load_ranges(job.stream, job.table) : std::vector<CopyRange>();
   auto same_heap = [&](const CopyRange& range) {
     return std::ranges::any_of(heaps, [&](const HeapSize& heap) {
       return heap.relation == range.relation && heap.relfilenode == range.relfilenode;
     });
   };
-  if (known.empty() || !std::ranges::all_of(known, same_heap)) {
-    known = cut_ranges(heaps, source.server_version());
-    catalog_.replace_ranges(job.job.stream, job.job.table, known);
+  if (ranges.empty() || !std::ranges::all_of(ranges, same_heap)) {
+    ranges = cut_ranges(heaps, source.server_version());
+    for (const std::uint64_t copy = random_number(); CopyRange & range : ranges) range.copy = copy;
+    catalog_.replace_ranges(job.stream, job.table, ranges);
   }
-  job.ranges = std::move(known);
-  job.next = 0;
-  for (const CopyRange& range : job.ranges) job.rows += range.done ? range.rows : 0;
-  rows_copied_ += job.rows;
-  rows_to_copy_ += std::max<std::uint64_t>(estimate, job.rows);
-  while (job.next < job.ranges.size() && job.ranges[job.next].done) ++job.next;
+  std::uint64_t rows = 0;
+  for (const CopyRange& range : ranges) rows += range.done ? range.rows : 0;
+  rows_copied_ += rows;
+  rows_to_copy_ += std::max(estimate, rows);
+  return ranges;
 }
 
 /// False: a lock was not given while others were held, and the transaction is to be rolled back.
-bool Copier::try_read_range(Tools& tools, Running& job, CopyRange& range) {
+bool Copier::try_read_range(Tools& tools, CopyWork& work) {
   PostgresConnection& source = tools.source();
   try {
-    const NamedRelation relation = begin_copy(source, {&range.relation, 1}, tools.stop).front();
-    require_columns(source, job.job.schema);
-    read_range(tools, job, range, {.relation = relation.name});
+    const NamedRelation relation = begin_copy(source, {&work.range.relation, 1}, tools.stop).front();
+    require_columns(source, work.copy->job.schema);
+    read_range(tools, *work.copy, work.range, {.relation = relation.name});
     return true;
   } catch (const Error& error) {
     if (!is_lock_refused(error)) throw;
@@ -248,34 +228,32 @@ bool Copier::try_read_range(Tools& tools, Running& job, CopyRange& range) {
   }
 }
 
-void Copier::copy_range(Tools& tools, Running& job, CopyRange& range) {
-  if (range.done) return;
+void Copier::copy_range(Tools& tools, CopyWork& work) {
   PostgresConnection& source = tools.source();
-  while (!try_read_range(tools, job, range)) let_pass(source, tools.stop);
+  while (!try_read_range(tools, work)) let_pass(source, tools.stop);
   source.execute("COMMIT");
-  if (job.cancelled) return;
+  if (tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
   failpoint("copy.range_written");
-  catalog_.finish_range(job.job.stream, job.job.table, range);
+  catalog_.finish_range(work.copy->job.stream, work.copy->job.table, work.range);
   failpoint("copy.range_recorded");
-  std::lock_guard lock(mutex_);
-  range.done = true;
 }
 
-void Copier::copy_whole(Tools& tools, Running& job) {
+void Copier::copy_whole(Tools& tools, CopyWork& work) {
+  const CopyJob& job = work.copy->job;
   PostgresConnection& source = tools.source();
   std::vector<Oid> tables;
-  for (const CopyRange& range : job.ranges) {
+  for (const CopyRange& range : work.planned) {
     if (tables.empty() || tables.back() != range.relation) tables.push_back(range.relation);
   }
-  auto [relations, snapshot] = begin_whole_copy(source, tables, *job.job.gate, tools.stop);
-  CopyEvent taken{.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::SnapshotTaken};
+  auto [relations, snapshot] = begin_whole_copy(source, tables, *job.gate, tools.stop);
+  CopyEvent taken{.job = job.id, .table = job.table, .kind = CopyEvent::Kind::SnapshotTaken};
   taken.snapshot = std::move(snapshot);
   emit(std::move(taken));
-  require_columns(source, job.job.schema);
-  for (CopyRange& range : job.ranges) {
+  require_columns(source, job.schema);
+  for (CopyRange& range : work.planned) {
     auto relation = std::ranges::find(relations, range.relation, &NamedRelation::oid);
     const auto part = static_cast<std::uint64_t>(relation - relations.begin());
-    read_range(tools, job, range, {.relation = relation->name, .base = part << kPlaceBitsOfPart});
+    read_range(tools, *work.copy, range, {.relation = relation->name, .base = part << kPlaceBitsOfPart});
     failpoint("copy.range_written");
     range.done = true;
   }
@@ -284,15 +262,15 @@ void Copier::copy_whole(Tools& tools, Running& job) {
 
 /// Copies one range inside the transaction that is open. The heap must still be the one that was cut into ranges:
 /// VACUUM FULL and the like move rows without a word in the stream.
-void Copier::read_range(Tools& tools, Running& job, CopyRange& range, const Place& place) {
+void Copier::read_range(Tools& tools, const RunningCopy& copy, CopyRange& range, const Place& place) {
   PostgresConnection& source = tools.source();
   QueryResult heap = source.query("SELECT pg_relation_filenode($1::oid)", {std::to_string(range.relation)});
   if (heap.is_null(0, 0) || heap.number(0, 0) != range.relfilenode) {
     throw Error(ErrorCode::SchemaMismatch, "the table was rewritten during its copy");
   }
-  InsertTask::Target target{.table = job.job.target, .server = options_.choices.server};
-  CopiedTexts texts = copied_texts(*job.plan, source.server_version());
-  CopiedRows rows(source, copy_sql(*job.plan, place.relation, range, texts), job.plan,
+  InsertTask::Target target{.table = copy.job.target, .server = options_.choices.server};
+  CopiedTexts texts = copied_texts(*copy.plan, source.server_version());
+  CopiedRows rows(source, copy_sql(*copy.plan, place.relation, range, texts), copy.plan,
                   {.block_rows_max = options_.block_rows_max,
                    .block_bytes_max = options_.block_bytes_max,
                    .texts = texts,
@@ -300,56 +278,17 @@ void Copier::read_range(Tools& tools, Running& job, CopyRange& range, const Plac
                    .completed = [&](TableBatch& batch) { complete_batch(batch, target, tools.writer); }});
   std::uint64_t sent = 0;
   auto next = [&] {
-    if (job.cancelled || tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
+    if (tools.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
     Bytes block = rows.next();
     sent = rows.rows() - range.rows;
     return block;
   };
   for (range.rows = 0; rows.begin_insert();) {
-    send_rows(tools.inserting, *job.plan, target, {.next = next, .count = sent});
+    send_rows(tools.inserting, *copy.plan, target, {.next = next, .count = sent});
     range.rows += sent;
     rows_copied_ += sent;
-    job.rows += sent;
+    tools.rows_sent += sent;
   }
-}
-
-void Copier::finished(Tools& tools, Running& job) {
-  CopyEvent event{.job = job.job.id, .table = job.job.table, .rows = job.rows, .kind = CopyEvent::Kind::Finished};
-  event.seen_to = parse_lsn(tools.source().query("SELECT pg_current_wal_insert_lsn()").text(0, 0));
-  // Reading may have pruned pages, which is in the log and not flushed, perhaps for minutes: a commit flushes it, so
-  // that the stream gets there.
-  tools.source().query("SELECT pg_logical_emit_message(true, 'echodb_flush', '')");
-  {
-    std::lock_guard lock(mutex_);
-    if (job.cancelled) return;
-    std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
-  }
-  failpoint("copy.finished");
-  emit(std::move(event));
-}
-
-/// A range that may succeed later is put back. A heap that was exchanged, or a schema ahead of the stream's, has the
-/// whole job planned again. A keyless table's copy is one transaction: nothing of it can be kept.
-void Copier::failed(Running& job, std::size_t range, const Error& error) {
-  if (error.detail("breaker").empty()) {
-    log::warn("copy of {}: {}", job.job.schema.qualified_name(), error.what());
-  }
-  bool ahead = error.code() == ErrorCode::SchemaMismatch || error.code() == ErrorCode::SourceRejected;
-  bool again = (ahead && ++job.plans < kPlansMax) || options_.transient(error);
-  {
-    std::lock_guard lock(mutex_);
-    if (job.cancelled || job.failed) return;
-    job.not_before = std::chrono::steady_clock::now() + kRetryPause;
-    if (again && !job.plan->is_bag()) {
-      job.planned = job.planned && !ahead;
-      job.job.resume = true;
-      if (job.planned) job.next = std::min(job.next, range);
-      return;
-    }
-    job.failed = true;
-    std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
-  }
-  emit({.job = job.job.id, .table = job.job.table, .kind = CopyEvent::Kind::Failed, .failure = error, .again = again});
 }
 
 }  // namespace echodb

@@ -1,16 +1,14 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 #include "catalog/store.h"
+#include "replication/copy_board.h"
 #include "replication/copy_job.h"
 
 namespace echodb {
@@ -39,8 +37,8 @@ class Copier {
   ~Copier();
 
   void start(CopyJob job);
-  /// Ends the table's job, if any, and whatever it waits for; returns when it sends no more rows.
-  void cancel(Oid table);
+  /// Ends the table's copy, if any, and whatever it waits for; returns when none of its threads sends rows any more.
+  void cancel(Oid table) { board_.cancel(table); }
   /// Ends all jobs soon; whoever waits in `cancel` goes on. Whether nobody was at work on one.
   bool stop();
 
@@ -53,32 +51,28 @@ class Copier {
   [[nodiscard]] Progress progress() const { return {rows_copied_.load(), rows_to_copy_.load()}; }
 
  private:
-  struct Running;  ///< a job with its ranges
-  struct Tools;    ///< a thread's connections
+  struct Tools;  ///< a thread's connections
 
   void work(std::stop_token stop);
-  bool take_work(std::stop_token stop, std::shared_ptr<Running>& job, std::size_t& range);
-  void copy_one(Tools& tools, Running& job, std::size_t range);
-  void prepare(Tools& tools, Running& job);
-  void plan_ranges(Tools& tools, Running& job);
-  void copy_range(Tools& tools, Running& job, CopyRange& range);
-  bool try_read_range(Tools& tools, Running& job, CopyRange& range);
-  void copy_whole(Tools& tools, Running& job);
+  void carry_out(Tools& tools, CopyWork work);
+  void fail(Tools& tools, CopyWork work, const Error& error);
+  void plan(Tools& tools, CopyWork& work);
+  std::vector<CopyRange> plan_ranges(Tools& tools, const CopyJob& job, bool is_bag);
+  void copy_range(Tools& tools, CopyWork& work);
+  bool try_read_range(Tools& tools, CopyWork& work);
+  void copy_whole(Tools& tools, CopyWork& work);
   struct Place {
     std::string relation;    ///< quoted
     std::uint64_t base = 0;  ///< of a keyless table's rows: keeps the partitions' places apart
   };
-  void read_range(Tools& tools, Running& job, CopyRange& range, const Place& place);
-  void finished(Tools& tools, Running& job);
-  void failed(Running& job, std::size_t range, const Error& error);
+  void read_range(Tools& tools, const RunningCopy& copy, CopyRange& range, const Place& place);
   void emit(CopyEvent event);
 
   Options options_;
   CatalogStore& catalog_;
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::deque<std::shared_ptr<Running>> jobs_;  ///< guarded by mutex_
-  std::vector<CopyEvent> events_;              ///< guarded by mutex_
+  CopyBoard board_;
+  std::mutex mutex_;
+  std::vector<CopyEvent> events_;  ///< guarded by mutex_
   std::atomic<std::uint64_t> rows_copied_{0};
   std::atomic<std::uint64_t> rows_to_copy_{0};
   std::vector<std::jthread> threads_;

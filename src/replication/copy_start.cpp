@@ -89,16 +89,19 @@ void require_names(PostgresConnection& source, std::span<const NamedRelation> re
 }
 
 bool try_pass_gate(PostgresConnection& source, CopyGate& gate, std::string& snapshot) {
-  std::lock_guard lock(gate.mutex);
+  // Not with the gate closed: the stream waits for that.
   snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
   auto visibility = CopyVisibility::parse(snapshot);
-  if (!sees_all(visibility, gate.left_out)) {
-    source.execute("ROLLBACK");
-    return false;
+  {
+    std::lock_guard lock(gate.mutex);
+    if (sees_all(visibility, gate.left_out)) {
+      gate.visibility = std::move(visibility);
+      gate.left_out.clear();
+      return true;
+    }
   }
-  gate.visibility = std::move(visibility);
-  gate.left_out.clear();
-  return true;
+  source.execute("ROLLBACK");
+  return false;
 }
 
 }  // namespace

@@ -30,8 +30,8 @@ class CopyVisibility {
 };
 
 /// Between the copier, which takes the snapshot, and the stream, which must know for every change whether the snapshot
-/// has it: the copier holds the gate while it takes one. A change that arrives before has been committed before, so
-/// the snapshot, taken later, sees it.
+/// has it. Until the copier has passed the gate the stream leaves every change to the copy, and notes whose it was; the
+/// copier takes a snapshot, and passes if that sees all of them.
 struct CopyGate {
   std::mutex mutex;
   std::optional<CopyVisibility> visibility;  ///< guarded by mutex; nullopt: not taken yet, everything is seen

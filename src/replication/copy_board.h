@@ -1,0 +1,103 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "replication/copy_job.h"
+
+namespace echodb {
+
+/// One table's copy, as the threads that work on it share it.
+struct RunningCopy {
+  CopyJob job;
+  std::shared_ptr<const TablePlan> plan;
+  std::stop_source ended;  ///< nothing of it is wanted any more: what its threads wait for is given up
+
+ private:
+  friend class CopyBoard;
+  enum class Held { No, Yes };
+  // Everything below is guarded by the board's mutex.
+  std::vector<CopyRange> ranges_;
+  std::vector<Held> held_;  ///< for each range, whether somebody works on it
+  std::size_t at_work_ = 0;
+  bool planned_ = false;
+  bool plan_again_ = false;  ///< once nobody is at work
+  bool cancelled_ = false;
+  int plans_ = 0;  ///< thrown away because the table was another one
+  std::chrono::steady_clock::time_point not_before_;
+  std::optional<Error> failure_;  ///< for good: told once nobody is at work
+  bool again_ = false;            ///< with the failure: another copy may succeed
+};
+
+/// A part of a copy that one thread has taken, until it gives it back.
+struct CopyWork {
+  enum class Kind { Plan, Range, Finish };
+  std::shared_ptr<RunningCopy> copy;
+  Kind kind = Kind::Plan;
+  CopyRange range = {};                 ///< Range: a token, of nobody else's while it is taken
+  std::vector<CopyRange> planned = {};  ///< Plan: set by whoever made the plan
+};
+
+/// What became of it.
+enum class CopyOutcome {
+  Done,
+  Stopped,    ///< it was not asked for to the end: somebody else, or nobody, goes on with it
+  TryAgain,   ///< the same part may succeed later
+  PlanAgain,  ///< the table is not what was planned: the copy is planned anew when all have stopped
+  Failed,     ///< nothing of this copy is of use
+};
+
+struct CopyFailure {
+  std::optional<Error> error = {};
+  bool again = false;  ///< another copy of the table may succeed
+};
+
+/// How a copy ended.
+struct CopyEnd {
+  std::optional<CopyFailure> failure = {};  ///< nullopt: all rows are in the target
+  std::uint64_t rows = 0;
+};
+
+/// The copies there are, with what is left of each. Whatever is taken has one holder, and only the holder can end it.
+/// A copy that has failed, or was cancelled, drains: it gives out nothing more, its threads are told to stop, and it is
+/// over when the last of them has given back what it held. Only then is its failure told, or `cancel` returns, so
+/// nobody who begins another copy of the table meets the threads of an earlier one.
+///
+/// All members may be called from any thread.
+class CopyBoard {
+ public:
+  void add(CopyJob job, std::shared_ptr<const TablePlan> plan);
+  /// Waits for something to do; nullopt when asked to stop.
+  std::optional<CopyWork> take(std::stop_token stop);
+  /// The same without waiting: nullopt when there is nothing to do now.
+  std::optional<CopyWork> try_take();
+
+  /// Returns how the copy ended, if it is over with this; nullopt while it is not, or when nobody wants to know.
+  std::optional<CopyEnd> give_back(CopyWork work, CopyOutcome outcome, CopyFailure failure = {});
+  /// How often the copy was planned anew so far, this time included.
+  int count_plan(const CopyWork& work);
+
+  /// Ends the table's copies, drained ones included; returns when nobody is at work on them.
+  void cancel(Oid table);
+  [[nodiscard]] bool is_idle() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::optional<CopyWork> next_of(const std::shared_ptr<RunningCopy>& copy) const;
+  std::optional<CopyWork> hand_out();
+  void set_held(const CopyWork& work, RunningCopy::Held held);
+  void take_over(CopyWork& work);
+  std::optional<CopyEnd> end_if_drained(const std::shared_ptr<RunningCopy>& copy);
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<std::shared_ptr<RunningCopy>> copies_;
+};
+
+}  // namespace echodb
