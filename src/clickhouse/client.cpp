@@ -45,6 +45,7 @@ struct Request {
   std::chrono::milliseconds timeout;
   const std::uint64_t* rows = nullptr;  ///< in the body, known at its end
   bool is_question = false;
+  bool only_once = false;  ///< never sent again by libcurl
 };
 
 /// What was sent and is not acknowledged for so long will not be: the connection is dead.
@@ -175,6 +176,7 @@ class ClickHouseClient::Impl {
     upload.attach(curl);
     download.attach();
     set_transport(request.timeout);
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request.only_once ? 1L : 0L);
     // Last, so that no time passes between the look at the lease and the request.
     if (settings_.permit != nullptr) settings_.permit->expect();
     try {
@@ -311,6 +313,17 @@ ClickHouseClient& ClickHouseClient::operator=(ClickHouseClient&&) noexcept = def
 std::string ClickHouseClient::query(std::string_view sql, const Parameters& parameters) {
   Bytes body = as_bytes(sql);
   return impl_->post({.body = std::span(&body, 1), .parameters = parameters, .timeout = limits::kQueryTimeout});
+}
+
+std::string ClickHouseClient::query_once(std::string_view sql) {
+  Bytes body = as_bytes(sql);
+  return impl_->post(
+      {.body = std::span(&body, 1), .parameters = {}, .timeout = limits::kQueryTimeout, .only_once = true});
+}
+
+void ClickHouseClient::query_patiently(std::string_view sql) {
+  Bytes body = as_bytes(sql);
+  impl_->post({.body = std::span(&body, 1), .parameters = {}, .timeout = limits::kWholeTableTimeout});
 }
 
 void ClickHouseClient::read(std::string_view sql, const std::function<void(Bytes)>& consume,

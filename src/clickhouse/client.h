@@ -41,6 +41,11 @@ class ClickHouseClient {
 
   /// Runs a statement and returns what it printed. Add `FORMAT …` to choose how; TabSeparated otherwise.
   std::string query(std::string_view sql, const Parameters& parameters = {});
+  /// The same for what must not run twice, an EXCHANGE or a RENAME: libcurl, which sends a request again by itself when
+  /// a connection that it kept ends without an answer, gets a new connection for it.
+  std::string query_once(std::string_view sql);
+  /// The same for what may take hours on the server, an INSERT … SELECT of a whole table.
+  void query_patiently(std::string_view sql);
   /// Runs a statement and hands over what it prints as it comes; an exception of `consume` ends the request and passes
   /// through. The answer is complete on the server before its first byte leaves, so a failure is never taken for rows.
   void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters = {});

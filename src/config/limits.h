@@ -37,6 +37,8 @@ inline constexpr auto kStuckTableTimeout = 5s;
 /// One insert, from the first byte to ClickHouse's answer.
 inline constexpr auto kInsertTimeout = 300s;
 inline constexpr auto kQueryTimeout = 60s;
+/// A statement that writes all of a table anew inside ClickHouse, which may take hours.
+inline constexpr auto kWholeTableTimeout = 24h;
 /// Heap of one copy range. A range becomes one part in ClickHouse, and larger ones are less work to merge; a table's
 /// last ones are smaller, so that the workers that copy it end together.
 inline constexpr std::size_t kCopyRangeBytesMax = 128ULL << 20;

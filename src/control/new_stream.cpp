@@ -76,12 +76,14 @@ void name_targets(Tables& tables, const Tables& before, const StreamStart& start
 void drop_leftovers(const Settings& settings, const Tables& tables, const Tables& before, std::stop_token stop) {
   ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
   const std::string& database = settings.clickhouse.database;
+  const ServerVersion server = clickhouse.server_version();
   for (const TableRecord& old : before) {
-    clickhouse.query(drop_table_sql(shadow_table(database, old.oid)));
+    drop_shadow(clickhouse, shadow_table(database, old.oid), server);
     bool in_use = std::ranges::find(tables, old.target_name, &TableRecord::target_name) != tables.end();
-    if (in_use || old.state == TableState::Dropped || settings.on_drop == OnDrop::Keep) continue;
+    const bool gone = old.state == TableState::Dropped && old.error.empty();
+    if (in_use || gone || settings.on_drop == OnDrop::Keep) continue;
     log::info("mirror dropped: {}, whose table is gone", old.target_name);
-    drop_if_ours(clickhouse, {database, old.target_name});
+    drop_if_ours(clickhouse, {database, old.target_name}, server);
   }
   failpoint("setup.leftovers_dropped");
 }

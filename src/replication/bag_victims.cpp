@@ -56,7 +56,11 @@ BagState look_up(const TableBatch& batch, const InsertTask::Target& target, Writ
     if (state.try_emplace(deletion.hash).second) hashes.push_back(deletion.hash);
   }
   ClickHouseClient::Parameters parameters;
-  if (has_is_deleted_argument(target.server)) parameters["final"] = "0";
+  if (has_is_deleted_argument(target.server)) {
+    parameters["final"] = "0";
+    // Another replica must not answer from before our last insert.
+    parameters["select_sequential_consistency"] = "1";
+  }
   for (std::size_t from = 0; from < hashes.size(); from += kHashesPerQuery) {
     std::span<const RowHash> some(hashes.data() + from, std::min(kHashesPerQuery, hashes.size() - from));
     read_rows(tools.clickhouse.query(look_up_sql(target.table, some), parameters), state);

@@ -4,20 +4,13 @@
 
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <utility>
 
 #include "base/log.h"
-#include "replication/lane.h"
 
 namespace echodb {
 namespace {
 
 constexpr int kUnknownTable = 60;
-
-/// In seconds.
-std::uint64_t uptime_of(ClickHouseClient& clickhouse) {
-  return std::stoull("0" + clickhouse.query("SELECT toUInt64(uptime())"));
-}
 
 }  // namespace
 
@@ -53,36 +46,5 @@ std::vector<BrokenParts> find_broken_parts(ClickHouseClient& clickhouse, const s
   }
   return found;
 }
-
-std::vector<BrokenParts> BrokenPartsWatch::look(ClickHouseClient& clickhouse) {
-  const std::uint64_t uptime = uptime_of(clickhouse);
-  std::vector<BrokenParts> found = find_broken_parts(clickhouse, database_);
-  std::lock_guard lock(mutex_);
-  uptime_ = uptime;
-  return found;
-}
-
-void BrokenPartsWatch::look_after_restart(ClickHouseClient& clickhouse) {
-  const std::uint64_t uptime = uptime_of(clickhouse);
-  bool has_restarted = false;
-  {
-    std::lock_guard lock(mutex_);
-    has_restarted = uptime < uptime_;
-    if (!has_restarted) uptime_ = uptime;
-  }
-  if (!has_restarted) return;
-  std::vector<BrokenParts> found = find_broken_parts(clickhouse, database_);
-  std::lock_guard lock(mutex_);
-  // Only now: a look that failed is repeated.
-  uptime_ = uptime;
-  found_ = std::move(found);
-}
-
-std::vector<BrokenParts> BrokenPartsWatch::take() {
-  std::lock_guard lock(mutex_);
-  return std::exchange(found_, {});
-}
-
-void BrokenPartsTask::run(WriterTools& tools) { watch_.look_after_restart(tools.clickhouse); }
 
 }  // namespace echodb

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "clickhouse/client.h"
-#include "replication/lane_task.h"
 
 namespace echodb {
 
@@ -25,35 +23,5 @@ struct BrokenParts {
 
 /// By table, those of the database that have any; none where the server does not tell.
 std::vector<BrokenParts> find_broken_parts(ClickHouseClient& clickhouse, const std::string& database);
-
-/// ClickHouse looks at its parts when it starts, which it may do at any time: this notices that it did, and looks for
-/// what it set aside. Any thread may call.
-class BrokenPartsWatch {
- public:
-  explicit BrokenPartsWatch(std::string database) : database_(std::move(database)) {}
-
-  /// What is there now.
-  std::vector<BrokenParts> look(ClickHouseClient& clickhouse);
-  /// Looks if the server has started anew since the last look; what it finds is for take().
-  void look_after_restart(ClickHouseClient& clickhouse);
-  [[nodiscard]] std::vector<BrokenParts> take();
-
- private:
-  const std::string database_;
-  std::mutex mutex_;
-  // Guarded by the mutex.
-  std::uint64_t uptime_ = 0;  ///< of the server, at the last look
-  std::vector<BrokenParts> found_;
-};
-
-/// The same from a lane, so that a slow ClickHouse does not hold up the stream's thread.
-class BrokenPartsTask final : public LaneTask {
- public:
-  explicit BrokenPartsTask(BrokenPartsWatch& watch) : watch_(watch) {}
-  void run(WriterTools& tools) override;
-
- private:
-  BrokenPartsWatch& watch_;
-};
 
 }  // namespace echodb

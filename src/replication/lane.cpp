@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.h"
@@ -96,6 +97,14 @@ bool LaneScheduler::hold(const std::shared_ptr<Lane>& lane, std::uint64_t releas
   return true;
 }
 
+std::size_t LaneScheduler::blocked_bytes(const Lane& lane) const {
+  std::lock_guard lock(mutex_);
+  if (lane.running_ || lane.failed_ || lane.tasks_.empty()) return 0;
+  const bool waits = std::ranges::any_of(
+      lane.tasks_.front()->after_, [](const LaneTask::After& after) { return after.lane->finished_ < after.steps; });
+  return lane.held_ || waits ? lane.bytes_ : 0;
+}
+
 std::uint64_t LaneScheduler::releases(const Lane& lane) const {
   std::lock_guard lock(mutex_);
   return lane.releases_;
@@ -117,6 +126,7 @@ LaneEvent LaneScheduler::reset(const std::shared_ptr<Lane>& lane) {
     event.bytes += task->bytes();
   }
   advance(lane, lane->tasks_.size());
+  event.dropped.assign(std::make_move_iterator(lane->tasks_.begin()), std::make_move_iterator(lane->tasks_.end()));
   lane->tasks_.clear();
   lane->bytes_ = 0;
   lane->failed_ = false;

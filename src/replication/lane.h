@@ -55,6 +55,7 @@ struct LaneEvent {
   std::chrono::steady_clock::duration took{};  ///< by the task, once it has succeeded
   std::optional<Error> failure;  ///< the lane is failed: its task cannot succeed, and what follows it waits for reset()
   bool retrying = false;         ///< with `failure`: the task will be tried again, the event is for the record only
+  std::vector<std::unique_ptr<LaneTask>> dropped = {};  ///< by reset(): the one that failed, and those behind it
 };
 
 /// Runs lanes on a few writer threads. All members may be called from any thread.
@@ -89,8 +90,10 @@ class LaneScheduler {
   /// held: whoever wanted the wait has changed its mind. True when the lane is held now.
   bool hold(const std::shared_ptr<Lane>& lane, std::uint64_t releases);
   void let_go(const std::shared_ptr<Lane>& lane);
+  /// What the lane's steps hold while none of them may run: it is held, or its next step waits for another lane.
+  [[nodiscard]] std::size_t blocked_bytes(const Lane& lane) const;
   [[nodiscard]] std::uint64_t releases(const Lane& lane) const;
-  /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks' event.
+  /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks.
   LaneEvent reset(const std::shared_ptr<Lane>& lane);
 
   /// What keeps memory full, if it is lanes whose step has been tried for Options::stuck_after without success.

@@ -21,6 +21,9 @@ struct WriterTools {
 
 class Lane;
 
+/// How a step ends that is not done.
+enum class StepEnd { Failed, NotReached };
+
 /// One step of a table's way into ClickHouse: rows to insert, or a schema change. Safe to run again after a failure.
 class LaneTask {
  public:
@@ -34,6 +37,9 @@ class LaneTask {
   [[nodiscard]] virtual std::size_t bytes() const { return 0; }
   /// Tickets to close once it has run.
   std::vector<Watermark::Ticket> tickets;
+  /// Called on the stream's thread when the step will not be done, because it, or one before it in its lane, failed for
+  /// good. Whoever gave the lane a step that nothing else makes up for is told here.
+  std::function<void(StepEnd)> dropped = {};
 
  private:
   friend class LaneScheduler;

@@ -49,8 +49,13 @@ struct MirroredTable {
   std::optional<Lsn> copied_to;    ///< the copy is in and has seen everything up to here
   /// Held by the step that ends the copy: until it is closed, readers may not see the copied rows.
   std::optional<Watermark::Ticket> settling;
-  std::optional<LostSchema> lost;   ///< what its schema is since then is being asked for
-  Rewrite rewrite = Rewrite::None;  ///< the next schema message follows it
+  /// Not empty: changes of the table were dropped, because memory was full of what nobody may write yet. The log has
+  /// them still, behind these tickets, and is read again from there.
+  std::vector<Watermark::Ticket> left_in_log;
+  std::vector<Watermark::Ticket> owed;  ///< for the next step, which makes up for what they stand for
+  bool drop_failed = false;             ///< its drop, or a step before it, failed for good
+  std::optional<LostSchema> lost;       ///< what its schema is since then is being asked for
+  Rewrite rewrite = Rewrite::None;      ///< the next schema message follows it
 
   std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   std::uint64_t rows_applied = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -43,6 +44,7 @@ std::unique_ptr<SchemaTask> SchemaEvents::task_for(const MirroredTable& table, c
 
 void SchemaEvents::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) {
   task->tickets.push_back(parts_.watermark.open());
+  std::ranges::move(std::exchange(table.owed, {}), std::back_inserter(task->tickets));
   if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {
     parts_.lanes.run_after(*task, earlier);
   }
@@ -141,11 +143,10 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
   if (before.qualified_name() != version.schema.qualified_name()) rename(table, version.schema);
   SchemaChange change = compare_schemas({.before = before, .after = version.schema, .rewrite = rewrite},
                                         parts_.registry.write_target(table), parts_.registry.choices());
-  using Effort = SchemaChange::Effort;
   bool copying = table.record.state == TableState::Copying;
-  bool copied_as_it_was =
-      copying && (change.effort == Effort::Rebuild || (change.effort == Effort::Alter && table.gate != nullptr));
-  if (change.effort == Effort::Recopy || copied_as_it_was) {
+  bool copied_as_it_was = copying && (change.effort == SchemaChange::Effort::Rebuild ||
+                                      (change.effort == SchemaChange::Effort::Alter && table.gate != nullptr));
+  if (change.effort == SchemaChange::Effort::Recopy || copied_as_it_was) {
     if (change.reason.empty()) change.reason = "its schema changed amid its copy";
     return recopy(table, version, {.floor = command.floor, .reason = change.reason, .tickets = end_loss(table)});
   }
@@ -154,19 +155,18 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
 
 void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, SchemaChange change,
                          const std::string& tag) {
-  using Effort = SchemaChange::Effort;
-  if (change.effort == Effort::Rebuild) table.record.floor = version.lsn;
+  if (change.effort == SchemaChange::Effort::Rebuild) table.record.floor = version.lsn;
   parts_.registry.add_version(table, version);
-  auto task = task_for(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
+  auto task = task_for(table, &version, change.effort == SchemaChange::Effort::Nothing ? "" : "schema_changed", tag);
   // A keyed table's copy goes on under the new schema, which it compares the source's columns with.
-  bool copying =
-      table.record.state == TableState::Copying && (change.effort != Effort::Nothing || table.gate == nullptr);
+  bool copying = table.record.state == TableState::Copying &&
+                 (change.effort != SchemaChange::Effort::Nothing || table.gate == nullptr);
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  if (change.effort != Effort::Nothing) {
-    task->announce({.recopy = change.effort == Effort::Rebuild, .statements = change.statements});
+  if (change.effort != SchemaChange::Effort::Nothing) {
+    task->announce({.recopy = change.effort == SchemaChange::Effort::Rebuild, .statements = change.statements});
   }
   task->then(change.statements);
-  if (change.effort == Effort::Rebuild) {
+  if (change.effort == SchemaChange::Effort::Rebuild) {
     Rebuild rebuild{
         .tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
         .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices()),
@@ -186,17 +186,14 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   TargetTable before = parts_.registry.target(table);
   std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
   if (name == before.name) return;
+  if (std::string there = take_earlier_name(table); !there.empty()) before.name = there;
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
   parts_.registry.rename_target(table, name);
-  TargetTable after = parts_.registry.target(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
   task->announce_rename(before.name);
-  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
-  task->then([before, after, options, copying, oid = table.record.oid, &copier = parts_.copier](WriterTools& tools) {
-    if (copying) copier.cancel(oid);
-    rename_target(tools.clickhouse, before, after, options);
-  });
+  if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  then_rename(table, *task, before.name);
   // Whoever had the name gives it up first.
   if (earlier != nullptr && earlier != table.lane) parts_.lanes.run_after(*task, earlier);
   bool one_transaction = copying && table.gate != nullptr;
@@ -206,13 +203,29 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   if (one_transaction) copy_from_start(table, "copy_begun_again", "renamed");
 }
 
+/// Should the step not be done, the table's next copy ends with it.
+void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from) {
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
+  Rename names{.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)};
+  task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
+    rename_target(tools.clickhouse, names, server, options);
+  });
+  task.dropped = [this, oid = table.record.oid, from = std::move(from)](StepEnd) {
+    MirroredTable* renamed = parts_.registry.find(oid);
+    if (renamed == nullptr || !renamed->record.renamed_from.empty()) return;
+    if (!is_name_of_another(*renamed, from)) renamed->record.renamed_from = from;
+  };
+}
+
 void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
   table.record.floor = lsn;
   if (table.record.state == TableState::Copying) return copy_from_start(table, "truncated", "");
   auto task = task_for(table, nullptr, "truncated");
-  task->then({truncate_table_sql(parts_.registry.write_target(table))});
-  task->then([](WriterTools&) { failpoint("truncate.applied"); });
+  task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
+    empty_target(tools.clickhouse, target, server);
+    failpoint("truncate.applied");
+  });
   push(table, std::move(task));
 }
 
@@ -229,17 +242,52 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   healing_.erase(table.record.oid);
   fallback_types_.erase(table.record.oid);
   table.record.dropped = lsn;
+  std::ranges::move(end_loss(table), std::back_inserter(table.owed));
+  push_drop(table);
+  ++counters_.dropped;
   bool keep = parts_.settings.on_drop == OnDrop::Keep;
+  log::info("mirror dropped: {}{}", table.name(), keep ? ", its target table is kept" : "");
+}
+
+/// What has the table's name in ClickHouse by now may be another one's.
+void SchemaEvents::push_drop(MirroredTable& table) {
+  table.drop_failed = false;
+  table.record.error.clear();
+  table.record.error_lsn.reset();
+  TargetTable target = parts_.registry.target(table);
+  if (std::string there = take_earlier_name(table); !there.empty()) {
+    target.name = table.record.renamed_from = there;
+  }
+  const bool keep = parts_.settings.on_drop == OnDrop::Keep || is_name_of_another(table, target.name);
   auto task = task_for(table, nullptr, "mirror_dropped", table.name());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  std::vector<std::string> statements{drop_table_sql(parts_.registry.shadow(table))};
-  if (!keep) statements.push_back(drop_table_sql(parts_.registry.target(table)));
-  task->then(statements);
-  task->tickets = end_loss(table);
+  task->then(
+      [target, keep, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
+        drop_shadow(tools.clickhouse, shadow, server);
+        if (!keep) drop_if_ours(tools.clickhouse, target, server);
+      });
   task->then_notify("peerdb_drop_mirror", table.schema());
+  task->dropped = [this, oid = table.record.oid](StepEnd end) {
+    MirroredTable* dropped = parts_.registry.find(oid);
+    if (dropped != nullptr) dropped->drop_failed = end == StepEnd::Failed;
+  };
   push(table, std::move(task));
-  ++counters_.dropped;
-  log::info("mirror dropped: {}{}", table.name(), keep ? ", its target table is kept" : "");
+}
+
+bool SchemaEvents::is_name_of_another(const MirroredTable& table, const std::string& name) const {
+  bool taken = false;
+  parts_.registry.for_each([&](const MirroredTable& other) {
+    const bool lives = &other != &table && other.record.state != TableState::Dropped;
+    taken = taken || (lives && other.record.target_name == name);
+  });
+  return taken;
+}
+
+/// The name that the target still has, if its last rename was not done; empty otherwise. Whoever took that name since
+/// has made room for itself.
+std::string SchemaEvents::take_earlier_name(MirroredTable& table) {
+  std::string name = std::exchange(table.record.renamed_from, {});
+  return name.empty() || is_name_of_another(table, name) ? std::string() : name;
 }
 
 void SchemaEvents::on(const RewriteMessage& message, Lsn lsn) {

@@ -8,12 +8,12 @@
 #include "catalog/store.h"
 #include "config/settings.h"
 #include "replication/batcher.h"
-#include "replication/broken_parts.h"
 #include "replication/copier.h"
 #include "replication/ddl_message.h"
 #include "replication/lane_tasks.h"
 #include "replication/schema_change.h"
 #include "replication/table_registry.h"
+#include "replication/target_watch.h"
 #include "replication/watermark.h"
 #include "replication/worker_status.h"
 
@@ -38,10 +38,10 @@ class SchemaEvents {
 
   /// Brings every table to where it was left: tables to create, copies to begin or to go on with, tables to copy again
   /// because ClickHouse has lost rows of them.
-  void resume(Lsn source_position, const std::vector<BrokenParts>& broken);
-  /// Tables that ClickHouse has lost rows of are copied again behind their readers' backs. REQUIRES: between
-  /// transactions.
-  void replace_broken(const std::vector<BrokenParts>& broken);
+  void resume(Lsn source_position, const TargetFindings& target);
+  /// Tables that ClickHouse has lost, or has lost rows of, are copied again behind their readers' backs. REQUIRES:
+  /// between transactions.
+  void replace_lost(const TargetFindings& target);
 
   /// A schema message at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
@@ -54,6 +54,12 @@ class SchemaEvents {
   /// `tickets`, if any, are closed once that is on record.
   void fail(MirroredTable& table, const Error& error, Lsn lsn, std::vector<Watermark::Ticket> tickets = {});
   void lane_failed(const LaneEvent& event);
+  /// Memory is full, and at least half of it with rows that nobody may write yet, because their table is copied, or
+  /// waits for another one's copy: the table that holds most of them leaves them in the log.
+  void leave_in_log(std::size_t buffered);
+  /// What was left there can be written now: the stream is to begin again where it was last confirmed.
+  [[nodiscard]] bool must_read_again();
+
   /// The table whose lane this is gives up its place in the stream: what it holds is dropped, and it is copied again
   /// when its time has come.
   void give_up(const std::shared_ptr<Lane>& lane, const Error& reason);
@@ -61,8 +67,8 @@ class SchemaEvents {
   void copy_event(const CopyEvent& event);
   /// Tables whose copy is in and whose changes have been read as far as the copy has seen them go over to streaming.
   void finish_copies();
-  /// Snapshots of copies that no replay needs any more.
-  void forget_snapshots(Lsn confirmed);
+  /// Forgets what no replay needs any more: snapshots of copies, tables that are dropped.
+  void forget_old(Lsn confirmed);
   /// Tables that stopped and whose time for another try has come are copied again.
   void heal();
   /// How long until a table that stopped is tried again; nullopt while it is.
@@ -115,6 +121,11 @@ class SchemaEvents {
   void push_beside(Oid oid, std::unique_ptr<LaneTask> task);
   void schedule_healing(Oid oid, ErrorCode reason);
   void drop(MirroredTable& table, Lsn lsn);
+  void push_drop(MirroredTable& table);
+  void drop_failed(MirroredTable& table, const Error& error);
+  void then_rename(MirroredTable& table, SchemaTask& task, std::string from);
+  [[nodiscard]] bool is_name_of_another(const MirroredTable& table, const std::string& name) const;
+  [[nodiscard]] std::string take_earlier_name(MirroredTable& table);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
@@ -125,6 +136,7 @@ class SchemaEvents {
   void resume_table(MirroredTable& table, const Resumption& found);
   void finish_steps(MirroredTable& table);
   void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
+  void replace_missing(MirroredTable& table);
   [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);
@@ -144,6 +156,8 @@ class SchemaEvents {
     std::chrono::steady_clock::time_point at;
   };
   std::map<Oid, std::string> recopies_;  ///< asked for by the transaction being read, with the reason
+  std::set<Oid> missing_;                ///< tables whose target the last look did not find
+  std::set<Oid> left_in_log_;            ///< tables with `left_in_log`
   std::set<Oid> copied_unread_;          ///< tables with `copied_to`: finish_copies() looks at no others
   std::deque<Xid> recent_transactions_;  ///< a copy must see them
   std::map<Oid, Healing> healing_;       ///< tables that stopped, and when each is tried again

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/log.h"
 #include "replication/schema_events.h"
 #include "replication/target_steps.h"
@@ -26,6 +29,9 @@ void SchemaEvents::forget_copy(MirroredTable& table) {
   table.copied_to.reset();
   table.copy_job = 0;
   table.gate = nullptr;
+  // What was left in the log is in the copy that follows, or of no use any more.
+  std::ranges::move(std::exchange(table.left_in_log, {}), std::back_inserter(table.owed));
+  left_in_log_.erase(table.record.oid);
 }
 
 /// The copy starts when the step is done. A keyless table's lane then waits for it: later deletes need its rows.
@@ -100,7 +106,9 @@ void SchemaEvents::copy_from_start(MirroredTable& table, std::string event, std:
     copier.cancel(oid);
     catalog.replace_ranges(stream, oid, {});
   });
-  task->then({truncate_table_sql(parts_.registry.write_target(table))});
+  task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
+    empty_target(tools.clickhouse, target, server);
+  });
   start_copy(table, *task, CopyStart::FromStart);
   push(table, std::move(task));
 }
@@ -181,7 +189,9 @@ void SchemaEvents::copied(MirroredTable& table) {
   bool shadow = std::exchange(table.record.shadow, false);
   healing_.erase(table.record.oid);
   table.record.state = TableState::Streaming;
+  std::string earlier_name = take_earlier_name(table);
   auto task = task_for(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
+  if (!earlier_name.empty()) then_rename(table, *task, std::move(earlier_name));
   if (shadow) {
     TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
     task->then([pair, server = parts_.registry.server()](WriterTools& tools) {
@@ -199,12 +209,22 @@ void SchemaEvents::copied(MirroredTable& table) {
   log::info("copied: {}, {} rows", table.name(), table.record.rows_copied);
 }
 
-void SchemaEvents::forget_snapshots(Lsn confirmed) {
+void SchemaEvents::forget_old(Lsn confirmed) {
+  std::vector<Oid> gone;
   parts_.registry.for_each([&](MirroredTable& table) {
+    const bool dropped = table.record.state == TableState::Dropped && table.record.error.empty();
+    if (dropped && *table.record.dropped <= confirmed && parts_.lanes.depth(*table.lane) == 0) {
+      gone.push_back(table.record.oid);
+    }
     if (!table.record.copied || confirmed < *table.record.copied) return;
     table.record.copied.reset();
     table.record.copy_snapshot.clear();
   });
+  for (Oid oid : gone) {
+    parts_.registry.remove(oid);
+    healing_.erase(oid);
+    fallback_types_.erase(oid);
+  }
 }
 
 }  // namespace echodb

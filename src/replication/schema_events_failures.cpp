@@ -1,6 +1,7 @@
 // The part of SchemaEvents for what goes wrong with one table: it stops and heals, or a column of it becomes text.
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/log.h"
 #include "replication/schema_events.h"
@@ -57,10 +58,19 @@ void SchemaEvents::widen(MirroredTable& table, const Column& column, const Error
 void SchemaEvents::lane_failed(const LaneEvent& event) {
   LaneEvent dropped = parts_.lanes.reset(event.lane);
   parts_.batcher.written(dropped.bytes);
+  for (StepEnd end = StepEnd::Failed; const std::unique_ptr<LaneTask>& step : dropped.dropped) {
+    if (step->dropped) step->dropped(end);
+    end = StepEnd::NotReached;
+  }
   // The dropped steps' tickets stay open until the failure is on record.
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.lane != event.lane || table.record.state == TableState::Dropped) return;
-    fail(table, *event.failure, parts_.watermark.ended(), std::exchange(dropped.tickets, {}));
+    if (table.lane != event.lane) return;
+    if (table.record.state != TableState::Dropped) {
+      return fail(table, *event.failure, parts_.watermark.ended(), std::exchange(dropped.tickets, {}));
+    }
+    std::ranges::copy(std::exchange(dropped.tickets, {}), std::back_inserter(table.owed));
+    if (table.drop_failed) return drop_failed(table, *event.failure);
+    push_drop(table);
   });
   for (const auto& [oid, lane] : lanes_beside_) {
     MirroredTable* table = lane == event.lane ? parts_.registry.find(oid) : nullptr;
@@ -74,6 +84,46 @@ void SchemaEvents::lane_failed(const LaneEvent& event) {
     fail(*table, *event.failure, table->lost->since, std::exchange(dropped.tickets, {}));
   }
   for (Watermark::Ticket ticket : dropped.tickets) parts_.watermark.close(ticket);
+}
+
+/// It is on record that the target is still there, and it is dropped when its time has come.
+void SchemaEvents::drop_failed(MirroredTable& table, const Error& error) {
+  log::error("{} is dropped, and its target cannot be: {}", table.name(), error.what());
+  table.record.error = error.message();
+  table.record.error_lsn = parts_.watermark.ended();
+  schedule_healing(table.record.oid, error.code());
+  push(table, task_for(table, nullptr, "drop_failed", error.what()));
+}
+
+void SchemaEvents::leave_in_log(std::size_t buffered) {
+  MirroredTable* most = nullptr;
+  std::size_t blocked = 0;
+  std::size_t most_bytes = 0;
+  parts_.registry.for_each([&](MirroredTable& table) {
+    const std::size_t bytes = parts_.lanes.blocked_bytes(*table.lane);
+    blocked += bytes;
+    if (bytes <= most_bytes) return;
+    most = &table;
+    most_bytes = bytes;
+  });
+  if (most == nullptr || 2 * blocked < buffered) return;
+  if (!most->followed()) return give_up(most->lane, Error(ErrorCode::TargetOverloaded, "they have filled the memory"));
+  LaneEvent dropped = parts_.lanes.drop_rows(most->lane);
+  parts_.batcher.written(dropped.bytes);
+  if (std::optional<Watermark::Ticket> ticket = parts_.batcher.discard(*most)) dropped.tickets.push_back(*ticket);
+  log::info("{}: memory is full of its rows, which wait for a copy: they are left in the log until they can be written",
+            most->name());
+  std::ranges::copy(dropped.tickets, std::back_inserter(most->left_in_log));
+  left_in_log_.insert(most->record.oid);
+}
+
+bool SchemaEvents::must_read_again() {
+  return std::ranges::any_of(left_in_log_, [this](Oid oid) {
+    const MirroredTable* table = parts_.registry.find(oid);
+    if (table == nullptr) return false;
+    const bool copying_whole = table->record.state == TableState::Copying && table->gate != nullptr;
+    return !copying_whole && parts_.lanes.depth(*table->lane) == 0;
+  });
 }
 
 /// The dropped steps' tickets stay open until it is on record that the table has to be copied: no position is confirmed
@@ -114,7 +164,12 @@ void SchemaEvents::heal() {
     if (healing.at > now) continue;
     healing.at = std::chrono::steady_clock::time_point::max();
     log::info("trying relation {} again", oid);
-    describe(oid, kResyncTag);
+    MirroredTable* table = parts_.registry.find(oid);
+    if (table != nullptr && table->record.state == TableState::Dropped) {
+      push_drop(*table);
+    } else {
+      describe(oid, kResyncTag);
+    }
   }
 }
 

@@ -10,7 +10,7 @@
 
 namespace echodb {
 
-void SchemaEvents::resume(Lsn source_position, const std::vector<BrokenParts>& broken) {
+void SchemaEvents::resume(Lsn source_position, const TargetFindings& target) {
   parts_.registry.for_each([&](MirroredTable& table) {
     TableVersion newest = table.versions.back().version;
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
@@ -21,7 +21,10 @@ void SchemaEvents::resume(Lsn source_position, const std::vector<BrokenParts>& b
     follow(table, newest, [&] {
       finish_steps(table);
       // A copy that a step has begun replaces what is broken as well.
-      if (table.copy_job == 0) replace_if_broken(table, holder, broken);
+      if (table.copy_job == 0) replace_if_broken(table, holder, target.broken);
+      // A rename that was cut short may have come as far as the new name.
+      const bool there = target.tables.contains(holder.name) || target.tables.contains(table.record.target_name);
+      if (table.copy_job == 0 && table.record.state == TableState::Streaming && !there) replace_missing(table);
       resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
   });
@@ -36,16 +39,34 @@ void SchemaEvents::replace_if_broken(MirroredTable& table, const TargetTable& ho
   recopy(table, std::nullopt, {.floor = table.record.floor, .reason = found->words()});
 }
 
-void SchemaEvents::replace_broken(const std::vector<BrokenParts>& broken) {
-  if (broken.empty()) return;
+void SchemaEvents::replace_missing(MirroredTable& table) {
+  log::warn("{}: its target {} is gone from ClickHouse; the table is copied again", table.name(),
+            table.record.target_name);
+  recopy(table, std::nullopt, {.floor = table.record.floor, .reason = "its target was gone from ClickHouse"});
+}
+
+/// A table with work in its lane may be about to be made, or renamed; so may one that was when ClickHouse was asked: a
+/// target is gone when two looks in a row miss it.
+void SchemaEvents::replace_lost(const TargetFindings& target) {
+  std::set<Oid> missing;
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.followed()) parts_.batcher.seal(table);
-    replace_if_broken(table, parts_.registry.write_target(table), broken);
+    if (!target.broken.empty()) {
+      if (table.followed()) parts_.batcher.seal(table);
+      replace_if_broken(table, parts_.registry.write_target(table), target.broken);
+    }
+    const bool at_rest = table.record.state == TableState::Streaming && parts_.lanes.depth(*table.lane) == 0;
+    if (!at_rest || target.tables.contains(table.record.target_name)) return;
+    missing.insert(table.record.oid);
+    if (!missing_.contains(table.record.oid)) return;
+    parts_.batcher.seal(table);
+    replace_missing(table);
   });
+  missing_ = std::move(missing);
 }
 
 void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   note_text_fallbacks(table);
+  if (table.record.state == TableState::Dropped && !table.record.error.empty()) return push_drop(table);
   if (table.record.state == TableState::Error) schedule_healing(table.record.oid, ErrorCode::TargetRejected);
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
     table.gate = std::make_shared<CopyGate>();
@@ -84,13 +105,9 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
 /// fit the target all the same: TablePlan.
 void SchemaEvents::finish_steps(MirroredTable& table) {
   if (!table.followed()) return;
-  if (!table.record.renamed_from.empty()) {
-    TargetTable from{parts_.settings.clickhouse.database, std::exchange(table.record.renamed_from, {})};
+  if (std::string from = take_earlier_name(table); !from.empty()) {
     auto task = task_for(table, nullptr, "");
-    CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
-    task->then([from, to = parts_.registry.target(table), options](WriterTools& tools) {
-      rename_target(tools.clickhouse, from, to, options);
-    });
+    then_rename(table, *task, std::move(from));
     push(table, std::move(task));
   }
   TableVersion newest = table.versions.back().version;

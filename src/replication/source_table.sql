@@ -24,10 +24,11 @@ SELECT a.attnum, quote_ident(a.attname), format_type(a.atttypid, a.atttypmod),
    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid NOT IN (0, a.attnum)
      AND ((d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum)
        OR (d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid))),
-  -- PostgreSQL's own objects are not in pg_depend.
+  -- PostgreSQL's own objects are not in pg_depend. Before 15 it is the column that depends on what its expression calls.
   t.declared_schema = 'pg_catalog' AND NOT EXISTS (
     SELECT FROM pg_depend d
-    WHERE d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid
+    WHERE ((d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid)
+        OR (d.classid = 'pg_class'::regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum))
       AND d.refclassid IN ('pg_operator'::regclass, 'pg_proc'::regclass, 'pg_type'::regclass)),
   CASE WHEN NOT t.comparable THEN 'text'
        WHEN t.element IS NULL AND t.kind IN ('b', 'e') THEN 'value'

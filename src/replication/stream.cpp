@@ -62,7 +62,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       server_(prepare_target(settings, stop)),
       registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
       watermark_(start_position(settings, record, stop)),
-      broken_parts_(settings.clickhouse.database),
+      target_watch_(settings.clickhouse.database),
       copier_({.workers = settings.snapshot_workers,
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
@@ -102,7 +102,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
   has_event_triggers_ = has_event_triggers(source);
   ClickHouseClient clickhouse(settings.clickhouse, stop);
   schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)),
-                        broken_parts_.look(clickhouse));
+                        target_watch_.look(clickhouse));
   if (!has_event_triggers_ || record.failed_over) {
     catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
                                                .stream = record.name,
@@ -119,7 +119,7 @@ Stream::~Stream() { copier_.stop(); }
 bool Stream::run() {
   std::stop_callback wake(stop_, [this] { wakeup_.notify(); });
   well_at_ = heard_at_ = Clock::now();
-  while (!stop_.stop_requested()) {
+  while (!stop_.stop_requested() && !schema_events_.must_read_again()) {
     if (settings_.clickhouse.permit != nullptr) settings_.clickhouse.permit->expect();
     bool full = over_budget();
     bool drained = full || read_available();
@@ -127,9 +127,10 @@ bool Stream::run() {
     lanes_.relieve();
     schema_events_.finish_copies();
     schema_events_.heal();
-    if (!in_transaction_) schema_events_.replace_broken(broken_parts_.take());
+    if (!in_transaction_) replace_lost();
     // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
     if (over_budget()) batcher_.seal_all();
+    if (over_budget()) schema_events_.leave_in_log(batcher_.buffered_bytes());
     if (over_budget()) let_stuck_table_go();
     if (!in_transaction_) batcher_.seal_due(drained);
     confirm(/*at_once=*/false);
@@ -142,6 +143,10 @@ bool Stream::run() {
     wakeup_.drain();
   }
   return finish();
+}
+
+void Stream::replace_lost() {
+  if (std::optional<TargetFindings> found = target_watch_.take()) schema_events_.replace_lost(*found);
 }
 
 /// An open connection may lead nowhere: the source's machine or the network between may be gone. So a source that says
@@ -243,7 +248,7 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
-  if (lanes_.depth(*bookmark_lane_) == 0) lanes_.push(bookmark_lane_, std::make_unique<BrokenPartsTask>(broken_parts_));
+  if (lanes_.depth(*bookmark_lane_) == 0) lanes_.push(bookmark_lane_, std::make_unique<TargetWatchTask>(target_watch_));
   if (transactions_ == 0 || saved_ == confirmed_) return;
   store_progress();
 }
@@ -254,7 +259,7 @@ void Stream::store_progress() {
   failpoint("progress.saved");
   if (lanes_.depth(*bookmark_lane_) <= 1) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
-  schema_events_.forget_snapshots(confirmed_);
+  schema_events_.forget_old(confirmed_);
 }
 
 /// Memory is full, and reading has stopped for everybody. When the reason is a table whose rows do not get through
@@ -291,7 +296,8 @@ std::chrono::milliseconds Stream::time_to_wait() const {
 /// Writes what has been read of whole transactions and confirms it; what is left when the grace period is over comes
 /// again from the slot.
 bool Stream::finish() {
-  log::info("stopping: writing what has been read");
+  log::info(stop_.stop_requested() ? "stopping: writing what has been read"
+                                   : "reading the log again from where it was last confirmed");
   const bool no_copy_cut_short = copier_.stop();
   read_transaction_to_end();
   if (!in_transaction_) batcher_.seal_all();

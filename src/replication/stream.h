@@ -11,7 +11,6 @@
 #include "postgres/replication_stream.h"
 #include "replication/batcher.h"
 #include "replication/bookmark.h"
-#include "replication/broken_parts.h"
 #include "replication/catalog_poll.h"
 #include "replication/copier.h"
 #include "replication/inventory_watch.h"
@@ -21,6 +20,7 @@
 #include "replication/source_position.h"
 #include "replication/status_board.h"
 #include "replication/table_registry.h"
+#include "replication/target_watch.h"
 #include "replication/watermark.h"
 
 namespace echodb {
@@ -40,8 +40,9 @@ class Stream final : private PgoutputHandler {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Returns when the stop token is raised, with everything read so far written and confirmed if the grace period
-  /// allows, and then true; throws when the run cannot go on.
+  /// Returns when the stop token is raised, or when the log has to be read again from where it was last confirmed, with
+  /// everything read so far written and confirmed if the grace period allows, and then true; throws when the run cannot
+  /// go on.
   [[nodiscard]] bool run();
   /// Called now and then while the run goes well.
   void while_running(std::function<void()> is_running) { is_running_ = std::move(is_running); }
@@ -67,6 +68,7 @@ class Stream final : private PgoutputHandler {
   void save_progress();
   void store_progress();
   void let_stuck_table_go();
+  void replace_lost();
   void save_bookmark();
   void publish_status();
   [[nodiscard]] std::chrono::milliseconds refused_for(bool copying);
@@ -95,7 +97,7 @@ class Stream final : private PgoutputHandler {
   ServerVersion server_;
   TableRegistry registry_;
   Watermark watermark_;
-  BrokenPartsWatch broken_parts_;  // before the lanes: a step of theirs looks
+  TargetWatch target_watch_;       // before the lanes: a step of theirs looks
   Copier copier_;                  // before the lanes: their steps start and cancel copies
   LaneScheduler lanes_;
   std::shared_ptr<Lane> bookmark_lane_ = std::make_shared<Lane>("bookmark");

@@ -29,6 +29,7 @@ void Stream::on_commit(const CommitMessage& message) {
 MirroredTable* Stream::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
   if (table == nullptr || !table->followed() || table->lost || change_lsn_ <= table->record.floor) return nullptr;
+  if (!table->left_in_log.empty()) return nullptr;
   if (table->gate != nullptr) {
     std::lock_guard lock(table->gate->mutex);
     if (!table->gate->visibility) table->gate->left_out.insert(xid_);

@@ -48,10 +48,12 @@ void Stream::publish_status() {
   status.state = "streaming";
   status.text_fallbacks = schema_events_.text_fallbacks();
   registry_.for_each([&](MirroredTable& table) {
-    if (table.record.state == TableState::Dropped) return;
+    // One whose target could not be dropped is of interest until it is.
+    const bool dropped = table.record.state == TableState::Dropped;
+    if (dropped && table.record.error.empty()) return;
     bool settling =
         table.record.state == TableState::Streaming && table.settling && watermark_.is_open(*table.settling);
-    TableState state = settling ? TableState::Copying : table.record.state;
+    TableState state = settling ? TableState::Copying : dropped ? TableState::Error : table.record.state;
     if (state == TableState::Copying) status.state = "copying";
     status.rows_applied += table.rows_applied;
     status.tables.push_back({.source = table.name(),

@@ -133,6 +133,13 @@ TargetTable TableRegistry::write_target(const MirroredTable& table) const {
   return table.record.shadow ? shadow(table) : target(table);
 }
 
+void TableRegistry::remove(Oid oid) {
+  auto found = tables_.find(oid);
+  if (found == tables_.end()) return;
+  std::erase_if(lanes_, [&](const auto& entry) { return entry.second == found->second->lane; });
+  tables_.erase(found);
+}
+
 void TableRegistry::rename_target(MirroredTable& table, const std::string& name) {
   table.record.target_name = name;
   lanes_[name] = table.lane;

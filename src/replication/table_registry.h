@@ -26,7 +26,8 @@ class TableRegistry {
   MirroredTable* find(Oid oid);
   /// A table seen for the first time. Its target name is its own, or schema_name when that is taken.
   MirroredTable& add(TableRecord record, TableVersion version);
-  void remove(Oid oid) { tables_.erase(oid); }
+  /// Forgets a dropped table. REQUIRES: its lane has nothing to do.
+  void remove(Oid oid);
 
   /// The schema in force for a change at this position, its plan made.
   LiveVersion& version_at(MirroredTable& table, Lsn change);

@@ -39,55 +39,82 @@ std::string comment_of(ClickHouseClient& clickhouse, const TargetTable& table) {
                   quote_literal(table.database), quote_literal(table.name)));
 }
 
+bool is_marked(ClickHouseClient& clickhouse, const TargetTable& table) {
+  return comment_of(clickhouse, table).starts_with(kShadowComment);
+}
+
+/// What an exchange has taken out of the target's place is called this until it is dropped.
+TargetTable retired(const TargetTable& shadow) { return {shadow.database, shadow.name + std::string(kOldSuffix)}; }
+
 void set_comment(ClickHouseClient& clickhouse, const TargetTable& table, std::string_view comment) {
   clickhouse.query(fmt::format("ALTER TABLE {} MODIFY COMMENT {}", qualified(table), quote_literal(comment)));
 }
 
-void drop(ClickHouseClient& clickhouse, const TargetTable& table) { clickhouse.query(drop_table_sql(table)); }
+ClickHouseClient::Parameters drop_parameters(const ServerVersion& server) {
+  constexpr int kSizeSinceMajor = 23;
+  constexpr int kSizeSinceMinor = 12;
+  if (!server.at_least(kSizeSinceMajor, kSizeSinceMinor)) return {};
+  return {{"max_table_size_to_drop", "0"}, {"max_partition_size_to_drop", "0"}};
+}
 
 std::string rename_table_sql(const TargetTable& from, const TargetTable& to) {
   return fmt::format("RENAME TABLE {} TO {}", qualified(from), qualified(to));
 }
 
 /// Makes the name free: a table of ours, left by an earlier mirror, is dropped or kept under another name.
-void make_room(ClickHouseClient& clickhouse, const TargetTable& table, const CreateOptions& options) {
+void make_room(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server,
+               const CreateOptions& options) {
   if (!exists(clickhouse, table)) return;
   if (!is_ours(clickhouse, table)) throw not_ours(table);
-  if (!options.keep_existing) return drop(clickhouse, table);
+  if (!options.keep_existing) return drop_target(clickhouse, table, server);
   const TargetTable kept{table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)};
-  clickhouse.query(rename_table_sql(table, kept));
+  clickhouse.query_once(rename_table_sql(table, kept));
 }
 
 /// Servers without EXCHANGE: two renames in one statement.
-void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables) {
-  TargetTable old{tables.shadow.database, tables.shadow.name + std::string(kOldSuffix)};
+void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+  const TargetTable old = retired(tables.shadow);
   if (exists(clickhouse, tables.shadow)) {
-    drop(clickhouse, old);
+    drop_target(clickhouse, old, server);
     std::string first = exists(clickhouse, tables.target)
                             ? fmt::format("{} TO {}, ", qualified(tables.target), qualified(old))
                             : std::string();
-    clickhouse.query(fmt::format("RENAME TABLE {}{} TO {}", first, qualified(tables.shadow), qualified(tables.target)));
+    clickhouse.query_once(
+        fmt::format("RENAME TABLE {}{} TO {}", first, qualified(tables.shadow), qualified(tables.target)));
   }
-  drop(clickhouse, old);
+  drop_target(clickhouse, old, server);
 }
 
 }  // namespace
 
+void drop_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+  clickhouse.query(drop_table_sql(table), drop_parameters(server));
+}
+
+void empty_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+  clickhouse.query(truncate_table_sql(table), drop_parameters(server));
+}
+
 void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options) {
-  make_room(clickhouse, definition.table, options);
+  make_room(clickhouse, definition.table, server, options);
   clickhouse.query(create_table_sql(definition, server));
 }
 
-void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table) {
-  if (exists(clickhouse, table) && is_ours(clickhouse, table)) drop(clickhouse, table);
+void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+  if (exists(clickhouse, table) && is_ours(clickhouse, table)) drop_target(clickhouse, table, server);
+}
+
+void drop_shadow(ClickHouseClient& clickhouse, const TargetTable& shadow, const ServerVersion& server) {
+  drop_target(clickhouse, shadow, server);
+  drop_target(clickhouse, retired(shadow), server);
 }
 
 void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server) {
   // Left by an earlier exchange: it must not be taken for this one's.
   remove_shadow_mark(clickhouse, target, server);
-  drop(clickhouse, shadow.table);
+  drop_shadow(clickhouse, shadow.table, server);
   clickhouse.query(create_table_sql(shadow, server));
   if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
   failpoint("shadow.created");
@@ -95,27 +122,36 @@ void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, cons
 
 void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
   if (exists(clickhouse, tables.target) && !is_ours(clickhouse, tables.target)) throw not_ours(tables.target);
-  if (!has_exchange(server)) return exchange_by_renames(clickhouse, tables);
-  // The comment tells which of the two is the new table, should an earlier attempt have got this far.
-  if (exists(clickhouse, tables.shadow)) {
+  if (!has_exchange(server)) return exchange_by_renames(clickhouse, tables, server);
+  const TargetTable old = retired(tables.shadow);
+  do {
+    if (is_marked(clickhouse, old)) clickhouse.query_once(rename_table_sql(old, tables.shadow));
+    if (!exists(clickhouse, tables.shadow)) break;
     if (!exists(clickhouse, tables.target)) {
-      clickhouse.query(rename_table_sql(tables.shadow, tables.target));
-    } else if (comment_of(clickhouse, tables.shadow).starts_with(kShadowComment)) {
+      clickhouse.query_once(rename_table_sql(tables.shadow, tables.target));
+      break;
+    }
+    // The mark tells which of the two is the new table, should an earlier attempt have got this far.
+    if (is_marked(clickhouse, tables.shadow)) {
       failpoint("exchange.before");
-      clickhouse.query(fmt::format("EXCHANGE TABLES {} AND {}", qualified(tables.shadow), qualified(tables.target)));
+      clickhouse.query_once(
+          fmt::format("EXCHANGE TABLES {} AND {}", qualified(tables.shadow), qualified(tables.target)));
       failpoint("exchange.done");
     }
-    drop(clickhouse, tables.shadow);
-  }
+    // From now on an EXCHANGE whose answer was lost, and that runs late, finds nothing to exchange. If it has run before,
+    // the two are where they were.
+    clickhouse.query_once(rename_table_sql(tables.shadow, old));
+  } while (is_marked(clickhouse, old));
+  drop_target(clickhouse, old, server);
 }
 
 bool is_exchanged(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
   if (!has_exchange(server)) return !exists(clickhouse, tables.shadow);
-  return comment_of(clickhouse, tables.target).starts_with(kShadowComment);
+  return is_marked(clickhouse, tables.target);
 }
 
 void remove_shadow_mark(ClickHouseClient& clickhouse, const TargetTable& target, const ServerVersion& server) {
-  if (!has_exchange(server) || !comment_of(clickhouse, target).starts_with(kShadowComment)) return;
+  if (!has_exchange(server) || !is_marked(clickhouse, target)) return;
   set_comment(clickhouse, target, "");
 }
 
@@ -130,19 +166,19 @@ void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const 
     from += quote_identifier(rename == rebuild.renames.end() ? column.name : rename->from) + ", ";
   }
   std::string ours = fmt::format("{}, {}, {}", kSyncedAtColumn, kIsDeletedColumn, kVersionColumn);
-  clickhouse.insert(
-      fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM {} FINAL WHERE {} = 0", qualified(rebuild.shadow.table), into,
-                  ours, from, ours, qualified(tables.target), kIsDeletedColumn),
-      {});
+  clickhouse.query_patiently(fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM {} FINAL WHERE {} = 0",
+                                         qualified(rebuild.shadow.table), into, ours, from, ours,
+                                         qualified(tables.target), kIsDeletedColumn));
   exchange_shadow(clickhouse, tables, server);
   remove_shadow_mark(clickhouse, tables.target, server);
 }
 
-void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to,
+void rename_target(ClickHouseClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options) {
-  if (!exists(clickhouse, from)) return;
-  make_room(clickhouse, to, options);
-  clickhouse.query(rename_table_sql(from, to));
+  const auto& [from, to] = names;
+  if (!exists(clickhouse, from) || !is_ours(clickhouse, from)) return;
+  make_room(clickhouse, to, server, options);
+  clickhouse.query_once(rename_table_sql(from, to));
 }
 
 }  // namespace echodb

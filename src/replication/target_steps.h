@@ -20,13 +20,18 @@ struct CreateOptions {
 void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options);
 
+/// However large it is: a server asks for leave above 50 GB, unless told otherwise (from 23.12 on).
+void drop_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+void empty_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 /// Drops the table, if it is there and was made by EchoDB.
-void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table);
+void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 
 struct TablePair {
   TargetTable target;
   TargetTable shadow;
 };
+/// With what an exchange that was cut short has left of its kind.
+void drop_shadow(ClickHouseClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
 /// An empty shadow table in place of any earlier one. It is marked as such by its comment.
 void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server);
@@ -45,8 +50,12 @@ struct Rebuild {
 };
 void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
-/// Nothing when there is no such table. What has the new name is treated as in create_target().
-void rename_target(ClickHouseClient& clickhouse, const TargetTable& from, const TargetTable& to,
+/// Nothing when there is no such table of ours. What has the new name is treated as in create_target().
+struct Rename {
+  TargetTable from;
+  TargetTable to;
+};
+void rename_target(ClickHouseClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options);
 
 }  // namespace echodb

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "replication/lane.h"
 
@@ -90,6 +91,31 @@ TEST_F(LaneTest, WhatALaneDropsNobodyWaitsFor) {
   EXPECT_EQ(notes(), std::vector<std::string>{"next"});
 }
 
+/// Cannot succeed.
+class Refused final : public LaneTask {
+ public:
+  void run(WriterTools&) override { throw Error(ErrorCode::TargetRejected, "refused"); }
+};
+
+TEST_F(LaneTest, WhatIsNotDoneIsToldToWhoeverGaveIt) {
+  std::vector<StepEnd> ends;
+  auto failing = std::make_unique<Refused>();
+  failing->dropped = [&](StepEnd end) { ends.push_back(end); };
+  auto behind = note("behind");
+  behind->dropped = [&](StepEnd end) { ends.push_back(end); };
+  ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
+  scheduler_.push(a_, std::move(failing));
+  scheduler_.push(a_, std::move(behind));
+  scheduler_.let_go(a_);
+  ASSERT_TRUE(comes_true("the first has failed", [&] { return !scheduler_.take_events().empty(); }));
+  LaneEvent dropped = scheduler_.reset(a_);
+  ASSERT_EQ(dropped.dropped.size(), 2U);
+  StepEnd end = StepEnd::Failed;
+  for (const std::unique_ptr<LaneTask>& step : dropped.dropped) step->dropped(std::exchange(end, StepEnd::NotReached));
+  EXPECT_EQ(ends, (std::vector{StepEnd::Failed, StepEnd::NotReached}));
+  EXPECT_TRUE(notes().empty());
+}
+
 /// Rows, which are refused as long as `refused` says so.
 class Rows final : public LaneTask {
  public:
@@ -107,6 +133,21 @@ class Rows final : public LaneTask {
   std::atomic<bool>& refused_;
   bool there_ = true;
 };
+
+TEST_F(LaneTest, BlockedIsWhatNobodyMayWriteYet) {
+  std::atomic<bool> refused{false};
+  ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
+  scheduler_.push(a_, std::make_unique<Rows>(refused, std::vector<Watermark::Ticket>{1}));
+  auto waiting = std::make_unique<Rows>(refused, std::vector<Watermark::Ticket>{2});
+  scheduler_.run_after(*waiting, a_);
+  scheduler_.push(b_, std::move(waiting));
+  EXPECT_EQ(scheduler_.blocked_bytes(*a_), 100U);
+  EXPECT_EQ(scheduler_.blocked_bytes(*b_), 100U);
+  scheduler_.let_go(a_);
+  ASSERT_TRUE(comes_true("both are written", [&] { return scheduler_.wait_idle(1ms); }));
+  EXPECT_EQ(scheduler_.blocked_bytes(*a_), 0U);
+  EXPECT_EQ(scheduler_.blocked_bytes(*b_), 0U);
+}
 
 class StuckLaneTest : public LaneTest {
  protected:
