@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "base/assert.h"
@@ -121,12 +120,12 @@ LaneEvent LaneScheduler::reset(const std::shared_ptr<Lane>& lane) {
   std::lock_guard lock(mutex_);
   ECHO_ASSERT(!lane->running_);
   LaneEvent event{.lane = lane};
-  for (const std::unique_ptr<LaneTask>& task : lane->tasks_) {
+  for (std::unique_ptr<LaneTask>& task : lane->tasks_) {
     event.tickets.insert(event.tickets.end(), task->tickets.begin(), task->tickets.end());
     event.bytes += task->bytes();
+    event.dropped.push_back(std::move(task));
   }
   advance(lane, lane->tasks_.size());
-  event.dropped.assign(std::make_move_iterator(lane->tasks_.begin()), std::make_move_iterator(lane->tasks_.end()));
   lane->tasks_.clear();
   lane->bytes_ = 0;
   lane->failed_ = false;

@@ -138,8 +138,8 @@ void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, cons
           fmt::format("EXCHANGE TABLES {} AND {}", qualified(tables.shadow), qualified(tables.target)));
       failpoint("exchange.done");
     }
-    // From now on an EXCHANGE whose answer was lost, and that runs late, finds nothing to exchange. If it has run before,
-    // the two are where they were.
+    // From now on an EXCHANGE whose answer was lost, and that runs late, finds nothing to exchange. If it has run
+    // before, the two are where they were.
     clickhouse.query_once(rename_table_sql(tables.shadow, old));
   } while (is_marked(clickhouse, old));
   drop_target(clickhouse, old, server);

@@ -185,7 +185,9 @@ TEST(Pgoutput, RejectsBeginWithoutFinalLsn) {
   EXPECT_NE(refused_message(WireBytes('B').i64(0).i64(42).i32(77)).find("final LSN"), std::string::npos);
 }
 
-TEST(Pgoutput, RejectsCommitThatEndsBeforeItBegins) { refused_message(WireBytes('C').i8(0).i64(0x130).i64(0x100).i64(0)); }
+TEST(Pgoutput, RejectsCommitThatEndsBeforeItBegins) {
+  refused_message(WireBytes('C').i8(0).i64(0x130).i64(0x100).i64(0));
+}
 
 TEST(Pgoutput, RejectsCommitWithoutLsn) { refused_message(WireBytes('C').i8(0).i64(0).i64(0).i64(0)); }
 
@@ -193,7 +195,8 @@ TEST(Pgoutput, RejectsUnknownFlags) {
   refused_message(WireBytes('C').i8(1).i64(0x100).i64(0x130).i64(0));
   refused_message(WireBytes('T').i32(1).i8(4).i32(5));
   refused_message(WireBytes('M').i8(2).i64(1).cstring("p").counted(""));
-  refused_message(WireBytes('R').i32(1).cstring("s").cstring("t").letter('d').i16(1).i8(2).cstring("c").i32(23).i32(-1));
+  refused_message(
+      WireBytes('R').i32(1).cstring("s").cstring("t").letter('d').i16(1).i8(2).cstring("c").i32(23).i32(-1));
 }
 
 TEST(Pgoutput, RejectsUnknownReplicaIdentity) {
