@@ -84,6 +84,10 @@ void drop_leftovers(const Settings& settings, const Tables& tables, const Tables
     if (in_use || gone || settings.on_drop == OnDrop::Keep) continue;
     log::info("mirror dropped: {}, whose table is gone", old.target_name);
     drop_if_ours(clickhouse, {database, old.target_name}, server);
+    // A rename that was not done has left it under its earlier name.
+    const bool earlier = !old.renamed_from.empty() &&
+                         std::ranges::find(tables, old.renamed_from, &TableRecord::target_name) == tables.end();
+    if (earlier) drop_if_ours(clickhouse, {database, old.renamed_from}, server);
   }
   failpoint("setup.leftovers_dropped");
 }

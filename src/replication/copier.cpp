@@ -155,14 +155,15 @@ void Copier::fail(Tools& tools, CopyWork work, const Error& error) {
     log::warn("copy of {}: {}", job.schema.qualified_name(), error.what());
   }
   const bool ahead = error.code() == ErrorCode::SchemaMismatch || error.code() == ErrorCode::SourceRejected;
-  const bool again = (ahead && board_.count_plan(work) < kPlansMax) || options_.transient(error);
+  const int plans = board_.count_plans(work, ahead ? 1 : 0);
+  const bool again = (ahead && plans < kPlansMax) || options_.transient(error);
   CopyOutcome outcome = CopyOutcome::Failed;
   if (turn_is_over) {
     outcome = CopyOutcome::Stopped;
   } else if (again && !work.copy->plan->is_bag()) {
     outcome = ahead ? CopyOutcome::PlanAgain : CopyOutcome::TryAgain;
   }
-  CopyEvent event{.job = job.id, .table = job.table, .kind = CopyEvent::Kind::Failed};
+  CopyEvent event{.job = job.id, .table = job.table, .kind = CopyEvent::Kind::Failed, .plans = plans};
   std::optional<CopyEnd> end = board_.give_back(std::move(work), outcome, {.error = error, .again = again});
   if (!end || !end->failure) return;
   event.failure = end->failure->error;

@@ -19,6 +19,8 @@ void CopyBoard::add(CopyJob job, std::shared_ptr<const TablePlan> plan) {
   auto copy = std::make_shared<RunningCopy>();
   copy->job = std::move(job);
   copy->plan = std::move(plan);
+  copy->plans_ = copy->job.plans;
+  if (copy->plans_ > 0) copy->not_before_ = Clock::now() + kCopyRetryPause;
   std::lock_guard lock(mutex_);
   copies_.push_back(std::move(copy));
   changed_.notify_all();
@@ -133,9 +135,10 @@ std::optional<CopyEnd> CopyBoard::end_if_drained(const std::shared_ptr<RunningCo
   return std::nullopt;
 }
 
-int CopyBoard::count_plan(const CopyWork& work) {
+int CopyBoard::count_plans(const CopyWork& work, int more) {
   std::lock_guard lock(mutex_);
-  return ++work.copy->plans_;
+  work.copy->plans_ += more;
+  return work.copy->plans_;
 }
 
 void CopyBoard::cancel(Oid table) {

@@ -80,8 +80,8 @@ class CopyBoard {
 
   /// Returns how the copy ended, if it is over with this; nullopt while it is not, or when nobody wants to know.
   std::optional<CopyEnd> give_back(CopyWork work, CopyOutcome outcome, CopyFailure failure = {});
-  /// How often the copy was planned anew so far, this time included.
-  int count_plan(const CopyWork& work);
+  /// How many plans were thrown away so far, with so many more.
+  int count_plans(const CopyWork& work, int more);
 
   /// Ends the table's copies, drained ones included; returns when nobody is at work on them.
   void cancel(Oid table);

@@ -22,6 +22,7 @@ struct CopyJob {
   bool await_writers = false;      ///< the table was not published before: see wait_for_writers
   std::vector<Xid> must_see;       ///< transactions that the stream has read: the copy begins once they are visible
   std::shared_ptr<CopyGate> gate;  ///< keyless tables: set when the snapshot has been taken; null otherwise
+  int plans = 0;                   ///< that were thrown away before this job, because the table was another one
   bool resume = false;             ///< ranges of an earlier run that are done stay done
 };
 
@@ -35,6 +36,7 @@ struct CopyEvent {
   enum class Kind { SnapshotTaken, Finished, Failed } kind = Kind::Finished;
   std::optional<Error> failure;
   bool again = false;  ///< Failed: what has been copied is of no use, another attempt may succeed
+  int plans = 0;       ///< Failed: thrown away so far, for the job of the next attempt
 };
 
 /// How a relation's heap is cut into ranges: each takes half of what is left, within limits::kCopyRangeBytesMin and

@@ -45,6 +45,7 @@ struct MirroredTable {
   std::chrono::steady_clock::time_point last_sealed;
 
   std::shared_ptr<CopyGate> gate;  ///< a keyless table whose copy the stream has to tell apart; else null
+  int plans = 0;                   ///< of its copy, that were thrown away
   std::uint64_t copy_job = 0;      ///< the copy whose events count
   std::optional<Lsn> copied_to;    ///< the copy is in and has seen everything up to here
   /// Held by the step that ends the copy: until it is closed, readers may not see the copied rows.

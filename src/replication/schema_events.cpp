@@ -112,6 +112,8 @@ void SchemaEvents::created(const TableMessage& message, const TableVersion& vers
   MirroredTable& table = parts_.registry.add(
       {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = version.lsn},
       version);
+  healing_.erase(message.schema.oid);
+  name_taken(table);
   ++counters_.created;
   log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
   follow(table, version, [&] { create(table, version, empty); });
@@ -144,9 +146,11 @@ void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Com
   SchemaChange change = compare_schemas({.before = before, .after = version.schema, .rewrite = rewrite},
                                         parts_.registry.write_target(table), parts_.registry.choices());
   bool copying = table.record.state == TableState::Copying;
+  // Rows that were left in the log come again, and a rebuild would rule them out.
+  const bool rows_left = !table.left_in_log.empty() && change.effort == SchemaChange::Effort::Rebuild;
   bool copied_as_it_was = copying && (change.effort == SchemaChange::Effort::Rebuild ||
                                       (change.effort == SchemaChange::Effort::Alter && table.gate != nullptr));
-  if (change.effort == SchemaChange::Effort::Recopy || copied_as_it_was) {
+  if (change.effort == SchemaChange::Effort::Recopy || copied_as_it_was || rows_left) {
     if (change.reason.empty()) change.reason = "its schema changed amid its copy";
     return recopy(table, version, {.floor = command.floor, .reason = change.reason, .tickets = end_loss(table)});
   }
@@ -189,11 +193,12 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   if (std::string there = take_earlier_name(table); !there.empty()) before.name = there;
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
   parts_.registry.rename_target(table, name);
+  name_taken(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
   task->announce_rename(before.name);
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  then_rename(table, *task, before.name);
+  then_rename(table, *task, before.name, earlier == table.lane ? nullptr : earlier);
   // Whoever had the name gives it up first.
   if (earlier != nullptr && earlier != table.lane) parts_.lanes.run_after(*task, earlier);
   bool one_transaction = copying && table.gate != nullptr;
@@ -204,16 +209,18 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
 }
 
 /// Should the step not be done, the table's next copy ends with it.
-void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from) {
+void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from,
+                               std::shared_ptr<Lane> earlier) {
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
   Rename names{.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)};
   task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
     rename_target(tools.clickhouse, names, server, options);
   });
-  task.dropped = [this, oid = table.record.oid, from = std::move(from)](StepEnd) {
+  task.dropped = [this, oid = table.record.oid, from = std::move(from), earlier = std::move(earlier)](StepEnd) {
     MirroredTable* renamed = parts_.registry.find(oid);
     if (renamed == nullptr || !renamed->record.renamed_from.empty()) return;
-    if (!is_name_of_another(*renamed, from)) renamed->record.renamed_from = from;
+    renamed->record.renamed_from = from;
+    renamed->earlier_lane = earlier;
   };
 }
 
@@ -283,11 +290,21 @@ bool SchemaEvents::is_name_of_another(const MirroredTable& table, const std::str
   return taken;
 }
 
+/// Whoever takes a name makes room for itself: what another table still had under it is gone.
+void SchemaEvents::name_taken(const MirroredTable& by) {
+  parts_.registry.for_each([&](MirroredTable& other) {
+    if (&other == &by || other.record.renamed_from != by.record.target_name) return;
+    other.record.renamed_from.clear();
+    put_on_record(other);
+  });
+}
+
 /// The name that the target still has, if its last rename was not done; empty otherwise. Whoever took that name since
 /// has made room for itself.
 std::string SchemaEvents::take_earlier_name(MirroredTable& table) {
   std::string name = std::exchange(table.record.renamed_from, {});
-  return name.empty() || is_name_of_another(table, name) ? std::string() : name;
+  const bool is_free = !name.empty() && name != table.record.target_name && !is_name_of_another(table, name);
+  return is_free ? name : std::string();
 }
 
 void SchemaEvents::on(const RewriteMessage& message, Lsn lsn) {

@@ -47,6 +47,7 @@ void SchemaEvents::start_copy(MirroredTable& table, SchemaTask& task, CopyStart 
               .await_writers = how == CopyStart::NewlyPublished,
               .must_see = {recent_transactions_.begin(), recent_transactions_.end()},
               .gate = table.gate,
+              .plans = std::exchange(table.plans, 0),
               .resume = how == CopyStart::Resume};
   task.finally([&copier = parts_.copier, &lanes = parts_.lanes, lane = table.lane, is_bag, job,
                 releases = parts_.lanes.releases(*table.lane)] {
@@ -154,6 +155,7 @@ void SchemaEvents::copy_event(const CopyEvent& event) {
       break;
     case CopyEvent::Kind::Failed:
       if (event.again) {
+        table->plans = event.plans;
         copy_from_start(*table, "copy_begun_again", event.failure->what());
       } else {
         fail(*table, *event.failure, parts_.watermark.ended());

@@ -117,8 +117,16 @@ void SchemaEvents::leave_in_log(std::size_t buffered) {
   left_in_log_.insert(most->record.oid);
 }
 
+/// Not while another table without a key is being copied: its copy, one transaction, would begin anew.
 bool SchemaEvents::must_read_again() {
-  return std::ranges::any_of(left_in_log_, [this](Oid oid) {
+  if (left_in_log_.empty()) return false;
+  bool copying = false;
+  parts_.registry.for_each([&](MirroredTable& table) {
+    if (table.record.state != TableState::Copying || table.gate == nullptr) return;
+    std::lock_guard lock(table.gate->mutex);
+    copying = copying || table.gate->visibility.has_value();
+  });
+  return !copying && std::ranges::any_of(left_in_log_, [this](Oid oid) {
     const MirroredTable* table = parts_.registry.find(oid);
     if (table == nullptr) return false;
     const bool copying_whole = table->record.state == TableState::Copying && table->gate != nullptr;

@@ -35,10 +35,23 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
     record.versions.clear();
     Oid oid = record.oid;
     table->record = std::move(record);
-    give_lane(*table);
-    // Its rename may still have to be done: whoever takes the earlier name waits for it.
-    if (!table->record.renamed_from.empty()) lanes_[table->record.renamed_from] = table->lane;
+    table->lane = std::make_shared<Lane>(table->record.target_name);
     tables_.emplace(oid, std::move(table));
+  }
+  give_names();
+}
+
+/// Whoever takes a name waits for the lane of whoever has it, or had it last. A table that lives has its name, whatever
+/// others had it before; one whose rename has still to be done has its earlier name too.
+void TableRegistry::give_names() {
+  for (const auto& [oid, table] : tables_) {
+    if (table->record.state == TableState::Dropped) lanes_[table->record.target_name] = table->lane;
+  }
+  for (const auto& [oid, table] : tables_) {
+    if (!table->record.renamed_from.empty()) lanes_[table->record.renamed_from] = table->lane;
+  }
+  for (const auto& [oid, table] : tables_) {
+    if (table->record.state != TableState::Dropped) lanes_[table->record.target_name] = table->lane;
   }
 }
 

@@ -61,6 +61,7 @@ class TableRegistry {
  private:
   static void forget_plans(MirroredTable& table);
   void give_lane(MirroredTable& table);
+  void give_names();
 
   TypeChoices choices_;
   std::string database_;

@@ -176,7 +176,7 @@ void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const 
 void rename_target(ClickHouseClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options) {
   const auto& [from, to] = names;
-  if (!exists(clickhouse, from) || !is_ours(clickhouse, from)) return;
+  if (from.name == to.name || !exists(clickhouse, from) || !is_ours(clickhouse, from)) return;
   make_room(clickhouse, to, server, options);
   clickhouse.query_once(rename_table_sql(from, to));
 }

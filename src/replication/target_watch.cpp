@@ -28,7 +28,11 @@ std::set<std::string> tables_of(ClickHouseClient& clickhouse, const std::string&
   std::set<std::string> names;
   std::istringstream rows(clickhouse.query(fmt::format(
       "SELECT name FROM system.tables WHERE database = {} FORMAT JSONCompactEachRow", quote_literal(database))));
-  for (std::string line; std::getline(rows, line);) names.insert(nlohmann::json::parse(line).at(0).get<std::string>());
+  for (std::string line; std::getline(rows, line);) {
+    const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+    // A name that is no UTF-8 is not one of ours.
+    if (row.is_array() && !row.empty() && row.front().is_string()) names.insert(row.front().get<std::string>());
+  }
   return names;
 }
 
