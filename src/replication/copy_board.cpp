@@ -45,7 +45,7 @@ std::optional<CopyWork> CopyBoard::hand_out() {
   for (const std::shared_ptr<RunningCopy>& copy : copies_) {
     std::optional<CopyWork> work = next_of(copy);
     if (!work) continue;
-    set_held(*work, RunningCopy::Held::Yes);
+    if (work->kind == CopyWork::Kind::Range) part_of(*work).held = true;
     ++copy->at_work_;
     return work;
   }
@@ -60,34 +60,32 @@ std::optional<CopyWork> CopyBoard::next_of(const std::shared_ptr<RunningCopy>& c
     if (copy->at_work_ > 0) return std::nullopt;
     return CopyWork{.copy = copy, .kind = CopyWork::Kind::Plan};
   }
-  for (std::size_t at = 0; at < copy->ranges_.size(); ++at) {
-    if (copy->ranges_[at].done || copy->held_[at] == RunningCopy::Held::Yes) continue;
-    return CopyWork{.copy = copy, .kind = CopyWork::Kind::Range, .range = copy->ranges_[at]};
+  for (const RunningCopy::Part& part : copy->parts_) {
+    if (part.range.done || part.held) continue;
+    return CopyWork{.copy = copy, .kind = CopyWork::Kind::Range, .range = part.range};
   }
   if (copy->at_work_ > 0) return std::nullopt;
   return CopyWork{.copy = copy, .kind = CopyWork::Kind::Finish};
 }
 
-/// REQUIRES: the mutex.
-void CopyBoard::set_held(const CopyWork& work, RunningCopy::Held held) {
-  if (work.kind != CopyWork::Kind::Range) return;
-  RunningCopy& copy = *work.copy;
-  auto found = std::ranges::find(copy.ranges_, work.range.number, &CopyRange::number);
-  ECHO_ASSERT(found != copy.ranges_.end());
-  copy.held_[static_cast<std::size_t>(found - copy.ranges_.begin())] = held;
+/// Where the board keeps the range that is at work. REQUIRES: the mutex.
+RunningCopy::Part& CopyBoard::part_of(const CopyWork& work) {
+  std::vector<RunningCopy::Part>& parts = work.copy->parts_;
+  auto found = std::ranges::find(parts, work.range.number, [](const auto& part) { return part.range.number; });
+  ECHO_ASSERT(found != parts.end());
+  return *found;
 }
 
 /// What was done is done. REQUIRES: the mutex.
 void CopyBoard::take_over(CopyWork& work) {
-  RunningCopy& copy = *work.copy;
   if (work.kind == CopyWork::Kind::Plan) {
-    copy.ranges_ = std::move(work.planned);
-    copy.held_.assign(copy.ranges_.size(), RunningCopy::Held::No);
-    copy.planned_ = true;
+    work.copy->parts_.clear();
+    for (const CopyRange& range : work.planned) work.copy->parts_.push_back({.range = range});
+    work.copy->planned_ = true;
   } else if (work.kind == CopyWork::Kind::Range) {
-    auto found = std::ranges::find(copy.ranges_, work.range.number, &CopyRange::number);
-    *found = work.range;
-    found->done = true;
+    CopyRange& range = part_of(work).range;
+    range = work.range;
+    range.done = true;
   }
 }
 
@@ -95,16 +93,16 @@ std::optional<CopyEnd> CopyBoard::give_back(CopyWork work, CopyOutcome outcome, 
   std::lock_guard lock(mutex_);
   const std::shared_ptr<RunningCopy> copy = work.copy;
   --copy->at_work_;
-  set_held(work, RunningCopy::Held::No);
+  if (work.kind == CopyWork::Kind::Range) part_of(work).held = false;
   changed_.notify_all();
   switch (outcome) {
     case CopyOutcome::Done:
       take_over(work);
       if (work.kind != CopyWork::Kind::Finish || copy->ended.stop_requested()) break;
       std::erase(copies_, copy);
-      return CopyEnd{.rows =
-                         std::accumulate(copy->ranges_.begin(), copy->ranges_.end(), std::uint64_t{0},
-                                         [](std::uint64_t sum, const CopyRange& range) { return sum + range.rows; })};
+      return CopyEnd{.rows = std::accumulate(
+                         copy->parts_.begin(), copy->parts_.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const RunningCopy::Part& part) { return sum + part.range.rows; })};
     case CopyOutcome::Stopped: break;
     case CopyOutcome::PlanAgain:
       copy->plan_again_ = true;

@@ -21,10 +21,12 @@ struct RunningCopy {
 
  private:
   friend class CopyBoard;
-  enum class Held { No, Yes };
   // Everything below is guarded by the board's mutex.
-  std::vector<CopyRange> ranges_;
-  std::vector<Held> held_;  ///< for each range, whether somebody works on it
+  struct Part {
+    CopyRange range;
+    bool held = false;  ///< somebody works on it
+  };
+  std::vector<Part> parts_;
   std::size_t at_work_ = 0;
   bool planned_ = false;
   bool plan_again_ = false;  ///< once nobody is at work
@@ -91,8 +93,8 @@ class CopyBoard {
   using Clock = std::chrono::steady_clock;
   std::optional<CopyWork> next_of(const std::shared_ptr<RunningCopy>& copy) const;
   std::optional<CopyWork> hand_out();
-  void set_held(const CopyWork& work, RunningCopy::Held held);
-  void take_over(CopyWork& work);
+  static RunningCopy::Part& part_of(const CopyWork& work);
+  static void take_over(CopyWork& work);
   std::optional<CopyEnd> end_if_drained(const std::shared_ptr<RunningCopy>& copy);
 
   mutable std::mutex mutex_;

@@ -265,7 +265,7 @@ void SchemaEvents::push_drop(MirroredTable& table) {
   if (std::string there = take_earlier_name(table); !there.empty()) {
     target.name = table.record.renamed_from = there;
   }
-  const bool keep = parts_.settings.on_drop == OnDrop::Keep || is_name_of_another(table, target.name);
+  const bool keep = parts_.settings.on_drop == OnDrop::Keep || parts_.registry.is_taken(target.name, &table);
   auto task = task_for(table, nullptr, "mirror_dropped", table.name());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
   task->then(
@@ -281,15 +281,6 @@ void SchemaEvents::push_drop(MirroredTable& table) {
   push(table, std::move(task));
 }
 
-bool SchemaEvents::is_name_of_another(const MirroredTable& table, const std::string& name) const {
-  bool taken = false;
-  parts_.registry.for_each([&](const MirroredTable& other) {
-    const bool lives = &other != &table && other.record.state != TableState::Dropped;
-    taken = taken || (lives && other.record.target_name == name);
-  });
-  return taken;
-}
-
 /// Whoever takes a name makes room for itself: what another table still had under it is gone.
 void SchemaEvents::name_taken(const MirroredTable& by) {
   parts_.registry.for_each([&](MirroredTable& other) {
@@ -303,7 +294,7 @@ void SchemaEvents::name_taken(const MirroredTable& by) {
 /// has made room for itself.
 std::string SchemaEvents::take_earlier_name(MirroredTable& table) {
   std::string name = std::exchange(table.record.renamed_from, {});
-  const bool is_free = !name.empty() && name != table.record.target_name && !is_name_of_another(table, name);
+  const bool is_free = !name.empty() && name != table.record.target_name && !parts_.registry.is_taken(name, &table);
   return is_free ? name : std::string();
 }
 

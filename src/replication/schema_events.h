@@ -125,7 +125,6 @@ class SchemaEvents {
   void drop_failed(MirroredTable& table, const Error& error);
   void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::shared_ptr<Lane> earlier = nullptr);
   void name_taken(const MirroredTable& by);
-  [[nodiscard]] bool is_name_of_another(const MirroredTable& table, const std::string& name) const;
   [[nodiscard]] std::string take_earlier_name(MirroredTable& table);
   void forget_copy(MirroredTable& table);
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);

@@ -78,15 +78,16 @@ MirroredTable& TableRegistry::add(TableRecord record, TableVersion version) {
   return *tables_.insert_or_assign(oid, std::move(table)).first->second;
 }
 
+bool TableRegistry::is_taken(const std::string& target_name, const MirroredTable* but_for) const {
+  return std::ranges::any_of(tables_, [&](const auto& entry) {
+    const TableRecord& record = entry.second->record;
+    return entry.second.get() != but_for && record.state != TableState::Dropped && record.target_name == target_name;
+  });
+}
+
 std::string TableRegistry::free_target_name(const std::string& schema, const std::string& name,
                                             const MirroredTable* but_for) const {
-  auto taken = [&](const std::string& candidate) {
-    return std::ranges::any_of(tables_, [&](const auto& entry) {
-      const TableRecord& record = entry.second->record;
-      return entry.second.get() != but_for && record.state != TableState::Dropped && record.target_name == candidate;
-    });
-  };
-  return choose_target_name(schema, name, taken);
+  return choose_target_name(schema, name, [&](const std::string& candidate) { return is_taken(candidate, but_for); });
 }
 
 std::shared_ptr<Lane> TableRegistry::lane_of(const std::string& target_name) const {

@@ -49,6 +49,8 @@ class TableRegistry {
   [[nodiscard]] std::shared_ptr<Lane> lane_of(const std::string& target_name) const;
   /// Follows a renamed source table; the lane stays, under both names.
   void rename_target(MirroredTable& table, const std::string& name);
+  /// Whether a table that is not dropped, another one than `but_for`, has this name.
+  [[nodiscard]] bool is_taken(const std::string& target_name, const MirroredTable* but_for = nullptr) const;
   [[nodiscard]] std::string free_target_name(const std::string& schema, const std::string& name,
                                              const MirroredTable* but_for = nullptr) const;
 

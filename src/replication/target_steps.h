@@ -30,7 +30,7 @@ struct TablePair {
   TargetTable target;
   TargetTable shadow;
 };
-/// With what an exchange that was cut short has left of its kind.
+/// Drops the shadow, and what an exchange that was cut short has left under another name.
 void drop_shadow(ClickHouseClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
 /// An empty shadow table in place of any earlier one. It is marked as such by its comment.
 void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
@@ -50,11 +50,11 @@ struct Rebuild {
 };
 void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
-/// Nothing when there is no such table of ours. What has the new name is treated as in create_target().
 struct Rename {
   TargetTable from;
   TargetTable to;
 };
+/// Nothing when there is no such table of ours. What has the new name is treated as in create_target().
 void rename_target(ClickHouseClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options);
 
