@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/process_identity.h"
 #include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
 #include "catalog/tables_of_stream.sql.h"
@@ -138,8 +139,8 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
   lease_->expect();
   QueryResult mine = connection.execute(
       fmt::format("{}; UPDATE _echodb.leaders SET writes = writes + 1, last_write_at = clock_timestamp() "
-                  "WHERE epoch = {} AND worker = {} AND deposed_at IS NULL RETURNING epoch",
-                  sql, epoch_, quote_sql_literal(worker_)));
+                  "WHERE epoch = {} AND holder = {} AND deposed_at IS NULL RETURNING epoch",
+                  sql, epoch_, quote_sql_literal(process_token())));
   if (mine.rows() == 1) return;
   connection.execute("ROLLBACK");
   lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));

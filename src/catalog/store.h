@@ -28,11 +28,13 @@ class CatalogStore {
   void reconnect();
 
   /// Ends whatever epoch there is and begins one of this worker's, which its writes carry from now on. Nullopt when
-  /// the catalog is not installed yet; its writes carry no epoch then. A lease that is not extended any more lasts
-  /// `lease_lasts` at the most.
-  std::optional<Epoch> begin_epoch(std::shared_ptr<Lease> lease, std::chrono::milliseconds lease_lasts);
-  /// All that were Epoch::unaware when this epoch of ours began have said that they write nothing any more.
-  bool have_predecessors_stopped(std::chrono::milliseconds lease_lasts);
+  /// the catalog is not installed yet; its writes carry no epoch then. Error(LeadershipLost) when the server that has
+  /// the catalog does not know of the claim's lock.
+  std::optional<Epoch> begin_epoch(std::shared_ptr<Lease> lease, const LeaderClaim& claim);
+  /// Which earlier epochs of other workers nobody has ended. REQUIRES: an epoch of ours.
+  OpenEpochs open_epochs(std::chrono::milliseconds lease_lasts);
+  /// Puts on record that none of the epochs before ours can write any more.
+  void end_open_epochs();
   /// Says that this worker writes nothing any more under an epoch that it has lost.
   void note_stopped(std::uint64_t epoch);
   /// Says that this worker has stopped of its own will, and lets its writes carry no epoch any more.

@@ -38,6 +38,18 @@ void examine_inventory(PostgresConnection& source, const Settings& settings, con
   if (errors == 0) findings.ok("every watched table is mirrored, or left out on purpose");
 }
 
+/// What the leader's key in Redis is named for; nullopt when the source does not say.
+std::optional<std::string> find_key_scope(const Settings& settings, std::stop_token stop) {
+  try {
+    PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+    return leader_key_scope(describe_database(source, settings.postgres, stop), stream_names(settings).stream);
+  } catch (const Error& error) {
+    // What is wrong with the source is found by its own checks.
+    if (error.code() == ErrorCode::Stopped) throw;
+    return std::nullopt;
+  }
+}
+
 /// The slot and the stream, if there are any yet.
 void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
   StreamNames names = stream_names(settings);
@@ -153,8 +165,8 @@ void examine_this_machine(const Settings& settings, Findings& findings) {
 std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   Findings findings;
   examine_source_side(settings, findings, stop);
-  examine_target(settings.clickhouse, findings, std::move(stop));
-  if (!settings.redis.host.empty()) examine_redis(settings.redis, findings);
+  examine_target(settings.clickhouse, findings, stop);
+  if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);
   return std::move(findings).worst_first();
 }
