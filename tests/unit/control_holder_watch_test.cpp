@@ -8,7 +8,7 @@ namespace {
 using namespace std::chrono_literals;
 using Time = HolderWatch::Clock::time_point;
 
-constexpr Time kStart{std::chrono::nanoseconds(1h)};
+constexpr Time kWatchStart{std::chrono::nanoseconds(1h)};
 
 LeaderSession session(const std::string& id, const std::string& last_seen, bool holds = true) {
   return {.id = id, .application = "echodb leader worker-1", .last_seen = last_seen, .holds = holds};
@@ -21,39 +21,39 @@ OpenEpoch epoch() {
 /// A watch that has seen both sessions of that epoch.
 HolderWatch watching() {
   HolderWatch watch;
-  watch.look({session("1 a", "10:00:00"), session("2 a", "10:00:00", false)}, "0 0", kStart);
+  watch.look({session("1 a", "10:00:00"), session("2 a", "10:00:00", false)}, "0 0", kWatchStart);
   return watch;
 }
 
 TEST(HolderWatch, SilenceIsMeasuredByTheOwnClock) {
   HolderWatch watch = watching();
-  watch.look({session("1 a", "10:00:00")}, "0 0", kStart + 4s);
-  EXPECT_TRUE(watch.silent_holders(5s, kStart + 4s).empty());
-  EXPECT_EQ(watch.silent_holders(5s, kStart + 6s).size(), 1U);
+  watch.look({session("1 a", "10:00:00")}, "0 0", kWatchStart + 4s);
+  EXPECT_TRUE(watch.silent_holders(5s, kWatchStart + 4s).empty());
+  EXPECT_EQ(watch.silent_holders(5s, kWatchStart + 6s).size(), 1U);
   // The server's clock was set forward or back: a change is a sign of life, whatever it says.
-  watch.look({session("1 a", "07:00:00")}, "0 0", kStart + 6s);
-  EXPECT_TRUE(watch.silent_holders(5s, kStart + 6s).empty());
+  watch.look({session("1 a", "07:00:00")}, "0 0", kWatchStart + 6s);
+  EXPECT_TRUE(watch.silent_holders(5s, kWatchStart + 6s).empty());
 }
 
 TEST(HolderWatch, SessionsWithoutTimesOrWithoutTheLockAreNotSilent) {
   HolderWatch watch;
-  watch.look({session("1 a", ""), session("2 a", "10:00:00", false)}, "0 0", kStart);
-  EXPECT_TRUE(watch.silent_holders(5s, kStart + 1h).empty());
+  watch.look({session("1 a", ""), session("2 a", "10:00:00", false)}, "0 0", kWatchStart);
+  EXPECT_TRUE(watch.silent_holders(5s, kWatchStart + 1h).empty());
 }
 
 TEST(HolderWatch, AnotherSessionOfTheSamePidIsAnotherSession) {
   HolderWatch watch = watching();
-  watch.look({session("1 b", "10:00:00")}, "0 0", kStart + 6s);
-  EXPECT_TRUE(watch.silent_holders(5s, kStart + 6s).empty());
+  watch.look({session("1 b", "10:00:00")}, "0 0", kWatchStart + 6s);
+  EXPECT_TRUE(watch.silent_holders(5s, kWatchStart + 6s).empty());
   EXPECT_FALSE(watch.were_closed({"1 a"}, "0 0"));
 }
 
 TEST(MayWriteUntil, AProcessThatClosedItsSessionsCannotWrite) {
-  EXPECT_EQ(may_write_until(epoch(), false, watching(), "0 0", kStart + 1s), Time::min());
+  EXPECT_EQ(may_write_until(epoch(), false, watching(), "0 0", kWatchStart + 1s), Time::min());
 }
 
 TEST(MayWriteUntil, SessionsThatTheServerMayHaveEndedSayNothing) {
-  Time taken = kStart + 1s;
+  Time taken = kWatchStart + 1s;
   Time until = taken + 20s;
   EXPECT_EQ(may_write_until(epoch(), false, watching(), "1 0", taken), until) << "it has ended one";
   EXPECT_EQ(may_write_until(epoch(), false, watching(), "", taken), until) << "it does not count";
@@ -67,24 +67,25 @@ TEST(MayWriteUntil, SessionsThatTheServerMayHaveEndedSayNothing) {
 
 TEST(MayWriteUntil, ALeaderThatThisWorkerEndedForItsSilenceHasBeenSilentSince) {
   HolderWatch watch = watching();
-  watch.look({session("1 a", "10:00:00")}, "0 0", kStart + 29s);
-  EXPECT_EQ(may_write_until(epoch(), false, watch, "1 0", kStart + 31s), kStart + 51s) << "it may have asked since";
+  watch.look({session("1 a", "10:00:00")}, "0 0", kWatchStart + 29s);
+  EXPECT_EQ(may_write_until(epoch(), false, watch, "1 0", kWatchStart + 31s), kWatchStart + 51s)
+      << "it may have asked since";
   watch.note_ended("1 a");
-  EXPECT_EQ(may_write_until(epoch(), false, watch, "1 0", kStart + 31s), kStart + 20s);
+  EXPECT_EQ(may_write_until(epoch(), false, watch, "1 0", kWatchStart + 31s), kWatchStart + 20s);
 }
 
 TEST(MayWriteUntil, ALeaderThatNobodyWatchedHasItsWholeLease) {
-  EXPECT_EQ(may_write_until(epoch(), false, HolderWatch(), "0 0", kStart), kStart + 20s);
+  EXPECT_EQ(may_write_until(epoch(), false, HolderWatch(), "0 0", kWatchStart), kWatchStart + 20s);
   OpenEpoch of_another_server = epoch();
   of_another_server.sessions = {"1 z", "2 z"};
-  EXPECT_EQ(may_write_until(of_another_server, false, watching(), "0 0", kStart + 1s), kStart + 21s);
+  EXPECT_EQ(may_write_until(of_another_server, false, watching(), "0 0", kWatchStart + 1s), kWatchStart + 21s);
   OpenEpoch of_an_earlier_version = epoch();
   of_an_earlier_version.sessions.clear();
-  EXPECT_EQ(may_write_until(of_an_earlier_version, false, watching(), "0 0", kStart + 1s), kStart + 21s);
+  EXPECT_EQ(may_write_until(of_an_earlier_version, false, watching(), "0 0", kWatchStart + 1s), kWatchStart + 21s);
 }
 
 TEST(MayWriteUntil, AProcessThatIsNoMoreCannotWrite) {
-  EXPECT_EQ(may_write_until(epoch(), true, HolderWatch(), "", kStart), Time::min());
+  EXPECT_EQ(may_write_until(epoch(), true, HolderWatch(), "", kWatchStart), Time::min());
 }
 
 }  // namespace

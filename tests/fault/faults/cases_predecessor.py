@@ -11,7 +11,7 @@ from .cases_leader import redis_for
 from .cases_network import to_postgres
 from .stack import Stack, Worker
 
-TTL = "15"
+TTL = "30"
 SHORT_TTL = "3"
 OTHER_DATABASE = "other"
 
@@ -67,11 +67,10 @@ def leader_sessions(stack: Stack) -> list[int]:
         "AND granted AND (locktype = 'advisory' OR relation = '_echodb.leadership'::regclass)")]
 
 
-def end_leader_sessions(stack: Stack) -> None:
-    """Those of the lock, and the leader's other one: all but the followers', which hold nothing."""
-    name = stack.leader().name
+def end_sessions_of(stack: Stack, leader: Worker) -> None:
+    """Those of its lock."""
     stack.postgres.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
-                         (f"echodb leader {name}",))
+                         (f"echodb leader {leader.name}",))
 
 
 @case("a backend of PostgreSQL is killed unseen by the leader, so every session ends: nobody writes beside it")
@@ -81,7 +80,7 @@ def backend_killed_unseen(stack: Stack) -> str:
 
 @case("the leader's sessions are ended by hand, unseen by the leader: nobody writes beside it")
 def sessions_ended_unseen(stack: Stack) -> str:
-    return lose_lock_unseen(stack, lambda: end_leader_sessions(stack))
+    return lose_lock_unseen(stack, lambda: end_sessions_of(stack, stack.workers[0]))
 
 
 @case("PostgreSQL crashes unseen by the leader, and the next one has the same name: it does not write beside it")
@@ -89,19 +88,33 @@ def namesake_crashed_unseen(stack: Stack) -> str:
     return lose_lock_unseen(stack, stack.postgres.crash, WORKER_ID="twin")
 
 
-@case("the leader is frozen and its sessions are ended by hand: when it goes on, it writes nothing beside the next one")
+@case("the leader is frozen, its lease far from over, and its sessions are ended by hand: the next one waits for it to say so")
 def frozen_leader_ended(stack: Stack) -> str:
-    leader, target = start_with_late_truncate(stack)
-    follower = stack.start_follower(LEADER_ELECTION_TTL=TTL)
-    time.sleep(2)  # the follower has seen it alive
+    leader, follower = stack.start_pair(LEADER_ELECTION_TTL="600")
     leader.signal(signal.SIGSTOP)
-    stack.postgres.fetch("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
-                         (f"echodb leader {leader.name}",))
-    seconds = require_no_late_truncate(stack, target, follower)
+    end_sessions_of(stack, leader)
+    until(60, "the follower waits for the frozen leader",
+          lambda: "led before, and may not know" in follower.log.read_text(encoding="utf-8"), follower.child.check_alive)
+    if follower.leads():
+        raise Failed("the follower leads beside a leader that may write")
+    started = time.monotonic()
     leader.signal(signal.SIGCONT)
-    require_rows(stack)
-    until(60, "the frozen one follows", leader.follows, leader.child.check_alive)
-    return f"rows flow again after {seconds:.2f} s with a TTL of {TTL} s"
+    return f"rows flow {stack.await_flow('rows flow again', started):.2f} s after it goes on"
+
+
+@case("the leader is killed on another machine: how its sessions ended tells; before PostgreSQL 15 its lease is waited for")
+def leader_killed_elsewhere(stack: Stack) -> str:
+    leader = stack.start_leader(apart=True, LEADER_ELECTION_TTL="20")
+    follower = stack.start_follower(LEADER_ELECTION_TTL="20")
+    time.sleep(2)  # the follower has seen its sessions
+    started = time.monotonic()
+    leader.child.end(signal.SIGKILL)
+    seconds = stack.await_flow("rows flow again", started)
+    waited = "led before, and may not know" in follower.log.read_text(encoding="utf-8")
+    counts = stack.postgres.fetch("SELECT current_setting('server_version_num')::int >= 150000")[0][0]
+    if waited == counts:
+        raise Failed(f"the follower {'waited' if waited else 'did not wait'}")
+    return f"rows flow again after {seconds:.2f} s with a TTL of 20 s"
 
 
 @case("a worker that cannot reach PostgreSQL does not keep the key in Redis from one that can")
