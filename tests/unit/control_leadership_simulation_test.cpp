@@ -302,7 +302,7 @@ class World {
 
 TEST(LeadershipSimulation, TwoWorkersNeverWriteAtTheSameTime) {
   int led = 0;
-  constexpr int kSeeds = 2000;
+  constexpr int kSeeds = 500;
   for (unsigned seed = 1; seed <= kSeeds; ++seed) {
     World world(seed, Belief::Rule);
     ASSERT_EQ(world.run(), -1) << "seed " << seed;
