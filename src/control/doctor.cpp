@@ -134,7 +134,7 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
     examine_source(source, settings, findings);
     if (source.server_version() < kServerVersionMin) return;
-    examine_source_load(source, settings, findings);
+    examine_source_load(source, settings, stream_names(settings).slot, findings);
     examine_source_disk(source, findings);
     examine_stream(source, settings, findings, stop);
   } catch (const Error& error) {

@@ -8,6 +8,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "control/slot_wait.h"
 #include "control/source_identity.h"
 #include "postgres/server_version.h"
 #include "replication/bookmark.h"
@@ -120,7 +121,7 @@ class StreamMaker {
     SourceIdentity source = identify_source(settings_.postgres, stop_);
     PostgresConnection replication(settings_.postgres, ConnectionKind::Replication, stop_);
     replication.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    QueryResult slot = replication.execute(create_slot_command(start_.names.slot, replication.server_version()));
+    QueryResult slot = create_slot(replication);
     Lsn consistent = parse_lsn(slot.text(0, 1));
     failpoint("setup.slot_created");
     StreamRecord stream{.name = start_.names.stream,
@@ -145,6 +146,12 @@ class StreamMaker {
   }
 
  private:
+  QueryResult create_slot(PostgresConnection& replication) {
+    const std::string& name = start_.names.slot;
+    SlotWait wait(settings_.postgres, name, [](const std::string& sentence) { log::warn("{}", sentence); });
+    return replication.execute(create_slot_command(name, replication.server_version()));
+  }
+
   /// A slot that nobody reads would retain the source's log for ever.
   void drop_slot(PostgresConnection& replication) {
     replication.execute("ROLLBACK");

@@ -183,10 +183,13 @@ std::vector<CopyRange> Copier::plan_ranges(Tools& tools, const CopyJob& job, boo
   PostgresConnection& source = tools.source();
   // pg_partition_tree would hold a lock on each partition while it waits for the next one's.
   QueryResult leaves = source.query(
-      "SELECT c.oid, c.relfilenode, coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int, "
-      "greatest(c.reltuples, 0)::bigint FROM pg_class c WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.relispartition "
-      "AND "
-      "$1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(c.oid::regclass))) ORDER BY c.oid",
+      "SELECT c.oid, c.relfilenode, size.pages, "
+      // As the planner does: rows of a page when the table was last looked through, times its pages of today.
+      "coalesce(CASE WHEN c.relpages > 0 THEN greatest(c.reltuples, 0) / c.relpages END * size.pages, 0)::bigint, "
+      "size.pages > 0 AND (c.relpages = 0 OR c.reltuples <= 0) FROM pg_class c, "
+      "LATERAL (SELECT coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int) AS size(pages) "
+      "WHERE c.relkind = 'r' AND (c.oid = $1::oid OR c.relispartition "
+      "AND $1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(c.oid::regclass))) ORDER BY c.oid",
       {std::to_string(job.table)});
   std::vector<HeapSize> heaps;
   std::uint64_t estimate = 0;
@@ -195,6 +198,7 @@ std::vector<CopyRange> Copier::plan_ranges(Tools& tools, const CopyJob& job, boo
                      .relfilenode = static_cast<Oid>(leaves.number(row, 1)),
                      .pages = leaves.number(row, 2)});
     estimate += leaves.number(row, 3);
+    if (leaves.boolean(row, 4)) rows_to_copy_known_ = false;
   }
   std::vector<CopyRange> ranges =
       job.resume && !is_bag ? catalog_.load_ranges(job.stream, job.table) : std::vector<CopyRange>();

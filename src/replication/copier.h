@@ -47,8 +47,11 @@ class Copier {
   struct Progress {
     std::uint64_t rows_copied = 0;   ///< by jobs of this process
     std::uint64_t rows_to_copy = 0;  ///< the source's estimate for the same jobs
+    bool rows_to_copy_known = true;  ///< false: the source never counted some of the tables
   };
-  [[nodiscard]] Progress progress() const { return {rows_copied_.load(), rows_to_copy_.load()}; }
+  [[nodiscard]] Progress progress() const {
+    return {rows_copied_.load(), rows_to_copy_.load(), rows_to_copy_known_.load()};
+  }
 
  private:
   struct Tools;  ///< a thread's connections
@@ -75,6 +78,7 @@ class Copier {
   std::vector<CopyEvent> events_;  ///< guarded by mutex_
   std::atomic<std::uint64_t> rows_copied_{0};
   std::atomic<std::uint64_t> rows_to_copy_{0};
+  std::atomic<bool> rows_to_copy_known_{true};
   std::vector<std::jthread> threads_;
 };
 

@@ -45,6 +45,7 @@ void Stream::publish_status() {
   Copier::Progress progress = copier_.progress();
   status.rows_copied = progress.rows_copied;
   status.rows_to_copy = progress.rows_to_copy;
+  status.rows_to_copy_known = progress.rows_to_copy_known;
   status.state = "streaming";
   status.text_fallbacks = schema_events_.text_fallbacks();
   registry_.for_each([&](MirroredTable& table) {

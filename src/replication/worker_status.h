@@ -82,6 +82,7 @@ struct WorkerStatus {
   double lag_ms = 0;  ///< age of the oldest change that is not in ClickHouse yet; 0 when there is none
   std::uint64_t rows_copied = 0;
   std::uint64_t rows_to_copy = 0;
+  bool rows_to_copy_known = true;  ///< false: PostgreSQL never counted some of the tables (ANALYZE)
   std::uint64_t rows_applied = 0;
   std::uint64_t transactions = 0;
   std::uint64_t buffered_bytes = 0;

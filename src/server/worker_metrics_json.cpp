@@ -98,6 +98,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"source_lsn", to_string(status.source_position)},
       {"rows_copied", status.rows_copied},
       {"rows_to_copy", status.rows_to_copy},
+      {"rows_to_copy_known", status.rows_to_copy_known},
       {"rows_applied", status.rows_applied},
       {"transactions", status.transactions},
       {"buffered_bytes", status.buffered_bytes},
