@@ -9,13 +9,13 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "config/limits.h"
 #include "config/parse_values.h"
+#include "config/unknown_variables.h"
 
 namespace echodb {
 namespace {
-
-constexpr std::string_view kOurPrefix = "ECHODB_";
 
 using Set = std::function<void(Settings&, const std::string&)>;
 
@@ -276,10 +276,10 @@ void apply(Settings& settings, const Variables& variables, std::vector<std::stri
 
 /// A name with our prefix that we do not know is a misspelt one.
 void refuse_unknown(const Variables& variables, std::vector<std::string>& faults) {
+  const std::vector<std::string> known = setting_names();
   for (const auto& [name, value] : variables) {
-    bool known =
-        std::ranges::find(setting_descriptions(), name, &SettingDescription::name) != setting_descriptions().end();
-    if (name.starts_with(kOurPrefix) && !known) faults.push_back(name + ": there is no such setting");
+    if (!name.starts_with(kOurPrefix) || std::ranges::find(known, name) != known.end()) continue;
+    faults.push_back(name + ": there is no such setting" + did_you_mean(name, known));
   }
 }
 
@@ -313,7 +313,7 @@ Variables environment_variables() {
   return variables;
 }
 
-Settings load_settings(const std::vector<Variables>& rising_precedence) {
+Settings load_settings(const std::vector<Variables>& rising_precedence, const SettingsCheck& check) {
   Variables merged;
   for (const Variables& variables : rising_precedence) {
     for (const auto& [name, value] : variables) merged[name] = value;
@@ -323,6 +323,7 @@ Settings load_settings(const std::vector<Variables>& rising_precedence) {
   apply(settings, merged, faults);
   refuse_unknown(merged, faults);
   check_together(settings, faults);
+  if (check) check(settings, faults);
   if (!faults.empty()) {
     std::string all = "these settings cannot be used:";
     for (const std::string& fault : faults) all += "\n  " + fault;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/attempt_gate.h"
@@ -15,9 +16,11 @@
 
 namespace echodb {
 
-/// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) apply as everywhere.
+/// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) count as well: see
+/// postgres/libpq_variables.h.
 struct PostgresSettings {
   std::string host;           ///< empty: none was configured, `up` starts a private server; `a,b`: whichever is primary
+  bool host_assumed = false;  ///< none was configured: it is where an `up` on this machine has its server
   std::uint16_t port = 5432;  ///< the first host's
   std::string ports;          ///< `5432,5433`, one for each host; empty: `port` for all
   std::string user = "echodb";
@@ -30,7 +33,8 @@ struct PostgresSettings {
 
 /// How to reach the target, by its HTTP interface.
 struct ClickHouseSettings {
-  std::string host;  ///< empty: none was configured, `up` starts `echodb clickhouse`
+  std::string host;           ///< empty: none was configured, `up` starts `echodb clickhouse`
+  bool host_assumed = false;  ///< as the source's
   std::uint16_t port = 8123;
   std::string user = "echodb";
   std::string password = "password";
@@ -155,13 +159,19 @@ const std::vector<SettingDescription>& setting_descriptions();
 
 using Variables = std::map<std::string, std::string>;
 
+/// Variables that begin with it are ours alone, so one that we do not know is a misspelt one.
+inline constexpr std::string_view kOurPrefix = "ECHODB_";
+
 /// The process environment, as far as it holds variables of ours: the known ones, and whatever begins with ECHODB_.
 Variables environment_variables();
 
 /// Reads a `.env` file: NAME=value lines, `export `, quotes, comments. A file that is not there is empty.
 Variables read_env_file(const std::string& path);
 
+/// Adds a sentence, which begins with the variable's name, for each fault that only later folders can see.
+using SettingsCheck = std::function<void(const Settings&, std::vector<std::string>& faults)>;
+
 /// Builds the settings from sources in rising precedence. All faults are reported in one Error(InvalidConfiguration).
-Settings load_settings(const std::vector<Variables>& rising_precedence);
+Settings load_settings(const std::vector<Variables>& rising_precedence, const SettingsCheck& check = {});
 
 }  // namespace echodb
