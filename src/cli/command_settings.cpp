@@ -16,6 +16,7 @@
 #include "config/unknown_variables.h"
 #include "embedded/running_up.h"
 #include "postgres/libpq_variables.h"
+#include "replication/type_choices.h"
 
 namespace echodb {
 namespace {
@@ -66,12 +67,12 @@ Settings gather_settings(const Variables& flags, BesideUp beside) {
   const Variables env_file = read_env_file(".env");
   const Variables own = merged(merged(environment_variables(), handed_over), flags);
   Variables less = env_file;
-  Settings settings = load_settings({less, own});
+  Settings settings = load_settings({less, own}, check_column_types);
   if (beside != BesideUp::IsUp && !child_of_up) {
     if (std::optional<RunningUp> running = find_running_up(settings.data_dir)) {
       forget_other_servers(running->variables, own);
       less = merged(less, running->variables);
-      settings = load_settings({less, own});
+      settings = load_settings({less, own}, check_column_types);
     }
   }
   hide_secrets_in_environment();

@@ -38,8 +38,9 @@ std::vector<ReplicationProblem> problems_of(const json& all, const json& tables)
   for (const json& table : tables.value("list", json::array())) {
     if (field<std::string>(table, "state") != "error") continue;
     const auto name = field<std::string>(table, "source");
-    problems.push_back(problem(fmt::format("{}: {}", name, field<std::string>(table, "error")),
-                               fmt::format("put that right; it is copied again by itself, or at once by `echodb resync {}`", name)));
+    problems.push_back(
+        problem(fmt::format("{}: {}", name, field<std::string>(table, "error")),
+                fmt::format("put that right; it is copied again by itself, or at once by `echodb resync {}`", name)));
   }
   return problems;
 }

@@ -10,6 +10,7 @@
 #include "catalog/inventory.h"
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
+#include "control/column_types.h"
 #include "control/redis_lease.h"
 #include "control/setup.h"
 #include "control/slot_state.h"
@@ -83,6 +84,7 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
     findings.ok(words);
   }
   examine_inventory(source, settings, *stream, findings, stop);
+  examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
                      fmt::format("with the worker stopped, over a replication connection: ALTER_REPLICATION_SLOT {} "

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "catalog/catalog_schema.sql.h"
 #include "clickhouse/client.h"
+#include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/exclusions.h"
 #include "control/lock_views.h"
@@ -207,6 +208,12 @@ std::string slot_loss(const std::optional<SlotState>& slot, const SourceComparis
   return slot->loss();
 }
 
+void warn_of(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (finding.severity == Finding::Severity::Warning) log::warn("{} ({})", finding.what, finding.remedy);
+  }
+}
+
 void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::string& reason) {
   const std::string& why = stream.remake.empty() ? reason : stream.remake;
   log::error("{}: the slot {} is made again and every table is copied again; readers keep what they have meanwhile",
@@ -254,9 +261,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
     std::erase_if(findings, [](const Finding& finding) { return finding.code == ErrorCode::SourceReplaced; });
   }
   require_no_fatal(findings);
-  for (const Finding& finding : findings) {
-    if (finding.severity == Finding::Severity::Warning) log::warn("{} ({})", finding.what, finding.remedy);
-  }
+  warn_of(findings);
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   prepare_clickhouse(settings, stop);
   std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
@@ -281,6 +286,9 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   StreamRecord created = begin_stream(source, settings, start, catalog, stop);
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);
+  Findings column_types;
+  examine_column_types(settings, catalog.load_tables(created.name), column_types, stop);
+  warn_of(std::move(column_types).worst_first());
   return created;
 }
 

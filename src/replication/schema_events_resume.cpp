@@ -67,7 +67,11 @@ void SchemaEvents::replace_lost(const TargetFindings& target) {
 void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   note_text_fallbacks(table);
   if (table.record.state == TableState::Dropped && !table.record.error.empty()) return push_drop(table);
-  if (table.record.state == TableState::Error) schedule_healing(table.record.oid, ErrorCode::TargetRejected);
+  if (table.record.state == TableState::Error) {
+    // The setting that stopped it was corrected, or the line above would have said so.
+    const bool corrected = table.record.error.starts_with(kColumnTypesSetting);
+    schedule_healing(table.record.oid, corrected ? ErrorCode::SchemaMismatch : ErrorCode::TargetRejected);
+  }
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
     table.gate = std::make_shared<CopyGate>();
     table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);

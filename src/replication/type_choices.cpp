@@ -1,5 +1,6 @@
 #include "replication/type_choices.h"
 
+#include <fmt/format.h>
 #include <fnmatch.h>
 
 #include <algorithm>
@@ -9,13 +10,28 @@
 namespace echodb {
 
 TypeChoices type_choices(const Settings& settings, const ServerVersion& server) {
-  for (const ColumnTypeRule& rule : settings.column_types) check_override_name(rule.type);
   return {.server = server,
           .unbounded_numeric = settings.unbounded_numeric == UnboundedNumericSetting::String
                                    ? UnboundedNumeric::Text
                                    : UnboundedNumeric::Decimal,
           .json = settings.json == JsonSetting::Json ? JsonForm::Json : JsonForm::Text,
           .columns = settings.column_types};
+}
+
+void check_column_types(const Settings& settings, std::vector<std::string>& faults) {
+  for (const ColumnTypeRule& rule : settings.column_types) {
+    try {
+      check_override_name(rule.type);
+    } catch (const Error& error) {
+      faults.emplace_back(column_types_fault(rule, error).what());
+    }
+  }
+}
+
+Error column_types_fault(const ColumnTypeRule& entry, const Error& why) {
+  return {ErrorCode::InvalidConfiguration,
+          fmt::format("{}: the entry {}={}: {}", kColumnTypesSetting, entry.pattern, entry.type, why.message()),
+          why.remedy()};
 }
 
 TargetType column_target_type(const TableSchema& table, const Column& column, const TypeChoices& choices) {
@@ -31,7 +47,11 @@ TargetType column_target_type(const TableSchema& table, const Column& column, co
       choices.columns, [&](const ColumnTypeRule& r) { return fnmatch(r.pattern.c_str(), name.c_str(), 0) == 0; });
   if (rule != choices.columns.end()) {
     options.override_type = rule->type;
-    check_override(name, column.type, options);
+    try {
+      check_override(name, column.type, options);
+    } catch (const Error& error) {
+      throw column_types_fault(*rule, error).with("column", name);
+    }
   }
   return target_type(column.type, options);
 }

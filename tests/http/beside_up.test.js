@@ -1,5 +1,6 @@
 // Commands as a person types them beside `echodb up`, and what its screen says when something is wrong.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -105,6 +106,23 @@ describe('commands beside echodb up', () => {
       return now && now[1] !== first;
     });
     await up.stop();
+  });
+
+  test('a terminal of 80 columns shows what is wrong first, with the remedy', bounded, async () => {
+    const command = `stty cols 80 rows 24; exec ${process.env.HTTP_TEST_BINARY} up`;
+    const env = up.environment({ ECHODB_COLUMN_TYPES: 'public.users.email=IPv4' });
+    const screen = spawn('script', ['-qec', command, '/dev/null'], { cwd: up.directory, env });
+    const ended = new Promise((resolve) => screen.on('close', resolve));
+    let text = '';
+    screen.stdout.on('data', (more) => (text += more));
+    // What was drawn at once, and erased again.
+    const drawn = () => text.split('\x1b[J').find((each) => /^error: [^]*streaming [^]*\x1b\[\d+A\r\n?$/.test(each));
+    await until(drawn).finally(() => screen.stdin.write('\x03'));
+    await ended;
+    const lines = drawn().replace(/\x1b\[\d+A[\r\n]*$/, '').split('\r\n');
+    assert.equal(lines[0], 'error: public.users: ECHODB_COLUMN_TYPES: the entry public.users.email=IPv4:');
+    assert.match(lines.join('\n'), /\n {7}what to do: put that right; .*\n[^]*\nstreaming {2}4 tables {2}lag /);
+    for (const line of lines) assert.ok(line.length < 80, line);
   });
 
   function workerPid(name) {
