@@ -36,9 +36,11 @@ CREATE TABLE IF NOT EXISTS _echodb.tables (
 
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS copied_lsn pg_lsn;    -- with copy_snapshot: it sees nothing later
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS renamed_from text;    -- the target's name until it is renamed
--- Columns that became text, because a value had no counterpart.
+-- Columns that got a wider type, because a value had no counterpart. One of each for a column; a column without a width
+-- is text.
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_columns smallint[] NOT NULL DEFAULT '{}';
-ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_since pg_lsn[] NOT NULL DEFAULT '{}';   -- one for each
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_since pg_lsn[] NOT NULL DEFAULT '{}';
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_widths text[] NOT NULL DEFAULT '{}';
 
 -- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
 CREATE TABLE IF NOT EXISTS _echodb.table_versions (
@@ -49,6 +51,10 @@ CREATE TABLE IF NOT EXISTS _echodb.table_versions (
   PRIMARY KEY (stream, oid, lsn),
   FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
 );
+
+-- The ClickHouse type, without Nullable, that each column was given in the target, by attnum. It is kept for as long as
+-- the target lives. NULL: the schema is on record since before there was such a column, or nothing is chosen yet.
+ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS types jsonb;
 
 -- What brings the target to this schema, while it may not be there yet; NULL once it is.
 ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS pending jsonb;

@@ -43,10 +43,11 @@ struct PendingSteps {
   static PendingSteps parse(const std::string& text);
 };
 
-/// A column that became text, because a value that its type cannot hold came: see Column::as_text.
-struct TextColumn {
+/// A column that got another type, because a value that its own cannot hold came: see Column::width.
+struct WidenedColumn {
   std::int16_t attnum = 0;
   Lsn since;  ///< where that value stands in the log; of a value met while copying, how far the stream was
+  ColumnWidth width = ColumnWidth::Text;
 };
 
 /// What a worker's leadership rests on; see control/leadership_lock.h.
@@ -91,11 +92,14 @@ struct TableRecord {
   std::string renamed_from;   ///< the target may still have this name; empty: it has `target_name`
   bool shadow = false;        ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;
-  std::vector<TextColumn> text_columns;
+  std::vector<WidenedColumn> widened_columns;  ///< of each column one at the most
   std::string error;
   std::optional<Lsn> error_lsn;
   std::vector<TableVersion> versions;  ///< by rising lsn
 };
+
+/// Marks the columns of the schema that got another type.
+void mark_widened(const TableRecord& record, TableSchema& schema);
 
 /// A check of a table, as it is kept: see verify/check_report.h.
 struct CheckRecord {

@@ -77,8 +77,13 @@ void print_tables(const json& tables) {
                  next_attempt(table));
     }
     for (const json& column : table.value("text_columns", json::array())) {
-      fmt::print("  {} is text: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
-                 column.at("since_lsn").get<std::string>());
+      fmt::print("  {} is {}: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
+                 column.value("type", std::string("text")), column.at("since_lsn").get<std::string>());
+    }
+    for (const json& column : table.value("kept_types", json::array())) {
+      fmt::print("  {} stays {}, where the settings ask for {} now: `echodb resync {}` makes the table anew\n",
+                 column.at("column").get<std::string>(), column.at("type").get<std::string>(),
+                 column.at("today").get<std::string>(), table.at("source").get<std::string>());
     }
   }
 }

@@ -64,9 +64,11 @@ struct BreakerSettings {
 enum class OnDrop { Drop, Keep };
 enum class NoPrimaryKeyPolicy { Full, InsertOnly, Skip };
 /// What numeric without a precision becomes.
-enum class UnboundedNumericSetting { Decimal, String };
+enum class UnboundedNumericSetting { Decimal, Decimal38, String };
 /// What json and jsonb become.
 enum class JsonSetting { String, Json };
+/// What an array becomes.
+enum class ArraysSetting { Array, NullableElements, Variant };
 /// What becomes of a column whose type cannot hold a value that came.
 enum class UnsupportedValues { Text, Stop };
 
@@ -137,6 +139,7 @@ struct Settings {
   NoPrimaryKeyPolicy no_pk_policy = NoPrimaryKeyPolicy::Full;
   UnboundedNumericSetting unbounded_numeric = UnboundedNumericSetting::Decimal;
   JsonSetting json = JsonSetting::String;
+  ArraysSetting arrays = ArraysSetting::Array;
   UnsupportedValues unsupported_values = UnsupportedValues::Text;
   std::vector<ColumnTypeRule> column_types;      ///< the first that matches counts
   std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound

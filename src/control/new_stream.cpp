@@ -14,6 +14,7 @@
 #include "replication/bookmark.h"
 #include "replication/table_registry.h"
 #include "replication/target_steps.h"
+#include "replication/type_choices.h"
 
 namespace echodb {
 namespace {
@@ -56,11 +57,14 @@ const TableRecord* known_as(const Tables& before, const TableRecord& table, OnDr
   return found == before.end() ? nullptr : &*found;
 }
 
-/// Tables keep their targets' names; new ones get what is free.
+/// Tables keep their targets' names and their columns' types; new ones get a name that is free.
 void name_targets(Tables& tables, const Tables& before, const StreamStart& start, OnDrop on_drop) {
   for (TableRecord& table : tables) {
     const TableRecord* known = known_as(before, table, on_drop);
-    if (known != nullptr) table.target_name = known->target_name;
+    if (known != nullptr) {
+      table.target_name = known->target_name;
+      keep_types(table.versions.back().schema, schema_of(*known));
+    }
     table.shadow = known != nullptr || (before.empty() && start.target_in_use);
   }
   for (TableRecord& table : tables) {

@@ -75,7 +75,9 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
   const bool watched_again = table != nullptr && table->record.state == TableState::Dropped && wanted &&
                              lsn > table->record.dropped.value_or(Lsn());
   TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
-  if (table == nullptr || watched_again) return created(message, version);
+  const bool made_anew = table == nullptr || watched_again;
+  give_types(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
+  if (made_anew) return created(message, version);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed) return;
   // The answer to LostMessage is in force since then.
@@ -130,15 +132,16 @@ void SchemaEvents::create(MirroredTable& table, const TableVersion& version, boo
   task->then_notify("peerdb_create_mirror", table.schema());
   if (!empty) start_copy(table, *task, CopyStart::NewlyPublished);
   push(table, std::move(task));
-  note_text_fallbacks(table);
+  note_types(table);
 }
 
 void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Command& command) {
   Rewrite rewrite = std::exchange(table.rewrite, Rewrite::None);
-  TableRegistry::mark_text(table.record, version.schema);
+  mark_widened(table.record, version.schema);
   if (rewrite == Rewrite::None && same_but_for_storage(table.schema(), version.schema)) return;
   parts_.batcher.seal(table);
   TableSchema before = table.schema();
+  widen_added_arrays(table, version);
   if (command.tag == kDescribeTag && rewrite == Rewrite::None && may_hide_rewrite(before, version.schema)) {
     rewrite = Rewrite::Unknown;
   }
@@ -182,7 +185,7 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   // The copy goes on with the new names, at the next range.
   if (copying) start_copy(table, *task, CopyStart::Resume);
   push(table, std::move(task));
-  note_text_fallbacks(table);
+  note_types(table);
   log::info("schema changed: {} by {}", table.name(), tag);
 }
 
@@ -248,6 +251,7 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   table.record.state = TableState::Dropped;
   healing_.erase(table.record.oid);
   fallback_types_.erase(table.record.oid);
+  kept_types_.erase(table.record.oid);
   table.record.dropped = lsn;
   std::ranges::move(end_loss(table), std::back_inserter(table.owed));
   push_drop(table);

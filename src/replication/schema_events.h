@@ -80,6 +80,10 @@ class SchemaEvents {
     std::uint64_t failed = 0;
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// Columns that the settings of today would make another type of.
+  [[nodiscard]] std::vector<KeptType> kept_types_of(Oid oid) const;
+  /// The type that a column has in the target; "text" for one that became text.
+  [[nodiscard]] std::string type_for_people(const MirroredTable& table, std::int16_t attnum) const;
   /// Types without a counterpart in the target, with the number of columns that have them now.
   [[nodiscard]] std::vector<TextFallback> text_fallbacks() const;
 
@@ -141,7 +145,12 @@ class SchemaEvents {
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);
   void copied(MirroredTable& table);
-  void note_text_fallbacks(const MirroredTable& table);
+  /// The columns go on as they are in the table, if one is given; for the others a type is chosen.
+  void give_types(TableSchema& schema, const MirroredTable* table) const;
+  bool complete_types(MirroredTable& table, const TargetTable& holder);
+  void widen_added_arrays(MirroredTable& table, TableVersion& version);
+  void note_types(const MirroredTable& table);
+  void warn_of_kept_types(const MirroredTable& table) const;
 
   [[nodiscard]] std::unique_ptr<SchemaTask> task_for(const MirroredTable& table, const TableVersion* version,
                                                      std::string event, std::string detail = {});
@@ -162,6 +171,7 @@ class SchemaEvents {
   std::deque<Xid> recent_transactions_;  ///< a copy must see them
   std::map<Oid, Healing> healing_;       ///< tables that stopped, and when each is tried again
   std::map<Oid, std::vector<std::string>> fallback_types_;  ///< by table, one entry a column
+  std::map<Oid, std::vector<KeptType>> kept_types_;         ///< by table
 };
 
 }  // namespace echodb

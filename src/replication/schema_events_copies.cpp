@@ -121,9 +121,10 @@ void SchemaEvents::resync(MirroredTable& table, const TableVersion& version) {
   Lsn floor = table.record.floor;
   parts_.batcher.seal(table);
   if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
-  // Another chance for columns that became text: what they could not hold may be gone.
-  table.record.text_columns.clear();
+  // Another chance for columns that were widened: what they could not hold may be gone.
+  table.record.widened_columns.clear();
   recopy(table, version, {.floor = floor, .reason = "a new copy was asked for", .tickets = end_loss(table)});
+  note_types(table);
 }
 
 /// The table was in no publication for a while: what was changed meanwhile is not in the log. Whoever is still writing
@@ -133,7 +134,7 @@ void SchemaEvents::published_again(MirroredTable& table, const TableVersion& ver
   table.rewrite = Rewrite::None;
   if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
   TableVersion now = version;
-  TableRegistry::mark_text(table.record, now.schema);
+  mark_widened(table.record, now.schema);
   recopy(table, now,
          {.floor = table.record.floor,
           .reason = "it was not published for a while",
@@ -226,6 +227,7 @@ void SchemaEvents::forget_old(Lsn confirmed) {
     parts_.registry.remove(oid);
     healing_.erase(oid);
     fallback_types_.erase(oid);
+    kept_types_.erase(oid);
   }
 }
 

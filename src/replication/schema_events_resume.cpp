@@ -12,12 +12,13 @@ namespace echodb {
 
 void SchemaEvents::resume(Lsn source_position, const TargetFindings& target) {
   parts_.registry.for_each([&](MirroredTable& table) {
-    TableVersion newest = table.versions.back().version;
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
     const bool exchanged = is_shadow_exchanged(table);
     // The name that the table has in ClickHouse by now.
     TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
     if (!table.record.renamed_from.empty()) holder.name = table.record.renamed_from;
+    const bool completed = complete_types(table, holder);
+    TableVersion newest = table.versions.back().version;
     follow(table, newest, [&] {
       finish_steps(table);
       // A copy that a step has begun replaces what is broken as well.
@@ -27,6 +28,8 @@ void SchemaEvents::resume(Lsn source_position, const TargetFindings& target) {
       if (table.copy_job == 0 && table.record.state == TableState::Streaming && !there) replace_missing(table);
       resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
+    if (completed) put_on_record(table);
+    if (table.followed()) warn_of_kept_types(table);
   });
 }
 
@@ -65,7 +68,7 @@ void SchemaEvents::replace_lost(const TargetFindings& target) {
 }
 
 void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
-  note_text_fallbacks(table);
+  note_types(table);
   if (table.record.state == TableState::Dropped && !table.record.error.empty()) return push_drop(table);
   if (table.record.state == TableState::Error) {
     // The setting that stopped it was corrected, or the line above would have said so.

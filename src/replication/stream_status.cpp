@@ -7,11 +7,22 @@
 namespace echodb {
 namespace {
 
-std::vector<TextColumnStatus> text_columns(const MirroredTable& table) {
-  std::vector<TextColumnStatus> columns;
-  for (const TextColumn& text : table.record.text_columns) {
-    auto column = std::ranges::find(table.schema().columns, text.attnum, &Column::attnum);
-    if (column != table.schema().columns.end()) columns.push_back({column->name, to_string(text.since)});
+std::vector<WidenedColumnStatus> widened_columns(const MirroredTable& table, const SchemaEvents& events) {
+  std::vector<WidenedColumnStatus> columns;
+  for (const WidenedColumn& widened : table.record.widened_columns) {
+    const Column* column = table.schema().find_column(widened.attnum);
+    if (column == nullptr) continue;
+    columns.push_back({.name = column->name,
+                       .type = events.type_for_people(table, widened.attnum),
+                       .since = to_string(widened.since)});
+  }
+  return columns;
+}
+
+std::vector<KeptColumnStatus> kept_columns(const MirroredTable& table, const SchemaEvents& events) {
+  std::vector<KeptColumnStatus> columns;
+  for (const KeptType& kept : events.kept_types_of(table.record.oid)) {
+    columns.push_back({.name = kept.column, .type = kept.type, .today = kept.today});
   }
   return columns;
 }
@@ -65,7 +76,8 @@ void Stream::publish_status() {
                              .error = table.record.error,
                              .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
                              .next_attempt = schema_events_.next_attempt(table.record.oid),
-                             .text_columns = text_columns(table)});
+                             .text_columns = widened_columns(table, schema_events_),
+                             .kept_types = kept_columns(table, schema_events_)});
   });
   inventory_watch_->report(status);
   status.refused_for = refused_for(status.state == "copying");

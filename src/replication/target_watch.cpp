@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <iterator>
-#include <nlohmann/json.hpp>
-#include <sstream>
+
+#include "columns/row_binary_reader.h"
 
 namespace echodb {
 namespace {
@@ -24,15 +24,12 @@ UpSince up_since(ClickHouseClient& clickhouse) {
   return {.earliest = asked - uptime - std::chrono::seconds(1), .latest = Clock::now() - uptime};
 }
 
+/// Names that are no UTF-8 are not ours, and do no harm here.
 std::set<std::string> tables_of(ClickHouseClient& clickhouse, const std::string& database) {
+  const std::string answer = clickhouse.query(
+      fmt::format("SELECT name FROM system.tables WHERE database = {} FORMAT RowBinary", quote_literal(database)));
   std::set<std::string> names;
-  std::istringstream rows(clickhouse.query(fmt::format(
-      "SELECT name FROM system.tables WHERE database = {} FORMAT JSONCompactEachRow", quote_literal(database))));
-  for (std::string line; std::getline(rows, line);) {
-    const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    // A name that is no UTF-8 is not one of ours.
-    if (row.is_array() && !row.empty() && row.front().is_string()) names.insert(row.front().get<std::string>());
-  }
+  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) names.emplace(reader.read_string());
   return names;
 }
 

@@ -7,8 +7,10 @@ from pathlib import Path
 import requests
 
 from .children import Failed, until
+from .debian import debian_server
 from .echodb import EchoDb
 from .postgres import PostgresServer, Session
+from .script import Script
 
 SYNC_SECONDS = 120
 BOOKMARK = "_echodb_bookmark"  # which source ClickHouse holds, and up to where
@@ -46,13 +48,16 @@ def lsn(text: str) -> int:
 class Environment:
     """PostgreSQL, ClickHouse and a worker between them, in a temporary directory of their own."""
 
-    def __init__(self, program: Path, bindir: Path, variables: dict[str, str], bare: bool):
+    def __init__(self, program: Path, bindir: Path, script: Script):
+        """For this script, and those after it that want no servers of their own."""
         self.directory = Path(tempfile.mkdtemp(prefix="echodb-e2e-"))
         self.directory.chmod(0o755)  # PostgreSQL may run as another user
         self.postgres = PostgresServer(bindir, self.directory)
-        self.echodb = EchoDb(program, self.postgres, self.directory, variables)
+        self.echodb = EchoDb(program, self.postgres, self.directory, script.env)
+        if script.target == "debian":
+            self.echodb.clickhouse = debian_server(self.echodb.clickhouse_port, self.directory)
         self.sessions: dict[str, Session] = {}
-        self.bare = bare
+        self.bare = script.bare
 
     def start(self) -> None:
         self.postgres.create()
