@@ -213,7 +213,7 @@ void Stream::collect_events() {
     if (event.retrying && refused && !refused_since_) refused_since_ = Clock::now();
     // What the breaker refused says nothing that is not known.
     if (!event.failure->detail("breaker").empty()) continue;
-    last_error_ = event.failure->what();
+    note_error(*event.failure);
     if (event.retrying) {
       ++retries_;
       if (code == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
@@ -223,7 +223,7 @@ void Stream::collect_events() {
     }
   }
   for (const CopyEvent& event : copier_.take_events()) {
-    if (event.failure) last_error_ = event.failure->what();
+    if (event.failure) note_error(*event.failure);
     schema_events_.copy_event(event);
   }
   lag_.applied(watermark_.position());

@@ -70,6 +70,7 @@ class Stream final : private PgoutputHandler {
   void let_stuck_table_go();
   void replace_lost();
   void save_bookmark();
+  void note_error(const Error& error);
   void publish_status();
   [[nodiscard]] std::chrono::milliseconds refused_for(bool copying);
   bool finish();

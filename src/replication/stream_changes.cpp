@@ -59,7 +59,7 @@ void Stream::change(Oid oid, Add add) {
     if (missing > 0) batch.note_transaction(xid_);
     batcher_.grew(*table, change_bytes_, missing);
   } catch (const Error& error) {
-    last_error_ = error.what();
+    note_error(error);
     schema_events_.fail(*table, error, change_lsn_);
   }
 }

@@ -33,6 +33,13 @@ LagClock::Time wall_clock() {
 
 }  // namespace
 
+/// A value for which a column is widened is no error that lasts: the table's status names it.
+void Stream::note_error(const Error& error) {
+  const bool widens = error.code() == ErrorCode::UnsupportedValue && !error.detail("column").empty() &&
+                      settings_.unsupported_values == UnsupportedValues::Text;
+  if (!widens) last_error_ = error.what();
+}
+
 void Stream::publish_status() {
   auto now = std::chrono::steady_clock::now();
   if (now - published_at_ < kPublishInterval) return;
