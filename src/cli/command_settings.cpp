@@ -36,11 +36,12 @@ constexpr std::array<ServerVariables, 3> kServers{{{"POSTGRES_HOST", {"POSTGRES_
 
 /// A server that this command is told to take in place of the one of `up` has a port and a name of its own, too.
 void forget_other_servers(Variables& running, const Variables& own) {
-  for (const auto& [host, prefixes] : kServers) {
-    auto given = own.find(host);
-    if (given == own.end() || given->second == running[host]) continue;
+  for (const ServerVariables& server : kServers) {
+    auto given = own.find(server.host);
+    if (given == own.end() || given->second == running[server.host]) continue;
     std::erase_if(running, [&](const auto& variable) {
-      return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return variable.first.starts_with(prefix); });
+      return std::ranges::any_of(server.prefixes,
+                                 [&](std::string_view prefix) { return variable.first.starts_with(prefix); });
     });
   }
 }

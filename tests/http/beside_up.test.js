@@ -110,7 +110,8 @@ describe('commands beside echodb up', () => {
 
   test('a terminal of 80 columns shows what is wrong first, with the remedy', bounded, async () => {
     const command = `stty cols 80 rows 24; exec ${process.env.HTTP_TEST_BINARY} up`;
-    const env = up.environment({ ECHODB_COLUMN_TYPES: 'public.users.email=IPv4' });
+    // A column that is there already keeps its type, whatever the entry says.
+    const env = up.environment({ ECHODB_COLUMN_TYPES: 'public.users.email=IPv4', ECHODB_DATA_DIR: './another' });
     const screen = spawn('script', ['-qec', command, '/dev/null'], { cwd: up.directory, env });
     const ended = new Promise((resolve) => screen.on('close', resolve));
     let text = '';
