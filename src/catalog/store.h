@@ -10,6 +10,7 @@
 
 #include "catalog/lease.h"
 #include "catalog/records.h"
+#include "catalog/stream_catalog.h"
 #include "postgres/connection.h"
 
 namespace echodb {
@@ -17,7 +18,7 @@ namespace echodb {
 /// Reads and writes `_echodb`, EchoDB's durable state. One connection, made when first needed and again after it
 /// broke; any thread may call, one at a time gets through. Every write is one transaction. A leader's writes carry its
 /// epoch: once another has begun they fail with Error(LeadershipLost), and so do all that follow.
-class CatalogStore {
+class CatalogStore final : public StreamCatalog {
  public:
   CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop);
 
@@ -44,23 +45,18 @@ class CatalogStore {
   /// Stores a new stream with the tables that were there when its slot was made. Whoever leads by the old one, but for
   /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
-  void save_applied(const std::string& stream, Lsn applied);
+  void save_applied(const std::string& stream, Lsn applied) override;
   /// The slot is of no use from now on, for this reason: until create_stream() replaces the stream, it has to be made
   /// again.
   void request_remake(const std::string& stream, const std::string& reason);
 
-  /// As of one moment. Each has at least one version.
-  std::vector<TableRecord> load_tables(const std::string& stream);
-  /// Inserts or updates the table's row; a version, when given, is stored with it.
-  void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version = nullptr);
-  /// Stores a version that is still pending.
-  void announce_version(const std::string& stream, Oid table, const TableVersion& version);
-  /// Forgets what no replay can need any more: versions that newer ones replace, snapshots of copies, dropped tables.
-  void prune(const std::string& stream, Lsn confirmed);
-
-  std::vector<CopyRange> load_ranges(const std::string& stream, Oid table);
-  void replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges);
-  void finish_range(const std::string& stream, Oid table, const CopyRange& range);
+  std::vector<TableRecord> load_tables(const std::string& stream) override;
+  void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) override;
+  void announce_version(const std::string& stream, Oid table, const TableVersion& version) override;
+  void prune(const std::string& stream, Lsn confirmed) override;
+  std::vector<CopyRange> load_ranges(const std::string& stream, Oid table) override;
+  void replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges) override;
+  void finish_range(const std::string& stream, Oid table, const CopyRange& range) override;
 
   /// What changes with everything that is stored of a table: its state, schemas and copies.
   std::string table_mark(const std::string& stream, Oid table);
@@ -70,12 +66,7 @@ class CatalogStore {
   /// The latest check of each table.
   std::vector<CheckRecord> latest_checks(const std::string& stream);
 
-  struct JournalEntry {
-    Oid table = 0;  ///< 0: the stream
-    std::string event;
-    std::string detail;
-  };
-  void journal(const JournalEntry& entry);
+  void journal(const JournalEntry& entry) override;
 
  private:
   void connect();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "clickhouse/quoting.h"
 #include "columns/array_text.h"
 #include "columns/make_column.h"
 #include "columns/text_rendering.h"

@@ -4,6 +4,7 @@
 
 #include <sstream>
 
+#include "clickhouse/quoting.h"
 #include "clickhouse/table_ddl.h"
 
 namespace echodb {
@@ -19,7 +20,7 @@ ClickHouseClient client_of(ClickHouseSettings settings, std::stop_token stop) {
   return ClickHouseClient(settings, std::move(stop));
 }
 
-std::optional<Bookmark> read(ClickHouseClient& clickhouse, const std::string& database, const std::string& stream) {
+std::optional<Bookmark> read(TargetClient& clickhouse, const std::string& database, const std::string& stream) {
   std::string exists =
       clickhouse.query(fmt::format("SELECT count() FROM system.tables WHERE database = {} AND name = {}",
                                    quote_literal(database), quote_literal(kTable)));
@@ -33,7 +34,7 @@ std::optional<Bookmark> read(ClickHouseClient& clickhouse, const std::string& da
   return row ? std::optional(found) : std::nullopt;
 }
 
-void insert(ClickHouseClient& clickhouse, const std::string& database, const Bookmark& bookmark) {
+void insert(TargetClient& clickhouse, const std::string& database, const Bookmark& bookmark) {
   clickhouse.query(
       fmt::format("INSERT INTO {} (stream, system_identifier, timeline, applied, number) VALUES ({}, {}, "
                   "{}, {}, {})",

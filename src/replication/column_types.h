@@ -3,8 +3,8 @@
 #include <map>
 #include <string>
 
-#include "clickhouse/client.h"
 #include "clickhouse/table_ddl.h"
+#include "clickhouse/target_client.h"
 
 namespace echodb {
 
@@ -12,6 +12,6 @@ namespace echodb {
 using ColumnTypes = std::map<std::string, std::string, std::less<>>;
 
 /// Empty when there is no such table.
-ColumnTypes read_column_types(ClickHouseClient& clickhouse, const TargetTable& table);
+ColumnTypes read_column_types(TargetClient& clickhouse, const TargetTable& table);
 
 }  // namespace echodb

@@ -46,7 +46,7 @@ void SchemaEvents::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) 
   task->tickets.push_back(parts_.watermark.open());
   std::ranges::move(std::exchange(table.owed, {}), std::back_inserter(task->tickets));
   if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {
-    parts_.lanes.run_after(*task, earlier);
+    parts_.lanes.run_after(*task, parts_.lanes.end_of(earlier));
   }
   parts_.lanes.push(table.lane, std::move(task));
 }
@@ -126,6 +126,7 @@ void SchemaEvents::create(MirroredTable& table, const TableVersion& version, boo
   auto task =
       task_for(table, &version, "mirror_created", fmt::format("{} as {}", table.name(), table.record.target_name));
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
+  task->announce_target();
   task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
     create_target(tools.clickhouse, definition, server, options);
   });
@@ -193,17 +194,31 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   TargetTable before = parts_.registry.target(table);
   std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
   if (name == before.name) return;
-  if (std::string there = take_earlier_name(table); !there.empty()) before.name = there;
+  const std::string there = take_earlier_name(table);
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
   parts_.registry.rename_target(table, name);
   name_taken(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
-  task->announce_rename(before.name);
+  task->announce_rename(there.empty() ? before.name : there);
+  if (!there.empty()) {
+    // A rename that was not done may have been done all the same, and its answer lost.
+    TargetTable first{before.database, there};
+    if (parts_.registry.is_taken(before.name, &table)) {
+      before = first;
+    } else {
+      task->then([names = Rename{.from = std::move(first), .to = before}, server = parts_.registry.server(),
+                  at = parts_.watermark.ended()](WriterTools& tools) {
+        rename_target(tools.clickhouse, names, server, {.keep_existing = false, .at = at});
+      });
+    }
+  }
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  then_rename(table, *task, before.name, earlier == table.lane ? nullptr : earlier);
+  std::optional<LanePlace> awaited;
+  if (earlier != nullptr && earlier != table.lane) awaited = parts_.lanes.end_of(earlier);
+  then_rename(table, *task, before.name, awaited);
   // Whoever had the name gives it up first.
-  if (earlier != nullptr && earlier != table.lane) parts_.lanes.run_after(*task, earlier);
+  if (awaited) parts_.lanes.run_after(*task, *awaited);
   bool one_transaction = copying && table.gate != nullptr;
   if (one_transaction) forget_copy(table);
   if (copying && !one_transaction) start_copy(table, *task, CopyStart::Resume);
@@ -211,19 +226,21 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   if (one_transaction) copy_from_start(table, "copy_begun_again", "renamed");
 }
 
-/// Should the step not be done, the table's next copy ends with it.
+/// Should the step not be done, the table's next copy ends with it, and waits then for whom this one had to wait for.
+/// The step that puts the failure on record waits for nobody: others wait for it.
 void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from,
-                               std::shared_ptr<Lane> earlier) {
+                               std::optional<LanePlace> awaited) {
+  for (const LanePlace& place : std::exchange(table.awaited, {})) parts_.lanes.run_after(task, place);
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
   Rename names{.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)};
   task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
     rename_target(tools.clickhouse, names, server, options);
   });
-  task.dropped = [this, oid = table.record.oid, from = std::move(from), earlier = std::move(earlier)](StepEnd) {
+  task.dropped = [this, oid = table.record.oid, from = std::move(from), awaited = std::move(awaited)](StepEnd) {
     MirroredTable* renamed = parts_.registry.find(oid);
-    if (renamed == nullptr || !renamed->record.renamed_from.empty()) return;
-    renamed->record.renamed_from = from;
-    renamed->earlier_lane = earlier;
+    if (renamed == nullptr) return;
+    if (awaited) renamed->awaited.push_back(*awaited);
+    if (renamed->record.renamed_from.empty()) renamed->record.renamed_from = from;
   };
 }
 
@@ -265,18 +282,20 @@ void SchemaEvents::push_drop(MirroredTable& table) {
   table.drop_failed = false;
   table.record.error.clear();
   table.record.error_lsn.reset();
-  TargetTable target = parts_.registry.target(table);
+  std::vector<TargetTable> targets{parts_.registry.target(table)};
+  // A rename that was not done may have been done all the same.
   if (std::string there = take_earlier_name(table); !there.empty()) {
-    target.name = table.record.renamed_from = there;
+    table.record.renamed_from = there;
+    targets.push_back({targets.front().database, there});
   }
-  const bool keep = parts_.settings.on_drop == OnDrop::Keep || parts_.registry.is_taken(target.name, &table);
+  std::erase_if(targets, [&](const TargetTable& target) { return parts_.registry.is_taken(target.name, &table); });
+  if (parts_.settings.on_drop == OnDrop::Keep) targets.clear();
   auto task = task_for(table, nullptr, "mirror_dropped", table.name());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  task->then(
-      [target, keep, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
-        drop_shadow(tools.clickhouse, shadow, server);
-        if (!keep) drop_if_ours(tools.clickhouse, target, server);
-      });
+  task->then([targets, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
+    drop_shadow(tools.clickhouse, shadow, server);
+    for (const TargetTable& target : targets) drop_if_ours(tools.clickhouse, target, server);
+  });
   task->then_notify("peerdb_drop_mirror", table.schema());
   task->dropped = [this, oid = table.record.oid](StepEnd end) {
     MirroredTable* dropped = parts_.registry.find(oid);

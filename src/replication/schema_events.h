@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "catalog/store.h"
+#include "catalog/stream_catalog.h"
 #include "config/settings.h"
 #include "replication/batcher.h"
 #include "replication/copier.h"
@@ -27,7 +27,7 @@ class SchemaEvents {
   struct Parts {
     const Settings& settings;
     std::string stream;
-    CatalogStore& catalog;
+    StreamCatalog& catalog;
     TableRegistry& registry;
     Watermark& watermark;
     LaneScheduler& lanes;
@@ -38,7 +38,7 @@ class SchemaEvents {
 
   /// Brings every table to where it was left: tables to create, copies to begin or to go on with, tables to copy again
   /// because ClickHouse has lost rows of them.
-  void resume(Lsn source_position, const TargetFindings& target);
+  void resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
   /// Tables that ClickHouse has lost, or has lost rows of, are copied again behind their readers' backs. REQUIRES:
   /// between transactions.
   void replace_lost(const TargetFindings& target);
@@ -127,10 +127,11 @@ class SchemaEvents {
   void drop(MirroredTable& table, Lsn lsn);
   void push_drop(MirroredTable& table);
   void drop_failed(MirroredTable& table, const Error& error);
-  void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::shared_ptr<Lane> earlier = nullptr);
+  void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::optional<LanePlace> awaited = {});
   void name_taken(const MirroredTable& by);
   [[nodiscard]] std::string take_earlier_name(MirroredTable& table);
   void forget_copy(MirroredTable& table);
+  [[nodiscard]] std::function<void()> forget_ranges(const MirroredTable& table) const;
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
   struct Resumption {
@@ -141,13 +142,13 @@ class SchemaEvents {
   void finish_steps(MirroredTable& table);
   void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
   void replace_missing(MirroredTable& table);
-  [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
+  [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table, TargetClient& clickhouse) const;
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);
   void copied(MirroredTable& table);
   /// The columns go on as they are in the table, if one is given; for the others a type is chosen.
   void give_types(TableSchema& schema, const MirroredTable* table) const;
-  bool complete_types(MirroredTable& table, const TargetTable& holder);
+  bool complete_types(MirroredTable& table, const TargetTable& holder, TargetClient& clickhouse);
   void widen_added_arrays(MirroredTable& table, TableVersion& version);
   void note_types(const MirroredTable& table);
   void warn_of_kept_types(const MirroredTable& table) const;
@@ -162,7 +163,7 @@ class SchemaEvents {
   Counters counters_;
   struct Healing {
     int attempts = 0;
-    std::chrono::steady_clock::time_point at;
+    SteadyClock::time_point at;
   };
   std::map<Oid, std::string> recopies_;  ///< asked for by the transaction being read, with the reason
   std::set<Oid> missing_;                ///< tables whose target the last look did not find

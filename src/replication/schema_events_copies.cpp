@@ -87,25 +87,32 @@ void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion
   auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices());
   auto task = task_for(table, version ? &*version : nullptr, "copy_again", copy.reason);
   task->tickets = std::move(copy.tickets);
+  // The ranges first: those of an earlier copy are of no use without the shadow that they went into.
   task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),
-              oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
-              stream = parts_.stream](WriterTools& tools) {
+              oid = table.record.oid, &copier = parts_.copier,
+              forget_ranges = forget_ranges(table)](WriterTools& tools) {
     copier.cancel(oid);
+    forget_ranges();
     create_shadow(tools.clickhouse, target, definition, server);
-    catalog.replace_ranges(stream, oid, {});
   });
   start_copy(table, *task, copy.start);
   push(table, std::move(task));
+}
+
+/// For a step: the next copy of the table begins with its first row.
+std::function<void()> SchemaEvents::forget_ranges(const MirroredTable& table) const {
+  return [&catalog = parts_.catalog, stream = parts_.stream, oid = table.record.oid] {
+    catalog.replace_ranges(stream, oid, {});
+  };
 }
 
 /// Empties what is being filled and begins the copy anew.
 void SchemaEvents::copy_from_start(MirroredTable& table, std::string event, std::string detail) {
   forget_copy(table);
   auto task = task_for(table, nullptr, std::move(event), std::move(detail));
-  task->then([oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
-              stream = parts_.stream](WriterTools&) {
+  task->then([oid = table.record.oid, &copier = parts_.copier, forget_ranges = forget_ranges(table)](WriterTools&) {
     copier.cancel(oid);
-    catalog.replace_ranges(stream, oid, {});
+    forget_ranges();
   });
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
     empty_target(tools.clickhouse, target, server);

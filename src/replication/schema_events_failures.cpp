@@ -155,7 +155,7 @@ void SchemaEvents::give_up(const std::shared_ptr<Lane>& lane, const Error& reaso
   log::warn("{}: what it had left to write is dropped: {}", lane->name(), reason.what());
   auto task = std::make_unique<JournalTask>(
       parts_.catalog,
-      CatalogStore::JournalEntry{
+      StreamCatalog::JournalEntry{
           .table = found == nullptr ? 0 : found->record.oid, .event = "rows_dropped", .detail = reason.what()});
   task->tickets = std::move(dropped.tickets);
   parts_.lanes.push(lane, std::move(task));
@@ -163,7 +163,7 @@ void SchemaEvents::give_up(const std::shared_ptr<Lane>& lane, const Error& reaso
 
 void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);
-  CatalogStore::JournalEntry entry{
+  StreamCatalog::JournalEntry entry{
       .table = message.oid,
       .event = "table_refused",
       .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)};
@@ -172,10 +172,10 @@ void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
 
 /// Tables that stopped are copied again, ever more seldom, in case what stopped them has been put right.
 void SchemaEvents::heal() {
-  auto now = std::chrono::steady_clock::now();
+  auto now = SteadyClock::now();
   for (auto& [oid, healing] : healing_) {
     if (healing.at > now) continue;
-    healing.at = std::chrono::steady_clock::time_point::max();
+    healing.at = SteadyClock::time_point::max();
     log::info("trying relation {} again", oid);
     MirroredTable* table = parts_.registry.find(oid);
     if (table != nullptr && table->record.state == TableState::Dropped) {
@@ -187,7 +187,7 @@ void SchemaEvents::heal() {
 }
 
 std::optional<std::chrono::seconds> SchemaEvents::next_attempt(Oid oid) const {
-  using Clock = std::chrono::steady_clock;
+  using Clock = SteadyClock;
   auto found = healing_.find(oid);
   if (found == healing_.end() || found->second.at == Clock::time_point::max()) return std::nullopt;
   auto left = std::max(found->second.at - Clock::now(), Clock::duration::zero());
@@ -200,7 +200,7 @@ void SchemaEvents::schedule_healing(Oid oid, ErrorCode reason) {
       std::min(kHealPauseFirst * (1 << std::min(healing.attempts, kHealDoublingsMax)), kHealPauseMax);
   // A schema that we know wrongly is right after a copy.
   if (healing.attempts++ == 0 && reason == ErrorCode::SchemaMismatch) pause = kHealPauseSchema;
-  healing.at = std::chrono::steady_clock::now() + pause;
+  healing.at = SteadyClock::now() + pause;
 }
 
 }  // namespace echodb

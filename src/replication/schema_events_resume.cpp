@@ -10,14 +10,14 @@
 
 namespace echodb {
 
-void SchemaEvents::resume(Lsn source_position, const TargetFindings& target) {
+void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
   parts_.registry.for_each([&](MirroredTable& table) {
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
-    const bool exchanged = is_shadow_exchanged(table);
+    const bool exchanged = is_shadow_exchanged(table, clickhouse);
     // The name that the table has in ClickHouse by now.
     TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
     if (!table.record.renamed_from.empty()) holder.name = table.record.renamed_from;
-    const bool completed = complete_types(table, holder);
+    const bool completed = complete_types(table, holder, clickhouse);
     TableVersion newest = table.versions.back().version;
     follow(table, newest, [&] {
       finish_steps(table);
@@ -94,9 +94,11 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   auto task = task_for(table, nullptr, event, table.name());
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = found.source_position};
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
-              server = parts_.registry.server()](WriterTools& tools) {
+              server = parts_.registry.server(), forget_ranges = forget_ranges(table)](WriterTools& tools) {
     if (resume) {
-      tools.clickhouse.query(create_table_sql(definition, server));
+      // Ranges that are done are of no use without their rows.
+      if (!is_there(tools.clickhouse, definition.table)) forget_ranges();
+      ensure_target(tools.clickhouse, definition, server, {.shadow = shadow});
     } else if (shadow) {
       create_shadow(tools.clickhouse, target, definition, server);
     } else {
@@ -131,9 +133,8 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
 }
 
 /// Whether the copy's shadow has taken the target's place already, and only the catalog does not know.
-bool SchemaEvents::is_shadow_exchanged(const MirroredTable& table) const {
+bool SchemaEvents::is_shadow_exchanged(const MirroredTable& table, TargetClient& clickhouse) const {
   if (table.record.state != TableState::Copying || !table.record.shadow || table.schema().key().empty()) return false;
-  ClickHouseClient clickhouse(parts_.settings.clickhouse, {});
   TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
   return is_exchanged(clickhouse, pair, parts_.registry.server());
 }

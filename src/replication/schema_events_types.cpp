@@ -16,12 +16,11 @@ void SchemaEvents::give_types(TableSchema& schema, const MirroredTable* table) c
 
 /// Tables of an earlier version have no types on record: those of their targets count, for all that is there already.
 /// A table that has none yet is given the types of today. Whether there is something to put on record.
-bool SchemaEvents::complete_types(MirroredTable& table, const TargetTable& holder) {
+bool SchemaEvents::complete_types(MirroredTable& table, const TargetTable& holder, TargetClient& clickhouse) {
   const auto is_open = [](const Column& column) { return column.chosen_type.empty(); };
   if (table.record.state == TableState::Dropped || std::ranges::none_of(table.schema().columns, is_open)) return false;
   TableVersion newest = table.versions.back().version;
   if (table.record.state != TableState::Pending) {
-    ClickHouseClient clickhouse(parts_.settings.clickhouse, {});
     adopt_types(newest.schema, read_column_types(clickhouse, holder), parts_.registry.choices());
   }
   choose_types(newest.schema, nullptr, parts_.registry.choices());

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "clickhouse/quoting.h"
 #include "columns/row_binary_reader.h"
 
 namespace echodb {
@@ -18,14 +19,14 @@ struct UpSince {
   Clock::time_point latest;
 };
 
-UpSince up_since(ClickHouseClient& clickhouse) {
+UpSince up_since(TargetClient& clickhouse) {
   const auto asked = Clock::now();
   const std::chrono::seconds uptime(std::stoll("0" + clickhouse.query("SELECT toUInt64(uptime())")));
   return {.earliest = asked - uptime - std::chrono::seconds(1), .latest = Clock::now() - uptime};
 }
 
 /// Names that are no UTF-8 are not ours, and do no harm here.
-std::set<std::string> tables_of(ClickHouseClient& clickhouse, const std::string& database) {
+std::set<std::string> tables_of(TargetClient& clickhouse, const std::string& database) {
   const std::string answer = clickhouse.query(
       fmt::format("SELECT name FROM system.tables WHERE database = {} FORMAT RowBinary", quote_literal(database)));
   std::set<std::string> names;
@@ -35,7 +36,7 @@ std::set<std::string> tables_of(ClickHouseClient& clickhouse, const std::string&
 
 }  // namespace
 
-TargetFindings TargetWatch::look(ClickHouseClient& clickhouse) {
+TargetFindings TargetWatch::look(TargetClient& clickhouse) {
   const UpSince up = up_since(clickhouse);
   TargetFindings found{.broken = find_broken_parts(clickhouse, database_), .tables = tables_of(clickhouse, database_)};
   std::lock_guard lock(mutex_);
@@ -43,7 +44,7 @@ TargetFindings TargetWatch::look(ClickHouseClient& clickhouse) {
   return found;
 }
 
-void TargetWatch::look_again(ClickHouseClient& clickhouse) {
+void TargetWatch::look_again(TargetClient& clickhouse) {
   const UpSince up = up_since(clickhouse);
   bool has_restarted = false;
   {

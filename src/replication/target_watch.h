@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "clickhouse/client.h"
+#include "clickhouse/target_client.h"
 #include "replication/broken_parts.h"
 #include "replication/lane_task.h"
 
@@ -27,9 +27,9 @@ class TargetWatch {
   explicit TargetWatch(std::string database) : database_(std::move(database)) {}
 
   /// What is there now.
-  TargetFindings look(ClickHouseClient& clickhouse);
+  TargetFindings look(TargetClient& clickhouse);
   /// The same for take(); broken parts are looked for only if the server has started anew since the last look.
-  void look_again(ClickHouseClient& clickhouse);
+  void look_again(TargetClient& clickhouse);
   /// What the last look found, once.
   [[nodiscard]] std::optional<TargetFindings> take();
 

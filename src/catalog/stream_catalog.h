@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "catalog/records.h"
+
+namespace echodb {
+
+/// A stream's durable state, as the stream itself reads and writes it. Any thread may call. Every write is one
+/// transaction: once it returns, whoever goes on after a crash finds it.
+class StreamCatalog {
+ public:
+  virtual ~StreamCatalog() = default;
+
+  virtual void save_applied(const std::string& stream, Lsn applied) = 0;
+
+  /// As of one moment. Each has at least one version.
+  virtual std::vector<TableRecord> load_tables(const std::string& stream) = 0;
+  /// Inserts or updates the table's row; a version, when given, is stored with it.
+  virtual void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) = 0;
+  /// Stores a version that is still pending.
+  virtual void announce_version(const std::string& stream, Oid table, const TableVersion& version) = 0;
+  /// Forgets what no replay can need any more: versions that newer ones replace, snapshots of copies, dropped tables.
+  virtual void prune(const std::string& stream, Lsn confirmed) = 0;
+
+  virtual std::vector<CopyRange> load_ranges(const std::string& stream, Oid table) = 0;
+  virtual void replace_ranges(const std::string& stream, Oid table, const std::vector<CopyRange>& ranges) = 0;
+  virtual void finish_range(const std::string& stream, Oid table, const CopyRange& range) = 0;
+
+  struct JournalEntry {
+    Oid table = 0;  ///< 0: the stream
+    std::string event;
+    std::string detail;
+  };
+  virtual void journal(const JournalEntry& entry) = 0;
+};
+
+}  // namespace echodb
