@@ -204,7 +204,8 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   if (!there.empty()) {
     // A rename that was not done may have been done all the same, and its answer lost.
     TargetTable first{before.database, there};
-    if (parts_.registry.is_taken(before.name, &table)) {
+    const bool taken_back = there == name;
+    if (taken_back || parts_.registry.is_taken(before.name, &table)) {
       before = first;
     } else {
       task->then([names = Rename{.from = std::move(first), .to = before}, server = parts_.registry.server(),

@@ -10,7 +10,6 @@ from .children import Failed, until
 from .debian import debian_server
 from .echodb import EchoDb
 from .postgres import PostgresServer, Session
-from .script import Script
 
 SYNC_SECONDS = 120
 BOOKMARK = "_echodb_bookmark"  # which source ClickHouse holds, and up to where
@@ -48,16 +47,16 @@ def lsn(text: str) -> int:
 class Environment:
     """PostgreSQL, ClickHouse and a worker between them, in a temporary directory of their own."""
 
-    def __init__(self, program: Path, bindir: Path, script: Script):
-        """For this script, and those after it that want no servers of their own."""
+    def __init__(self, program: Path, bindir: Path, variables: dict[str, str], bare: bool, target: str = ""):
+        """`target`: "debian" for Debian's clickhouse-server in place of the embedded one."""
         self.directory = Path(tempfile.mkdtemp(prefix="echodb-e2e-"))
         self.directory.chmod(0o755)  # PostgreSQL may run as another user
         self.postgres = PostgresServer(bindir, self.directory)
-        self.echodb = EchoDb(program, self.postgres, self.directory, script.env)
-        if script.target == "debian":
+        self.echodb = EchoDb(program, self.postgres, self.directory, variables)
+        if target == "debian":
             self.echodb.clickhouse = debian_server(self.echodb.clickhouse_port, self.directory)
         self.sessions: dict[str, Session] = {}
-        self.bare = script.bare
+        self.bare = bare
 
     def start(self) -> None:
         self.postgres.create()

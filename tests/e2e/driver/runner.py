@@ -91,7 +91,7 @@ class Runner:
         if script.own_environment:
             self.discard()
         if self.environment is None:
-            self.environment = Environment(self.program, self.bindir, script)
+            self.environment = Environment(self.program, self.bindir, script.env, script.bare, script.target)
             self.environment.start()
         return self.environment
 
