@@ -188,6 +188,8 @@ void Worker::note_stopped() {
 
 /// A leader that could not write all to its end before it was stopped has stopped nevertheless.
 void Worker::say_last_words() noexcept {
+  // A source that has not answered so far would hold the process up for as long as a connection may take.
+  if (last_words_.token().stop_requested()) return;
   try {
     note_stopped();
   } catch (const std::exception& error) {
