@@ -1,12 +1,11 @@
 #include "control/leader_election.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <random>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "clickhouse/client.h"
 #include "control/leadership_lock.h"
 #include "control/redis_lease.h"
@@ -19,13 +18,6 @@ using namespace std::chrono_literals;
 /// A follower asks for the lock this often: it decides how long a hand-over takes, and costs the source ten small
 /// statements a second.
 constexpr auto kLockInterval = 100ms;
-
-void wait(std::chrono::milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_for(lock, stop, time, [] { return false; });
-}
 
 /// A look takes all sessions of the server in. Often enough that a silent leader is known by it soon after the TTL.
 std::chrono::milliseconds look_interval(const Settings& settings) {
@@ -52,7 +44,7 @@ class LockElection final : public LeaderElection {
   void await_turn(const std::stop_token& stop) override {
     // Two candidates that try at the same instant keep each other out; not at the next one.
     std::uniform_int_distribution<int> percent(75, 125);
-    wait(std::min<std::chrono::milliseconds>(interval_, kLockInterval) * percent(random_) / 100, stop);
+    pause(std::min<std::chrono::milliseconds>(interval_, kLockInterval) * percent(random_) / 100, stop);
   }
   std::string leader() override { return lock_.holder(); }
   std::string obstacle() override { return lock_.obstacle(); }
@@ -135,7 +127,7 @@ class RedisElection final : public LeaderElection {
   void await_turn(const std::stop_token& stop) override {
     if (key_is_ours_ || !redis_.fault().empty()) return lock_.await_turn(stop);
     if (target_fault_.empty()) return redis_.wait_for_release(wait_, stop);
-    wait(wait_, stop);
+    pause(wait_, stop);
   }
   /// Whoever has the lock: the key alone, which anybody with Redis's password can set, makes no leader.
   std::string leader() override { return lock_.leader(); }

@@ -31,9 +31,8 @@ namespace echodb {
 ///   - Its machine or network ends: the server notices after at most the TTL, by keepalives that are set for these
 ///     sessions. The holder, which asks the server something every second, stops after two thirds of the TTL.
 ///   - It is frozen, so that its kernel still answers: a worker that waits for the lock watches in pg_stat_activity
-///   when
-///     the holder last asked something, and ends its sessions when that has not changed for the TTL. When the holder
-///     goes on, its lease has run out.
+///     when the holder last asked something, and ends its sessions when that has not changed for the TTL. When the
+///     holder goes on, its lease has run out.
 ///
 /// A lock that is free says nothing of its last holder: a person may have ended the session, or the server lost its
 /// memory, while the holder is cut off and writes on. Whether it can is for holder_watch.h and predecessors.h to say.

@@ -1,10 +1,8 @@
 #include "control/predecessors.h"
 
-#include <condition_variable>
-#include <mutex>
-
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "base/process_identity.h"
 
 namespace echodb {
@@ -16,13 +14,6 @@ using namespace std::chrono_literals;
 constexpr auto kFirstLooks = 10ms;
 constexpr auto kLaterLooks = 50ms;
 constexpr auto kSaidAfter = 300ms;
-
-void wait_between_looks(std::chrono::milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_for(lock, stop, time, [] { return false; });
-}
 
 }  // namespace
 
@@ -55,7 +46,7 @@ void Predecessors::await(const Lease& lease, const std::stop_token& stop) {
       log::info("{} led before, and may not know that it no longer does: waiting until it says so, or cannot write",
                 writer);
     }
-    wait_between_looks(waited < kSaidAfter ? kFirstLooks : kLaterLooks, stop);
+    pause(waited < kSaidAfter ? kFirstLooks : kLaterLooks, stop);
     if (stop.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for an earlier leader");
     lease.expect();
   }

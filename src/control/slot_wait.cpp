@@ -4,11 +4,10 @@
 #include <pthread.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace echodb {
 namespace {
@@ -44,11 +43,8 @@ SlotWait::SlotWait(PostgresSettings source, std::string slot, Say say)
 
 void SlotWait::watch(std::stop_token stop) {
   pthread_setname_np(pthread_self(), "slot-wait");
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
   while (true) {
-    stopped.wait_for(lock, stop, kSlotLookInterval, [] { return false; });
+    pause(kSlotLookInterval, stop);
     if (stop.stop_requested()) return;
     try {
       PostgresConnection source(source_, ConnectionKind::Ordinary, stop);

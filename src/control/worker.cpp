@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/failpoint.h"
 #include "base/late_stop.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "clickhouse/client.h"
 #include "config/limits.h"
 #include "control/breakers.h"
@@ -43,10 +42,7 @@ class Pauses {
 
   /// Waits, or returns early when it is time to stop.
   void pause(std::stop_token stop, std::chrono::milliseconds at_least = {}) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, stop, std::max(next_, at_least), [] { return false; });
+    echodb::pause(std::max(next_, at_least), stop);
     auto grown = std::chrono::duration_cast<std::chrono::milliseconds>(next_ * settings_.retry_backoff);
     next_ = std::min(grown, std::max(settings_.retry_delay, kPauseFirst));
   }
