@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "clickhouse/client.h"
+#include "config/settings.h"
 #include "postgres/table_schema.h"
 
 namespace echodb {
@@ -118,30 +119,6 @@ struct TargetType {
 
   [[nodiscard]] bool is_array() const { return array != ArrayForm::None; }
   bool operator==(const TargetType&) const = default;
-};
-
-/// What numeric without a precision becomes; the text where the server has no Decimal of that size.
-enum class UnboundedNumeric : std::uint8_t {
-  Decimal,    ///< Decimal(76, 20): products and quotients of such numbers have room in a Decimal of 76 digits
-  Decimal38,  ///< Decimal(76, 38): more digits behind the point, and `a * b` overflows where it is beyond 5.7
-  Text,       ///< a String, as PostgreSQL prints it
-};
-
-/// What an array becomes. Any of PostgreSQL's may hold NULLs and have several dimensions; few do.
-enum class ArrayChoice : std::uint8_t {
-  Plain,             ///< Array(T)
-  NullableElements,  ///< Array(Nullable(T)), which arraySum and its like refuse
-  Variant,           ///< the same, and where the array itself may be NULL a Variant(Array(Nullable(T)), String), or
-                     ///< the text where the server has no Variant
-};
-
-/// What json and jsonb become.
-enum class JsonForm : std::uint8_t {
-  Text,  ///< a String, to the character
-  /// ClickHouse's JSON where the server has it; only objects have a place in it. Inserts must say
-  /// input_format_try_infer_dates = 0 and input_format_try_infer_datetimes = 0, reading in RowBinary
-  /// output_format_binary_write_json_as_string = 1.
-  Json,
 };
 
 struct TypeOptions {

@@ -63,12 +63,30 @@ struct BreakerSettings {
 
 enum class OnDrop { Drop, Keep };
 enum class NoPrimaryKeyPolicy { Full, InsertOnly, Skip };
-/// What numeric without a precision becomes.
-enum class UnboundedNumericSetting { Decimal, Decimal38, String };
+/// What numeric without a precision becomes; the text where the server has no Decimal of that size.
+enum class UnboundedNumeric : std::uint8_t {
+  Decimal,    ///< Decimal(76, 20): products and quotients of such numbers have room in a Decimal of 76 digits
+  Decimal38,  ///< Decimal(76, 38): more digits behind the point, and `a * b` overflows where it is beyond 5.7
+  Text,       ///< a String, as PostgreSQL prints it
+};
+
+/// What an array becomes. Any of PostgreSQL's may hold NULLs and have several dimensions; few do.
+enum class ArrayChoice : std::uint8_t {
+  Plain,             ///< Array(T)
+  NullableElements,  ///< Array(Nullable(T)), which arraySum and its like refuse
+  Variant,           ///< the same, and where the array itself may be NULL a Variant(Array(Nullable(T)), String), or
+                     ///< the text where the server has no Variant
+};
+
 /// What json and jsonb become.
-enum class JsonSetting { String, Json };
-/// What an array becomes.
-enum class ArraysSetting { Array, NullableElements, Variant };
+enum class JsonForm : std::uint8_t {
+  Text,  ///< a String, to the character
+  /// ClickHouse's JSON where the server has it; only objects have a place in it. Inserts must say
+  /// input_format_try_infer_dates = 0 and input_format_try_infer_datetimes = 0, reading in RowBinary
+  /// output_format_binary_write_json_as_string = 1.
+  Json,
+};
+
 /// What becomes of a column whose type cannot hold a value that came.
 enum class UnsupportedValues { Text, Stop };
 
@@ -137,9 +155,9 @@ struct Settings {
   std::uint32_t writers = 2;
   OnDrop on_drop = OnDrop::Drop;
   NoPrimaryKeyPolicy no_pk_policy = NoPrimaryKeyPolicy::Full;
-  UnboundedNumericSetting unbounded_numeric = UnboundedNumericSetting::Decimal;
-  JsonSetting json = JsonSetting::String;
-  ArraysSetting arrays = ArraysSetting::Array;
+  UnboundedNumeric unbounded_numeric = UnboundedNumeric::Decimal;
+  JsonForm json = JsonForm::Text;
+  ArrayChoice arrays = ArrayChoice::Plain;
   UnsupportedValues unsupported_values = UnsupportedValues::Text;
   std::vector<ColumnTypeRule> column_types;      ///< the first that matches counts
   std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound

@@ -57,11 +57,10 @@ std::optional<std::string> chosen_now(const TableSchema& table, Column column, c
 }  // namespace
 
 TypeChoices type_choices(const Settings& settings, const ServerVersion& server) {
-  // The words of the settings stand in the order of the choices.
   return {.server = server,
-          .unbounded_numeric = static_cast<UnboundedNumeric>(settings.unbounded_numeric),
-          .json = static_cast<JsonForm>(settings.json),
-          .arrays = static_cast<ArrayChoice>(settings.arrays),
+          .unbounded_numeric = settings.unbounded_numeric,
+          .json = settings.json,
+          .arrays = settings.arrays,
           .columns = settings.column_types};
 }
 
