@@ -73,7 +73,7 @@ class Applier final : public PgoutputHandler {
 
   /// Between two looks at the log: what the lanes and copies have come to, what is due, what is too much. `drained`:
   /// nothing more is waiting to be read; `lost`: what the target has lost, if it was looked at. Returns whether it has
-  /// to be found out if the target takes anybody's rows: a step in the own lane tells.
+  /// to be found out if the target takes anybody's rows: a step of push_own() tells.
   bool turn(bool drained, const std::optional<TargetFindings>& lost);
   /// What the lanes and copies have come to.
   void collect_events();
@@ -90,8 +90,9 @@ class Applier final : public PgoutputHandler {
   [[nodiscard]] Batcher& batcher() { return batcher_; }
   [[nodiscard]] const Batcher& batcher() const { return batcher_; }
   [[nodiscard]] Copier& copier() { return copier_; }
-  /// For steps that belong to no table.
-  [[nodiscard]] const std::shared_ptr<Lane>& own_lane() const { return own_lane_; }
+  /// For a step that belongs to no table.
+  void push_own(std::unique_ptr<LaneTask> step) { lanes_.push(own_lane_, std::move(step)); }
+  [[nodiscard]] std::size_t own_steps() const { return lanes_.depth(*own_lane_); }
   [[nodiscard]] std::uint64_t transactions() const { return transactions_; }
   /// Everything but positions.
   void report(WorkerStatus& status);

@@ -87,7 +87,6 @@ bool Copier::run_due() {
 
 void Copier::take_on(Worker& worker, CopyWork work) {
   std::stop_callback ended(work.copy->ended.get_token(), Worker::Interrupt{worker.interrupted});
-  worker.reader->begin_work();
   try {
     carry_out(*worker.reader, work);
   } catch (const Error& error) {
@@ -114,8 +113,7 @@ void Copier::carry_out(CopyReader& reader, CopyWork& work) {
 /// A part that may succeed later is put back. A heap that was exchanged, or a schema ahead of the stream's, has the
 /// whole copy planned again. A keyless table's copy is one transaction: nothing of it can be kept.
 void Copier::fail(CopyReader& reader, CopyWork work, const Error& error) {
-  reader.close();
-  progress_.rows_copied -= reader.rows_sent();
+  reader.give_up();
   const CopyJob& job = work.copy->job;
   const bool turn_is_over = error.code() == ErrorCode::Stopped || error.code() == ErrorCode::LeadershipLost;
   if (!turn_is_over && error.detail("breaker").empty()) {

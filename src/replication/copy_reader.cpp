@@ -73,12 +73,11 @@ class PostgresCopyReader final : public CopyReader {
     return end;
   }
 
-  void close() override {
+  void give_up() override {
+    parts_.progress.rows_copied -= std::exchange(rows_sent_, 0);
     connection_.reset();
     completing_.source->close();
   }
-  [[nodiscard]] std::uint64_t rows_sent() const override { return rows_sent_; }
-  void begin_work() override { rows_sent_ = 0; }
 
  private:
   struct Place {
@@ -97,7 +96,7 @@ class PostgresCopyReader final : public CopyReader {
   std::optional<PostgresConnection> connection_;
   ClickHouseClient inserting_;    ///< busy from a range's first row to its last, while rows are completed
   WriterConnections completing_;  ///< asks for texts while the other one is in the middle of a COPY
-  std::uint64_t rows_sent_ = 0;
+  std::uint64_t rows_sent_ = 0;   ///< by the call at hand
 };
 
 PostgresConnection& PostgresCopyReader::connection() {
@@ -115,6 +114,7 @@ void PostgresCopyReader::plan(CopyWork& work) {
   wait_until_visible(connection(), job.must_see, parts_.stop);
   work.planned = plan_ranges(job, work.copy->plan->is_bag());
   if (work.copy->plan->is_bag()) copy_whole(work);
+  rows_sent_ = 0;
 }
 
 std::vector<CopyRange> PostgresCopyReader::plan_ranges(const CopyJob& job, bool is_bag) {
@@ -162,6 +162,7 @@ void PostgresCopyReader::copy_range(CopyWork& work) {
   failpoint("copy.range_written");
   parts_.catalog.finish_range(work.copy->job.stream, work.copy->job.table, work.range);
   failpoint("copy.range_recorded");
+  rows_sent_ = 0;
 }
 
 void PostgresCopyReader::copy_whole(CopyWork& work) {

@@ -35,11 +35,9 @@ class CopyReader {
   /// Up to where the copy has seen everything, once all of it is in.
   virtual Lsn end_of_log() = 0;
 
-  /// After a failure: the next call begins with connections of its own.
-  virtual void close() = 0;
-  /// Sent since the work at hand was begun.
-  [[nodiscard]] virtual std::uint64_t rows_sent() const = 0;
-  virtual void begin_work() = 0;
+  /// After a failure of one of these: what it has counted as progress no longer counts, and the next call begins with
+  /// connections of its own.
+  virtual void give_up() = 0;
 };
 
 /// What a reader is made with.

@@ -202,17 +202,12 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
   task->announce_rename(there.empty() ? before.name : there);
   if (!there.empty()) {
-    // A rename that was not done may have been done all the same, and its answer lost.
-    TargetTable first{before.database, there};
-    const bool taken_back = there == name;
-    if (taken_back || parts_.registry.is_taken(before.name, &table)) {
-      before = first;
-    } else {
-      task->then([names = Rename{.from = std::move(first), .to = before}, server = parts_.registry.server(),
-                  at = parts_.watermark.ended()](WriterTools& tools) {
-        rename_target(tools.clickhouse, names, server, {.keep_existing = false, .at = at});
-      });
-    }
+    const TargetTable first{before.database, there};
+    // A rename that was not done may have been done all the same, and its answer lost: it is done now, unless it was
+    // taken back, or somebody else has the name.
+    const bool finishes = there != name && !parts_.registry.is_taken(before.name, &table);
+    if (finishes) add_rename(*task, {.from = first, .to = before});
+    if (!finishes) before = first;
   }
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
   std::optional<LanePlace> awaited;
@@ -232,17 +227,20 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
 void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from,
                                std::optional<LanePlace> awaited) {
   for (const LanePlace& place : std::exchange(table.awaited, {})) parts_.lanes.run_after(task, place);
-  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
-  Rename names{.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)};
-  task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
-    rename_target(tools.clickhouse, names, server, options);
-  });
+  add_rename(task, {.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)});
   task.dropped = [this, oid = table.record.oid, from = std::move(from), awaited = std::move(awaited)](StepEnd) {
     MirroredTable* renamed = parts_.registry.find(oid);
     if (renamed == nullptr) return;
     if (awaited) renamed->awaited.push_back(*awaited);
     if (renamed->record.renamed_from.empty()) renamed->record.renamed_from = from;
   };
+}
+
+void SchemaEvents::add_rename(SchemaTask& task, Rename names) {
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
+  task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
+    rename_target(tools.clickhouse, names, server, options);
+  });
 }
 
 void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {

@@ -13,6 +13,7 @@
 #include "replication/lane_tasks.h"
 #include "replication/schema_change.h"
 #include "replication/table_registry.h"
+#include "replication/target_steps.h"
 #include "replication/target_watch.h"
 #include "replication/watermark.h"
 #include "replication/worker_status.h"
@@ -128,6 +129,7 @@ class SchemaEvents {
   void push_drop(MirroredTable& table);
   void drop_failed(MirroredTable& table, const Error& error);
   void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::optional<LanePlace> awaited = {});
+  void add_rename(SchemaTask& task, Rename names);
   void name_taken(const MirroredTable& by);
   [[nodiscard]] std::string take_earlier_name(MirroredTable& table);
   void forget_copy(MirroredTable& table);

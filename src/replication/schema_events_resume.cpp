@@ -95,10 +95,12 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = found.source_position};
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
               server = parts_.registry.server(), forget_ranges = forget_ranges(table)](WriterTools& tools) {
-    if (resume) {
-      // Ranges that are done are of no use without their rows.
-      if (!is_there(tools.clickhouse, definition.table)) forget_ranges();
-      ensure_target(tools.clickhouse, definition, server, {.shadow = shadow});
+    // Ranges that are done are of no use without their rows.
+    if (resume && !is_there(tools.clickhouse, definition.table)) forget_ranges();
+    if (resume && shadow) {
+      ensure_shadow(tools.clickhouse, definition, server);
+    } else if (resume) {
+      tools.clickhouse.query(create_table_sql(definition, server));
     } else if (shadow) {
       create_shadow(tools.clickhouse, target, definition, server);
     } else {

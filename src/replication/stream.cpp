@@ -197,8 +197,7 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
-  if (applier_.lanes().depth(*applier_.own_lane()) == 0)
-    applier_.lanes().push(applier_.own_lane(), std::make_unique<TargetWatchTask>(target_watch_));
+  if (applier_.own_steps() == 0) applier_.push_own(std::make_unique<TargetWatchTask>(target_watch_));
   if (applier_.transactions() == 0 || saved_ == confirmed_) return;
   store_progress();
 }
@@ -207,7 +206,7 @@ void Stream::store_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
-  if (applier_.lanes().depth(*applier_.own_lane()) <= 1) save_bookmark();
+  if (applier_.own_steps() <= 1) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
   applier_.forget_old(confirmed_);
 }
@@ -261,7 +260,7 @@ void Stream::save_bookmark() {
                     .system_identifier = record_.system_identifier,
                     .timeline = record_.timeline,
                     .applied = confirmed_};
-  applier_.lanes().push(applier_.own_lane(), std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
+  applier_.push_own(std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
 }
 
 void Stream::publish_status() {

@@ -111,10 +111,9 @@ bool is_there(TargetClient& clickhouse, const TargetTable& table) {
   return clickhouse.query("EXISTS TABLE " + qualified(table)) == "1\n";
 }
 
-void ensure_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
-                   const EnsureOptions& options) {
-  clickhouse.query(create_table_sql(definition, server));
-  if (options.shadow && has_exchange(server)) set_comment(clickhouse, definition.table, kShadowComment);
+void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server) {
+  clickhouse.query(create_table_sql(shadow, server));
+  if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
 }
 
 void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
@@ -122,7 +121,7 @@ void create_shadow(TargetClient& clickhouse, const TargetTable& target, const Ta
   // Left by an earlier exchange: it must not be taken for this one's.
   remove_shadow_mark(clickhouse, target, server);
   drop_shadow(clickhouse, shadow.table, server);
-  ensure_target(clickhouse, shadow, server, {.shadow = true});
+  ensure_shadow(clickhouse, shadow, server);
   failpoint("shadow.created");
 }
 

@@ -33,13 +33,9 @@ struct TablePair {
 /// Drops the shadow, and what an exchange that was cut short has left under another name.
 void drop_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
 [[nodiscard]] bool is_there(TargetClient& clickhouse, const TargetTable& table);
-/// Creates the table, or the shadow with its mark, unless it is there.
-struct EnsureOptions {
-  bool shadow = false;
-};
-void ensure_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
-                   const EnsureOptions& options);
-/// An empty shadow table in place of any earlier one. It is marked as such by its comment.
+/// A shadow table, marked as such by its comment, unless it is there.
+void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server);
+/// An empty one in place of any earlier one.
 void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server);
 

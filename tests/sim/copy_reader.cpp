@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "replication/copy_start.h"
 #include "replication/lane_tasks.h"
 
 namespace echodb::sim {
@@ -26,9 +27,7 @@ class SimCopyReader final : public CopyReader {
     source_.commit();
     return end;
   }
-  void close() override {}
-  [[nodiscard]] std::uint64_t rows_sent() const override { return rows_sent_; }
-  void begin_work() override { rows_sent_ = 0; }
+  void give_up() override {}
 
  private:
   void ask();
@@ -44,7 +43,6 @@ class SimCopyReader final : public CopyReader {
   Faults& faults_;
   Random& random_;
   CopyReaderParts parts_;
-  std::uint64_t rows_sent_ = 0;
 };
 
 /// A statement of the source's: it may be away.
@@ -59,12 +57,7 @@ void SimCopyReader::ask() {
 SourceTable& SimCopyReader::table_of(const CopyJob& job) {
   SourceTable* table = source_.find(job.table);
   if (table == nullptr) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
-  auto same = [](const Column& here, const Column& there) {
-    return here.attnum == there.attnum && here.name == there.name && here.type.oid == there.type.oid;
-  };
-  if (!std::ranges::equal(table->schema->columns, job.schema.columns, same)) {
-    throw Error(ErrorCode::SchemaMismatch, "its columns are not the ones that the stream has come to");
-  }
+  require_columns(*table->schema, job.schema);
   return *table;
 }
 
@@ -128,8 +121,7 @@ void SimCopyReader::send(const RunningCopy& copy, CopyRange& range,
     for (std::size_t end = std::min(next_row + kRowsPerBlock, rows.size()); next_row < end; ++next_row) {
       std::vector<TupleValue> values;
       for (const PlannedColumn& column : copy.plan->columns()) {
-        const std::optional<std::string>& cell = rows[next_row].second.at(column.attnum);
-        values.push_back(cell ? TupleValue{.kind = TupleValue::Kind::Binary, .value = as_bytes(*cell)} : TupleValue{});
+        values.push_back(as_tuple_value(rows[next_row].second.at(column.attnum)));
       }
       batch.add_copied_row(values, {.place = rows[next_row].first, .texts = CopiedTexts::None});
       ++sent;
@@ -142,8 +134,6 @@ void SimCopyReader::send(const RunningCopy& copy, CopyRange& range,
   send_rows(client_, *copy.plan, {.table = copy.job.target, .server = {.major = kServerMajor}},
             {.next = next, .count = sent});
   range.rows = sent;
-  rows_sent_ += sent;
-  parts_.progress.rows_copied += sent;
 }
 
 void SimCopyReader::copy_range(CopyWork& work) {

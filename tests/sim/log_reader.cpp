@@ -10,14 +10,7 @@ namespace {
 
 std::vector<TupleValue> tuple(const TableSchema& schema, const SourceRow& row) {
   std::vector<TupleValue> values;
-  for (const Column& column : schema.columns) {
-    const std::optional<std::string>& cell = row.at(column.attnum);
-    if (cell) {
-      values.push_back({.kind = TupleValue::Kind::Binary, .value = as_bytes(*cell)});
-    } else {
-      values.push_back({});
-    }
-  }
+  for (const Column& column : schema.columns) values.push_back(as_tuple_value(row.at(column.attnum)));
   return values;
 }
 

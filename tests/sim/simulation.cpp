@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <set>
-#include <stdexcept>
 
 #include "base/log.h"
 #include "control/error_policy.h"
 #include "replication/table_plan.h"
 #include "sim/copy_reader.h"
+#include "sim/source_client.h"
 
 namespace echodb::sim {
 namespace {
@@ -64,38 +64,17 @@ class ThreadsEnd {
   Baton& baton_;
 };
 
-/// The simulated source as a writer asks it.
-class SimSourceClient final : public SourceClient {
- public:
-  SimSourceClient(Source& source, Faults& faults) : source_(source), faults_(faults) {}
-
-  bool shows(std::span<const Xid> transactions) override {
-    ask();
-    return std::ranges::all_of(transactions, [&](Xid xid) { return source_.snapshot().sees(xid); });
-  }
-  void describe(Oid table, std::string_view tag) override {
-    ask();
-    source_.describe(table, std::string(tag));
-    faults_.answer();
-  }
-  void notify(const std::string&, const std::string&) override { ask(); }
-  PostgresConnection& connection() override { throw std::logic_error("the simulated source knows no SQL"); }
-  void close() override {}
-
- private:
-  void ask() {
-    const Faults::Fate fate = faults_.next();
-    if (fate == Faults::Fate::Busy) throw Error(ErrorCode::SourceBusy, "locked by the simulation");
-    if (fate == Faults::Fate::NeverArrived) throw Error(ErrorCode::SourceUnreachable, "away by the simulation");
-  }
-
-  Source& source_;
-  Faults& faults_;
-};
-
 std::string as_native(const Column& column, const std::string& value) {
   if (column.type.oid != kBigint) return value;
   return {value.rbegin(), value.rend()};
+}
+
+/// Whether the table has this key's row of that version, or a later one.
+bool has_row(const StoredTable& table, const std::string& key, Lsn version) {
+  return std::ranges::any_of(table.rows, [&](const StoredRow& row) {
+    auto cell = row.cells.find("id");
+    return cell != row.cells.end() && cell->second == key && row.version >= version.value;
+  });
 }
 
 }  // namespace
@@ -192,7 +171,7 @@ void Simulation::live_once(bool is_last) {
                      .connect =
                          [&](const std::stop_token&) {
                            return WriterConnections{.clickhouse = std::make_unique<SimTargetClient>(target_, faults),
-                                                    .source = std::make_unique<SimSourceClient>(source_, faults)};
+                                                    .source = make_sim_source_client(source_, faults)};
                          },
                      .make_copy_reader =
                          [&](const CopyReaderParts& parts) {
@@ -322,27 +301,30 @@ bool Simulation::Life::is_at_rest() {
   return at_rest;
 }
 
-/// What is confirmed to the slot is in the target: looked at for tables with a key that are at rest, and for changes
-/// that no copy may have taken over.
+/// The target of the change's table, if the row has to be there: the table has a key and is at rest, and no copy may
+/// have taken the change over.
+std::shared_ptr<StoredTable> Simulation::target_of(Applier& applier, const LoggedChange& change) const {
+  if (change.schema == nullptr || change.schema->primary_key.empty() || change.row.empty()) return nullptr;
+  const MirroredTable* table = applier.registry().find(change.schema->oid);
+  if (table == nullptr || table->record.state != TableState::Streaming || change.lsn <= table->record.floor) {
+    return nullptr;
+  }
+  auto copied = left_to_copies_.find(change.schema->oid);
+  if (copied != left_to_copies_.end() && change.lsn <= copied->second) return nullptr;
+  return applier.lanes().depth(*table->lane) > 0 ? nullptr : target_.find(table->record.target_name);
+}
+
+/// What is confirmed to the slot is in the target.
 void Simulation::check_ahead(Applier& applier, Lsn position) {
   for (; checked_ahead_ < source_.log().size() && source_.log()[checked_ahead_].end <= position; ++checked_ahead_) {
     const LoggedTransaction& transaction = source_.log()[checked_ahead_];
     for (const LoggedChange& change : transaction.changes) {
-      if (change.schema == nullptr || change.schema->primary_key.empty() || change.row.empty()) continue;
-      MirroredTable* table = applier.registry().find(change.schema->oid);
-      if (table == nullptr || table->record.state != TableState::Streaming || change.lsn <= table->record.floor)
-        continue;
-      if (applier.lanes().depth(*table->lane) > 0 || change.lsn <= left_to_copies_[change.schema->oid]) continue;
-      std::shared_ptr<StoredTable> stored = target_.find(table->record.target_name);
-      if (stored == nullptr) continue;
+      std::shared_ptr<StoredTable> stored = target_of(applier, change);
+      if (stored == nullptr || finding_) continue;
       const std::string key = as_native(change.schema->columns.front(), *change.row.at(1));
-      const bool there = std::ranges::any_of(stored->rows, [&](const StoredRow& row) {
-        auto cell = row.cells.find("id");
-        return cell != row.cells.end() && cell->second == key && row.version >= transaction.commit.value;
-      });
-      if (there || finding_) continue;
+      if (has_row(*stored, key, transaction.commit)) continue;
       finding_ = Finding{"never ahead", fmt::format("{} was confirmed, and {} has not its row of {}",
-                                                    to_string(position), table->name(), to_string(change.lsn))};
+                                                    to_string(position), change.schema->name, to_string(change.lsn))};
     }
   }
 }

@@ -34,6 +34,7 @@ class Simulation {
 
   void install();
   void live_once(bool is_last);
+  [[nodiscard]] std::shared_ptr<StoredTable> target_of(Applier& applier, const LoggedChange& change) const;
   void check_ahead(Applier& applier, Lsn position);
   [[nodiscard]] std::optional<Finding> compare() const;
   [[nodiscard]] std::optional<Finding> compare(Oid oid, const SourceTable& table) const;

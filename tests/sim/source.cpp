@@ -26,6 +26,11 @@ std::string bigint_bytes(std::int64_t value) {
   return bytes;
 }
 
+TupleValue as_tuple_value(const std::optional<std::string>& cell) {
+  if (!cell) return {};
+  return {.kind = TupleValue::Kind::Binary, .value = as_bytes(*cell)};
+}
+
 std::string Snapshot::text() const {
   std::string list;
   for (Xid xid : in_progress) list += fmt::format("{}{}", list.empty() ? "" : ",", xid);

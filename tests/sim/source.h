@@ -11,6 +11,7 @@
 
 #include "postgres/pgoutput.h"
 #include "postgres/table_schema.h"
+#include "postgres/tuple_value.h"
 #include "replication/ddl_message.h"
 
 namespace echodb::sim {
@@ -112,6 +113,9 @@ class Source {
   Xid next_xid_ = 700;
   Oid next_oid_ = 20'000;
 };
+
+/// A value as pgoutput and COPY in binary have it. Borrows the text.
+TupleValue as_tuple_value(const std::optional<std::string>& cell);
 
 constexpr Oid kBigint = 20;
 constexpr Oid kText = 25;

@@ -22,10 +22,6 @@ std::string key_of(const StoredTable& table, const StoredRow& row) {
   return key;
 }
 
-[[noreturn]] void refuse(std::string_view sql) {
-  throw std::logic_error(fmt::format("the simulated target does not know this statement: {}", sql));
-}
-
 std::optional<std::string> text_default(std::string_view declaration) {
   const std::size_t at = declaration.find(" DEFAULT ");
   if (at == std::string_view::npos) return std::nullopt;
@@ -43,6 +39,15 @@ Error no_such_table(std::string_view name) {
 
 }  // namespace
 
+void refuse_statement(std::string_view sql) {
+  throw std::logic_error(fmt::format("the simulated target does not know this statement: {}", sql));
+}
+
+std::uint64_t number_in(const Cell& cell) {
+  RowBinaryReader reader(as_bytes(*cell));
+  return cell->size() == 1 ? reader.read<std::uint8_t>() : reader.read<std::uint64_t>();
+}
+
 std::vector<TargetRow> StoredTable::final_rows() const {
   std::map<std::string, const StoredRow*> winners;
   for (const StoredRow& row : rows) {
@@ -59,6 +64,12 @@ std::vector<TargetRow> StoredTable::final_rows() const {
 std::shared_ptr<StoredTable> Target::find(const std::string& name) const {
   auto found = tables_.find(name);
   return found == tables_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<StoredTable> Target::require(const std::string& name) const {
+  std::shared_ptr<StoredTable> table = find(name);
+  if (table == nullptr) throw no_such_table(name);
+  return table;
 }
 
 void Target::let_late_run(unsigned of_thousand) {
@@ -100,7 +111,7 @@ std::string Target::execute(std::string_view sql) {
   } else if (words.skip("INSERT INTO")) {
     insert_select(words);
   } else {
-    refuse(sql);
+    refuse_statement(sql);
   }
   return {};
 }
@@ -124,9 +135,7 @@ std::string Target::create(SqlWords words) {
 }
 
 std::string Target::alter(SqlWords words) {
-  const std::string name = words.table();
-  std::shared_ptr<StoredTable> table = find(name);
-  if (table == nullptr) throw no_such_table(name);
+  std::shared_ptr<StoredTable> table = require(words.table());
   if (words.skip("MODIFY COMMENT")) {
     table->comment = words.name();
   } else if (words.skip("ADD COLUMN IF NOT EXISTS")) {
@@ -163,7 +172,7 @@ std::string Target::alter(SqlWords words) {
     const std::string column = words.name();
     table->types[column] = type_of(words.until_end_of_item());
   } else {
-    refuse(words.rest());
+    refuse_statement(words.rest());
   }
   return {};
 }
@@ -217,30 +226,28 @@ void Target::exchange(SqlWords words) {
   const std::string one = words.table();
   words.skip("AND");
   const std::string other = words.table();
-  for (const std::string& name : {one, other}) {
-    if (!tables_.contains(name)) throw no_such_table(name);
-  }
+  require(one);
+  require(other);
   std::swap(tables_[one], tables_[other]);
 }
 
 /// INSERT INTO … (…) SELECT … FROM … FINAL WHERE … = 0
 void Target::insert_select(SqlWords words) {
-  std::shared_ptr<StoredTable> into = find(words.table());
+  std::shared_ptr<StoredTable> into = require(words.table());
   const std::vector<std::string> columns = words.names_in_brackets();
   words.skip("SELECT");
   std::vector<std::string> from;
   do from.push_back(words.name());
   while (words.skip(","));
   words.skip("FROM");
-  std::shared_ptr<StoredTable> source = find(words.table());
-  if (into == nullptr || source == nullptr) throw no_such_table("of an INSERT SELECT");
+  std::shared_ptr<StoredTable> source = require(words.table());
   for (const TargetRow& row : source->final_rows()) {
     StoredRow copied;
     for (std::size_t index = 0; index < columns.size(); ++index) {
       auto cell = row.find(from[index]);
       if (cell != row.end()) copied.cells[columns[index]] = cell->second;
     }
-    copied.version = RowBinaryReader(as_bytes(*copied.cells.at(std::string(kVersionColumn)))).read<std::uint64_t>();
+    copied.version = number_in(copied.cells.at(std::string(kVersionColumn)));
     into->rows.push_back(std::move(copied));
   }
 }

@@ -47,6 +47,8 @@ class Target {
   /// Rows in Native, for what is inserted into now.
   void insert(StoredTable& table, const std::vector<std::string>& columns, Bytes native);
   [[nodiscard]] std::shared_ptr<StoredTable> find(const std::string& name) const;
+  /// The same for a statement that cannot do without it.
+  std::shared_ptr<StoredTable> require(const std::string& name) const;
   [[nodiscard]] const std::map<std::string, std::shared_ptr<StoredTable>>& tables() const { return tables_; }
 
   /// What its senders have given up and what has not run yet.
@@ -79,6 +81,12 @@ class Target {
   std::string order_fault_;
 };
 
+/// EchoDB has learned to send something that the simulation has still to learn.
+[[noreturn]] void refuse_statement(std::string_view sql);
+
+/// A UInt8 or UInt64.
+std::uint64_t number_in(const Cell& cell);
+
 /// One writer's conversation with it.
 class SimTargetClient final : public TargetClient {
  public:
@@ -93,6 +101,7 @@ class SimTargetClient final : public TargetClient {
 
  private:
   Faults::Fate begin();
+  void end(Faults::Fate fate);
 
   Target& target_;
   Faults& faults_;

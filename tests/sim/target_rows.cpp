@@ -36,11 +36,6 @@ std::vector<Cell> read_column(RowBinaryReader& reader, std::string_view type, st
   return cells;
 }
 
-std::uint64_t number(const Cell& cell) {
-  RowBinaryReader reader(as_bytes(*cell));
-  return cell->size() == 1 ? reader.read<std::uint8_t>() : reader.read<std::uint64_t>();
-}
-
 const Cell& cell_of(const StoredRow& row, std::string_view column) { return row.cells.at(std::string(column)); }
 
 std::string joined(std::span<const Bytes> parts) {
@@ -85,8 +80,8 @@ void Target::insert(StoredTable& table, const std::vector<std::string>& columns,
   }
   log::debug("target: {} rows", added.size());
   for (StoredRow& row : added) {
-    row.version = number(cell_of(row, kVersionColumn));
-    row.deleted = number(cell_of(row, kIsDeletedColumn)) != 0;
+    row.version = number_in(cell_of(row, kVersionColumn));
+    row.deleted = number_in(cell_of(row, kIsDeletedColumn)) != 0;
     note_order(table, row);
     table.rows.push_back(std::move(row));
   }
@@ -98,7 +93,7 @@ std::string Target::bag_rows(std::string_view sql) {
   const std::size_t from = sql.find(" FROM ");
   const std::size_t where = sql.find(" WHERE ");
   if (!sql.ends_with("FORMAT RowBinary") || from == std::string_view::npos || where == std::string_view::npos) {
-    throw std::logic_error(fmt::format("the simulated target does not know this statement: {}", sql));
+    refuse_statement(sql);
   }
   std::set<std::string> hashes;
   for (std::size_t at = sql.find(kHash); at != std::string_view::npos; at = sql.find(kHash, at + 1)) {
@@ -109,16 +104,14 @@ std::string Target::bag_rows(std::string_view sql) {
     }
     hashes.insert(bytes);
   }
-  const std::string name = SqlWords(sql.substr(from + 6, where - from - 6)).table();
-  std::shared_ptr<StoredTable> table = find(name);
-  if (table == nullptr) throw Error(ErrorCode::TargetRejected, fmt::format("Code: 60. Table {} does not exist", name));
+  std::shared_ptr<StoredTable> table = require(SqlWords(sql.substr(from + 6, where - from - 6)).table());
   using Last = std::tuple<std::uint64_t, std::uint64_t, bool>;
   std::map<std::tuple<std::string, std::uint64_t, std::uint64_t>, Last> found;
   for (const StoredRow& row : table->rows) {
     const std::string& hash = *cell_of(row, kRowHashColumn);
     if (!hashes.contains(hash)) continue;
-    Last& last = found[{hash, number(cell_of(row, kLsnColumn)), number(cell_of(row, kOrdinalColumn))}];
-    last = std::max(last, Last{row.version, number(cell_of(row, kChangeColumn)), row.deleted});
+    Last& last = found[{hash, number_in(cell_of(row, kLsnColumn)), number_in(cell_of(row, kOrdinalColumn))}];
+    last = std::max(last, Last{row.version, number_in(cell_of(row, kChangeColumn)), row.deleted});
   }
   ByteBuffer answer;
   for (const auto& [identity, last] : found) {
@@ -143,11 +136,16 @@ Faults::Fate SimTargetClient::begin() {
   }
 }
 
+/// It is done; whether its sender hears of that is another matter.
+void SimTargetClient::end(Faults::Fate fate) {
+  faults_.answer();
+  if (fate != Faults::Fate::Done) throw broken_connection();
+}
+
 std::string SimTargetClient::query(std::string_view sql, const Parameters&) {
   const Faults::Fate fate = begin();
   std::string answer = target_.execute(sql);
-  faults_.answer();
-  if (fate != Faults::Fate::Done) throw broken_connection();
+  end(fate);
   return answer;
 }
 
@@ -158,36 +156,31 @@ std::string SimTargetClient::query_once(std::string_view sql) {
     throw broken_connection();
   }
   std::string answer = target_.execute(sql);
-  faults_.answer();
-  if (fate != Faults::Fate::Done) throw broken_connection();
+  end(fate);
   return answer;
 }
 
 void SimTargetClient::insert(std::string_view insert, const Rows& rows, const Parameters&) {
   const Faults::Fate fate = begin();
   const InsertHead head = parse_insert(insert);
-  std::shared_ptr<StoredTable> table = target_.find(head.table);
-  if (table == nullptr) throw Error(ErrorCode::TargetRejected, fmt::format("Code: 60. {} does not exist", head.table));
+  std::shared_ptr<StoredTable> table = target_.require(head.table);
   std::string native = joined(rows.data);
   target_.insert(*table, head.columns, as_bytes(native));
-  faults_.answer();
-  if (fate != Faults::Fate::Done) throw broken_connection();
+  end(fate);
 }
 
 /// What was sent until `next` failed may have been stored.
 void SimTargetClient::insert_while(std::string_view insert, const RowsInTheMaking& rows, const Parameters&) {
   const Faults::Fate fate = begin();
   const InsertHead head = parse_insert(insert);
-  std::shared_ptr<StoredTable> table = target_.find(head.table);
-  if (table == nullptr) throw Error(ErrorCode::TargetRejected, fmt::format("Code: 60. {} does not exist", head.table));
+  std::shared_ptr<StoredTable> table = target_.require(head.table);
   std::string native;
   for (Bytes part = rows.next(); !part.empty(); part = rows.next()) {
     native += as_text(part);
     faults_.answer();
   }
   target_.insert(*table, head.columns, as_bytes(native));
-  faults_.answer();
-  if (fate != Faults::Fate::Done) throw broken_connection();
+  end(fate);
 }
 
 }  // namespace echodb::sim

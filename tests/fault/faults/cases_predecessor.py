@@ -16,10 +16,10 @@ SHORT_TTL = "3"
 OTHER_DATABASE = "other"
 
 
-def start_with_late_truncate(stack: Stack, **variables: str):
+def start_with_late_truncate(stack: Stack, ttl: str, **variables: str):
     """A leader whose inserts into a table hang, with a TRUNCATE waiting behind them; returns it and its proxy."""
     target = stack.clickhouse_proxy()
-    leader = stack.start_leader(LEADER_ELECTION_TTL=TTL, CLICKHOUSE_PORT=str(target.port), **variables)
+    leader = stack.start_leader(LEADER_ELECTION_TTL=ttl, CLICKHOUSE_PORT=str(target.port), **variables)
     target.stuck.add("scratch")
     until(20, "inserts hang", lambda: target.held > 0)
     time.sleep(3)
@@ -45,11 +45,11 @@ def require_rows(stack: Stack) -> None:
         raise Failed(f"the first leader has written beside the second: {rows.split()}, and not {there}")
 
 
-def lose_lock_unseen(stack: Stack, fault, **same: str) -> str:
+def lose_lock_unseen(stack: Stack, fault, ttl: str = TTL, **same: str) -> str:
     """The leader hears nothing from PostgreSQL, where its lock goes by the fault; its lease is not over."""
     source, variables = to_postgres(stack)
-    leader, target = start_with_late_truncate(stack, **variables, **same)
-    follower = stack.start_follower(LEADER_ELECTION_TTL=TTL, **same)
+    leader, target = start_with_late_truncate(stack, ttl, **variables, **same)
+    follower = stack.start_follower(LEADER_ELECTION_TTL=ttl, **same)
     source.stall()
     source.abandon()  # nobody hears of the connections' end
     fault()
@@ -57,7 +57,7 @@ def lose_lock_unseen(stack: Stack, fault, **same: str) -> str:
     require_rows(stack)
     source.resume()
     until(60, "the one that was cut off follows", leader.follows, leader.child.check_alive)
-    return f"rows flow again after {seconds:.2f} s with a TTL of {TTL} s"
+    return f"rows flow again after {seconds:.2f} s with a TTL of {ttl} s"
 
 
 def leader_sessions(stack: Stack) -> list[int]:
@@ -81,6 +81,11 @@ def backend_killed_unseen(stack: Stack) -> str:
 @case("the leader's sessions are ended by hand, unseen by the leader: nobody writes beside it")
 def sessions_ended_unseen(stack: Stack) -> str:
     return lose_lock_unseen(stack, lambda: end_sessions_of(stack, stack.workers[0]))
+
+
+@case("PostgreSQL crashes unseen by the leader, whose lock is gone and whose lease is not: nobody writes beside it")
+def source_crashed_unseen(stack: Stack) -> str:
+    return lose_lock_unseen(stack, stack.postgres.crash, ttl="15")
 
 
 @case("PostgreSQL crashes unseen by the leader, and the next one has the same name: it does not write beside it")
