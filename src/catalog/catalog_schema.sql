@@ -35,7 +35,16 @@ CREATE TABLE IF NOT EXISTS _echodb.tables (
 );
 
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS copied_lsn pg_lsn;    -- with copy_snapshot: it sees nothing later
-ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS renamed_from text;    -- the target's name until it is renamed
+-- The names that the target may still have, until it has been renamed. An earlier version knew of one.
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS earlier_names text[] NOT NULL DEFAULT '{}';
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_catalog.pg_attribute
+              WHERE attrelid = '_echodb.tables'::regclass AND attname = 'renamed_from' AND NOT attisdropped) THEN
+    UPDATE _echodb.tables SET earlier_names = ARRAY[renamed_from] WHERE renamed_from IS NOT NULL;
+    ALTER TABLE _echodb.tables DROP COLUMN renamed_from;
+  END IF;
+END $$;
 -- Columns that got a wider type, because a value had no counterpart. One of each for a column; a column without a width
 -- is text.
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_columns smallint[] NOT NULL DEFAULT '{}';

@@ -78,7 +78,8 @@ struct OpenEpochs {
 struct Epoch {
   std::uint64_t number = 0;
   std::string predecessor;  ///< who led before; empty: nobody
-  bool resigned = true;     ///< the one before had stopped writing by itself
+  bool resigned = true;     ///< the one before, or its own last run, has everything acknowledged that it ever sent
+  std::uint32_t runs = 0;   ///< of the stream, in this epoch
 };
 
 struct TableRecord {
@@ -89,8 +90,8 @@ struct TableRecord {
   std::optional<Lsn> dropped;
   std::string copy_snapshot;  ///< xmin:xmax:xip of a keyless table's copy; empty: none, or no longer needed
   std::optional<Lsn> copied;  ///< with copy_snapshot: everything that it sees was committed before
-  std::string renamed_from;   ///< the target may still have this name; empty: it has `target_name`
-  bool shadow = false;        ///< rows go to the shadow table until it is exchanged with the target
+  std::vector<std::string> earlier_names;  ///< the target may still have one of these; empty: it has `target_name`
+  bool shadow = false;                     ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;
   std::vector<WidenedColumn> widened_columns;  ///< of each column one at the most
   std::string error;

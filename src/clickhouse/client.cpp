@@ -181,10 +181,11 @@ class ClickHouseClient::Impl {
     if (settings_.permit != nullptr) settings_.permit->expect();
     try {
       perform();
-    } catch (const Error&) {
+    } catch (Error& error) {
       failed_in_making_ = upload.failure != nullptr;
       failed_in_consuming_ = download.failure;
-      if (upload.failure) std::rethrow_exception(upload.failure);
+      if (upload.failure) throw_for_statement(upload.failure, query_id);
+      if (was_sent()) error.with(kStatementInDoubt, query_id);
       throw;
     }
     if (request.rows != nullptr) download.expected.rows = *request.rows;
@@ -279,11 +280,11 @@ class ClickHouseClient::Impl {
       const ServerMarks& marks = download.expected.marks;
       const bool is_others = marks.mark == AnswerMark::OwnId && !download.is_question && !head.query_id().empty() &&
                              head.query_id() != download.expected.query_id;
-      if (is_others) throw doubted("the answer is one to another request", download.kept);
+      if (is_others) throw in_doubt("the answer is one to another request", download);
       if (is_refusal_known(status, head, download.kept)) throw clickhouse_error(status, download.kept);
-      throw doubted(fmt::format("its status is {}", status), download.kept);
+      throw in_doubt(fmt::format("its status is {}", status), download);
     }
-    if (std::optional<std::string> doubt = download.doubt()) throw doubted(*doubt, download.kept);
+    if (std::optional<std::string> doubt = download.doubt()) throw in_doubt(*doubt, download);
     if (head.ends_in_exception(download.tail)) {
       throw Error(ErrorCode::TargetOverloaded, fmt::format("ClickHouse at {} broke an answer off", where()));
     }
@@ -292,6 +293,27 @@ class ClickHouseClient::Impl {
   [[nodiscard]] Error doubted(std::string_view why, std::string_view body) const {
     KnownServers::instance().forget(where());
     return not_clickhouse(where(), why, body);
+  }
+
+  [[nodiscard]] Error in_doubt(std::string_view why, const Download& download) const {
+    return doubted(why, download.kept).with(kStatementInDoubt, download.expected.query_id);
+  }
+
+  /// Something of the request has left.
+  [[nodiscard]] bool was_sent() const {
+    long bytes = 0;
+    curl_easy_getinfo(handle_.get(), CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0;
+  }
+
+  /// What ended the making of a body says nothing of what the server does with the part that it has.
+  [[noreturn]] static void throw_for_statement(const std::exception_ptr& failure, const std::string& query_id) {
+    try {
+      std::rethrow_exception(failure);
+    } catch (Error& error) {
+      error.with(kStatementInDoubt, query_id);
+      throw;
+    }
   }
 
   [[nodiscard]] bool was_connected() const {
@@ -308,7 +330,7 @@ class ClickHouseClient::Impl {
 };
 
 ClickHouseClient::ClickHouseClient(ClickHouseSettings settings, std::stop_token stop)
-    : impl_(std::make_unique<Impl>(std::move(settings), std::move(stop))) {}
+    : impl_(std::make_unique<Impl>(std::move(settings), stop)), stop_(std::move(stop)) {}
 ClickHouseClient::~ClickHouseClient() = default;
 ClickHouseClient::ClickHouseClient(ClickHouseClient&&) noexcept = default;
 ClickHouseClient& ClickHouseClient::operator=(ClickHouseClient&&) noexcept = default;

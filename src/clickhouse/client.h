@@ -39,6 +39,11 @@ class ClickHouseClient final : public TargetClient {
   /// through. The answer is complete on the server before its first byte leaves, so a failure is never taken for rows.
   void read(std::string_view sql, const std::function<void(Bytes)>& consume, const Parameters& parameters = {});
 
+  void end_statement(std::string_view id) override;
+  /// Ends the statements of which the condition on system.processes is true; false when some have not ended within a
+  /// few seconds. Throws TargetRejected where the user may not.
+  bool end_statements(std::string_view condition);
+
   ServerVersion server_version();
   /// Statements run in this database from now on; the database given at the start may not exist yet.
   void use_database(std::string database);
@@ -46,6 +51,7 @@ class ClickHouseClient final : public TargetClient {
  private:
   class Impl;
   std::unique_ptr<Impl> impl_;
+  std::stop_token stop_;
 };
 
 }  // namespace echodb

@@ -25,6 +25,8 @@ struct ServerVersion {
 /// One conversation with a target, whichever way it is reached. One owner at a time. Each call says whether it may be
 /// sent twice, because an answer that is lost leaves its sender in doubt. Errors: LeadershipLost, TargetUnreachable,
 /// TargetAuthentication, TargetOverloaded, TargetRejected (with ClickHouse's exception code as peer_code()), Stopped.
+/// An error that leaves open whether its statement is done, not done, or still at work has the statement's id as the
+/// detail kStatementInDoubt.
 class TargetClient {
  public:
   using Parameters = std::map<std::string, std::string>;  ///< settings and param_* of one request
@@ -35,7 +37,7 @@ class TargetClient {
   /// otherwise.
   virtual std::string query(std::string_view sql, const Parameters& parameters) = 0;
   std::string query(std::string_view sql) { return query(sql, Parameters()); }
-  /// The same for what must not run twice, an EXCHANGE or a RENAME. It may still arrive after its sender gave up.
+  /// The same for what must not run twice, an EXCHANGE or a RENAME.
   virtual std::string query_once(std::string_view sql) = 0;
   /// The same for what may take hours on the server, an INSERT … SELECT of a whole table.
   virtual void query_patiently(std::string_view sql) = 0;
@@ -55,6 +57,13 @@ class TargetClient {
   /// The same with data that is made while it is sent. What `next` throws ends the request and passes through; after
   /// any failure the target may have stored some of the rows. REQUIRES: `next` leaves this client alone.
   virtual void insert_while(std::string_view insert, const RowsInTheMaking& rows, const Parameters& parameters) = 0;
+
+  /// When it returns, a statement that was in doubt has ended: whatever it did is done, and it does nothing later than
+  /// what is sent from now on. Throws TargetOverloaded while the target is still at work on it.
+  virtual void end_statement(std::string_view id) = 0;
 };
+
+/// The detail of an Error: see TargetClient.
+inline constexpr std::string_view kStatementInDoubt = "query_id";
 
 }  // namespace echodb

@@ -76,6 +76,10 @@ void name_targets(Tables& tables, const Tables& before, const StreamStart& start
   }
 }
 
+bool has_name(const Tables& tables, const std::string& target_name) {
+  return std::ranges::find(tables, target_name, &TableRecord::target_name) != tables.end();
+}
+
 /// What the source lost while nobody looked: targets whose table is gone, and shadow tables of copies that were under
 /// way.
 void drop_leftovers(const Settings& settings, const Tables& tables, const Tables& before, std::stop_token stop) {
@@ -84,15 +88,14 @@ void drop_leftovers(const Settings& settings, const Tables& tables, const Tables
   const ServerVersion server = clickhouse.server_version();
   for (const TableRecord& old : before) {
     drop_shadow(clickhouse, shadow_table(database, old.oid), server);
-    bool in_use = std::ranges::find(tables, old.target_name, &TableRecord::target_name) != tables.end();
     const bool gone = old.state == TableState::Dropped && old.error.empty();
-    if (in_use || gone || settings.on_drop == OnDrop::Keep) continue;
+    if (has_name(tables, old.target_name) || gone || settings.on_drop == OnDrop::Keep) continue;
     log::info("mirror dropped: {}, whose table is gone", old.target_name);
     drop_if_ours(clickhouse, {database, old.target_name}, server);
-    // A rename that was not done has left it under its earlier name.
-    const bool earlier = !old.renamed_from.empty() &&
-                         std::ranges::find(tables, old.renamed_from, &TableRecord::target_name) == tables.end();
-    if (earlier) drop_if_ours(clickhouse, {database, old.renamed_from}, server);
+    // A rename that was not done has left it under an earlier name.
+    for (const std::string& name : old.earlier_names) {
+      if (!has_name(tables, name)) drop_if_ours(clickhouse, {database, name}, server);
+    }
   }
   failpoint("setup.leftovers_dropped");
 }

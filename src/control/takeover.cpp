@@ -30,38 +30,23 @@ Settings leader_settings(const Settings& settings, const StreamRecord& stream, c
                          std::shared_ptr<const WritePermit> lease) {
   Settings of_leader = settings;
   of_leader.clickhouse.permit = std::move(lease);
-  of_leader.clickhouse.query_id_prefix = fmt::format("{}{}-", stream_prefix(settings, stream), epoch.number);
+  of_leader.clickhouse.query_id_prefix =
+      fmt::format("{}{}-{}-", stream_prefix(settings, stream), epoch.number, epoch.runs);
   return of_leader;
 }
 
-namespace {
-
-void kill_until_gone(ClickHouseClient& clickhouse, const std::string& kill, const std::stop_token& stop) {
-  auto until = Clock::now() + kPatience;
-  for (bool said = false; !stop.stop_requested(); said = true) {
-    if (clickhouse.query(kill).empty()) return;
-    if (!said) log::info("ending what an earlier leader left running in ClickHouse");
-    if (Clock::now() > until) {
-      log::warn("ClickHouse still works on statements of an earlier leader; they repeat what is written now");
-      return;
-    }
-    pause(kTakeoverLookInterval, stop);
-  }
-}
-
-}  // namespace
-
 void end_older_statements(const Settings& of_leader, const StreamRecord& stream, std::stop_token stop) {
-  ClickHouseClient clickhouse(of_leader.clickhouse, stop);
-  std::string kill =
-      fmt::format("KILL QUERY WHERE startsWith(query_id, {}) AND NOT startsWith(query_id, {}) ASYNC",
+  ClickHouseClient clickhouse(of_leader.clickhouse, std::move(stop));
+  const std::string older =
+      fmt::format("startsWith(query_id, {}) AND NOT startsWith(query_id, {})",
                   quote_literal(stream_prefix(of_leader, stream)), quote_literal(of_leader.clickhouse.query_id_prefix));
   try {
-    kill_until_gone(clickhouse, kill, stop);
+    if (clickhouse.end_statements(older)) return;
+    log::warn("ClickHouse still works on statements of an earlier run; they repeat what is written now");
   } catch (const Error& error) {
     // Another user's, perhaps, or a server that refuses it to everybody.
     if (error.code() != ErrorCode::TargetRejected) throw;
-    log::warn("what an earlier leader may have left running in ClickHouse cannot be ended: {}", error.message());
+    log::warn("what an earlier run may have left running in ClickHouse cannot be ended: {}", error.message());
   }
 }
 

@@ -258,11 +258,12 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   begin_epoch(lease);
   if (!epoch_) throw Error(ErrorCode::SlotLost, "EchoDB's tables are gone from the source again");
   epoch_number_ = epoch_->number;
+  ++epoch_->runs;
   Settings own = leader_settings(settings_, *record, *epoch_, lease);
   log::info("{} leads, epoch {}{}", settings_.worker_id, epoch_->number,
             epoch_->predecessor.empty() ? "" : " after " + epoch_->predecessor);
   if (!epoch_->resigned) end_older_statements(own, *record, stop);
-  epoch_->resigned = true;
+  epoch_->resigned = false;
   take_slot(own, *record, stop);
   auto transient = [](const Error& error) { return error_policy(error.code()).transient; };
   bool complete = false;
@@ -277,6 +278,7 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
     }
   }
   breakers_.engine->abandoned();
+  epoch_->resigned = complete;
   // A slot that is to be given up ends the run, not the leadership.
   if (complete && stop_.stop_requested()) {
     catalog_.resign_epoch();

@@ -132,7 +132,7 @@ void Applier::on_delete(const DeleteMessage& message) {
 void Applier::on_truncate(const TruncateMessage& message) {
   for (Oid oid : message.relations) {
     MirroredTable* table = registry_.find(oid);
-    if (table == nullptr || !table->followed() || change_lsn_ <= table->record.floor) continue;
+    if (table == nullptr || change_lsn_ <= table->record.floor) continue;
     schema_events_.truncate(*table, change_lsn_);
   }
 }

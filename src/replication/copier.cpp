@@ -56,6 +56,14 @@ void Copier::start(CopyJob job) {
   board_.add(std::move(job), std::move(plan));
 }
 
+void Copier::drain(Oid table, TargetClient& target) {
+  board_.cancel(table);
+  while (std::optional<std::string> statement = board_.in_doubt(table)) {
+    target.end_statement(*statement);
+    board_.has_ended(table, *statement);
+  }
+}
+
 std::vector<CopyEvent> Copier::take_events() {
   std::lock_guard lock(mutex_);
   return std::exchange(events_, {});

@@ -36,6 +36,9 @@ class Copier {
   void start(CopyJob job);
   /// Ends the table's copy, if any, and whatever it waits for; returns when none of its threads sends rows any more.
   void cancel(Oid table) { board_.cancel(table); }
+  /// The same; when it returns, nothing of the table's copies is at work in the target either. Throws what the target
+  /// says meanwhile, and has to be called again then.
+  void drain(Oid table, TargetClient& target);
   /// Ends all jobs soon; whoever waits in `cancel` goes on. Whether nobody was at work on one.
   bool stop();
   /// Does what there is to do next on the caller's thread, as one of the copier's does; false when there is nothing.

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/assert.h"
+#include "clickhouse/target_client.h"
 
 namespace echodb {
 namespace {
@@ -94,6 +95,9 @@ std::optional<CopyEnd> CopyBoard::give_back(CopyWork work, CopyOutcome outcome, 
   const std::shared_ptr<RunningCopy> copy = work.copy;
   --copy->at_work_;
   if (work.kind == CopyWork::Kind::Range) part_of(work).held = false;
+  if (failure.error && !failure.error->detail(kStatementInDoubt).empty()) {
+    in_doubt_.emplace(copy->job.table, failure.error->detail(kStatementInDoubt));
+  }
   changed_.notify_all();
   switch (outcome) {
     case CopyOutcome::Done:
@@ -152,6 +156,17 @@ void CopyBoard::cancel(Oid table) {
     await_drained(lock, *copy);
     std::erase(copies_, copy);
   }
+}
+
+std::optional<std::string> CopyBoard::in_doubt(Oid table) const {
+  std::lock_guard lock(mutex_);
+  auto found = in_doubt_.find(table);
+  return found == in_doubt_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void CopyBoard::has_ended(Oid table, const std::string& statement) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(in_doubt_, [&](const auto& entry) { return entry.first == table && entry.second == statement; });
 }
 
 void CopyBoard::await_drained(std::unique_lock<std::mutex>& lock, const RunningCopy& copy) {

@@ -4,10 +4,12 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "base/steady_clock.h"
@@ -58,8 +60,8 @@ enum class CopyOutcome {
 };
 
 struct CopyFailure {
-  std::optional<Error> error = {};
-  bool again = false;  ///< another copy of the table may succeed
+  std::optional<Error> error = {};  ///< with the detail kStatementInDoubt: see CopyBoard::in_doubt
+  bool again = false;               ///< another copy of the table may succeed
 };
 
 /// How a copy ended.
@@ -96,6 +98,9 @@ class CopyBoard {
 
   /// Ends the table's copies, drained ones included; returns when nobody is at work on them.
   void cancel(Oid table);
+  /// A statement of the table's copies, past ones included, that may still be at work in the target; nullopt: none is.
+  [[nodiscard]] std::optional<std::string> in_doubt(Oid table) const;
+  void has_ended(Oid table, const std::string& statement);
   [[nodiscard]] bool is_idle() const;
 
  private:
@@ -111,6 +116,7 @@ class CopyBoard {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::shared_ptr<RunningCopy>> copies_;
+  std::multimap<Oid, std::string> in_doubt_;
 };
 
 }  // namespace echodb

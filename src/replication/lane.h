@@ -48,6 +48,7 @@ class Lane {
   LaneTask* at_work_ = nullptr;                          ///< while running_
   std::stop_source* interrupt_ = nullptr;                ///< while running_: of whoever runs it
   bool cut_short_ = false;                               ///< whatever becomes of the step at work, it is over with
+  std::string in_doubt_;  ///< of the last step: a statement that has to be ended before the next one begins
 };
 
 /// What happened to a lane's task; collected by the stream's thread.
@@ -133,6 +134,7 @@ class LaneScheduler {
   void work(std::stop_token stop);
   void stand_in(std::stop_token stop);
   void run_one(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Lane>& lane, Writer& writer);
+  static std::optional<Error> attempt(LaneTask& task, Writer& writer, std::string& in_doubt);
   std::shared_ptr<Lane> next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop);
   std::shared_ptr<Lane> take_due_lane();
   [[nodiscard]] std::chrono::milliseconds pause_after(Lane& lane, const Error& failure) const;

@@ -74,9 +74,9 @@ void SchemaTask::announce() {
     table.state = TableState::Pending;
     catalog_.save_table(record_.stream, table, &*record_.version);
   }
-  if (!renamed_from_.empty()) {
+  if (!earlier_names_.empty()) {
     TableRecord table = record_.table;
-    table.renamed_from = renamed_from_;
+    table.earlier_names = earlier_names_;
     catalog_.save_table(record_.stream, table, nullptr);
   }
   if (!pending_.empty()) {

@@ -93,9 +93,9 @@ class SchemaTask final : public LaneTask {
     pending_ = steps.text();
     return *this;
   }
-  /// The table's row is stored before the first step already, with the name its target still has.
-  SchemaTask& announce_rename(std::string from) {
-    renamed_from_ = std::move(from);
+  /// The table's row is stored before the first step already, with the names of which its target still has one.
+  SchemaTask& announce_rename(std::vector<std::string> from) {
+    earlier_names_ = std::move(from);
     return *this;
   }
   /// The table's row and version are stored before the first step, as of a table that has still to be copied: a target
@@ -130,7 +130,7 @@ class SchemaTask final : public LaneTask {
   StreamCatalog& catalog_;
   Record record_;
   std::string pending_;
-  std::string renamed_from_;
+  std::vector<std::string> earlier_names_;
   bool announces_target_ = false;
   std::vector<Step> steps_;
   std::vector<Step> tidy_;

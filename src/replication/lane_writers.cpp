@@ -116,6 +116,26 @@ void LaneScheduler::relieve() {
   relief_.notify_one();
 }
 
+/// `in_doubt`: the statement that the lane's last step left so, and then this one's. While such a statement may be at
+/// work nothing of the lane is sent: it would overtake what follows it.
+std::optional<Error> LaneScheduler::attempt(LaneTask& task, Writer& writer, std::string& in_doubt) {
+  std::optional<Error> failure;
+  try {
+    WriterTools tools = writer.connections.tools(writer.progressed);
+    if (!in_doubt.empty()) tools.clickhouse.end_statement(in_doubt);
+    in_doubt.clear();
+    task.run(tools);
+  } catch (const Error& error) {
+    failure = error;
+    if (in_doubt.empty()) in_doubt = error.detail(kStatementInDoubt);
+    if (error.code() == ErrorCode::SourceUnreachable) writer.connections.source->close();
+  } catch (const std::exception& fault) {
+    // A fault of ours with one table is not to end the others.
+    failure = Error(ErrorCode::ProtocolViolation, fault.what());
+  }
+  return failure;
+}
+
 /// Takes the lane's next task and runs it. REQUIRES: the lock, which is let go of meanwhile.
 void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Lane>& lane, Writer& writer) {
   std::unique_ptr<LaneTask> task = std::move(lane->tasks_.front());
@@ -125,24 +145,16 @@ void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::share
   lane->interrupt_ = &writer.interrupted;
   writer.lane = lane;
   ++running_;
+  std::string in_doubt = std::move(lane->in_doubt_);
   const auto began = moved_at_ = Clock::now();
   if (!lane->trying_since_) {
     lane->trying_since_ = began;
     trying_.push_back(lane);
   }
   lock.unlock();
-  std::optional<Error> failure;
-  try {
-    WriterTools tools = writer.connections.tools(writer.progressed);
-    task->run(tools);
-  } catch (const Error& error) {
-    failure = error;
-    if (error.code() == ErrorCode::SourceUnreachable) writer.connections.source->close();
-  } catch (const std::exception& fault) {
-    // A fault of ours with one table is not to end the others.
-    failure = Error(ErrorCode::ProtocolViolation, fault.what());
-  }
+  std::optional<Error> failure = attempt(*task, writer, in_doubt);
   lock.lock();
+  lane->in_doubt_ = std::move(in_doubt);
   moved_at_ = Clock::now();
   --running_;
   lane->running_ = false;

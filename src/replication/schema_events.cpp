@@ -169,7 +169,7 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   // A keyed table's copy goes on under the new schema, which it compares the source's columns with.
   bool copying = table.record.state == TableState::Copying &&
                  (change.effort != SchemaChange::Effort::Nothing || table.gate == nullptr);
-  if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  if (copying) task->then(drain_copies(table));
   if (change.effort != SchemaChange::Effort::Nothing) {
     task->announce({.recopy = change.effort == SchemaChange::Effort::Rebuild, .statements = change.statements});
   }
@@ -191,28 +191,21 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
 }
 
 void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
-  TargetTable before = parts_.registry.target(table);
   std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
-  if (name == before.name) return;
-  const std::string there = take_earlier_name(table);
+  if (name == table.record.target_name) return;
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
+  // A rename that was not done may have been done all the same, and its answer lost.
+  table.record.earlier_names.push_back(table.record.target_name);
   parts_.registry.rename_target(table, name);
+  std::vector<std::string> from = take_earlier_names(table);
   name_taken(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
-  task->announce_rename(there.empty() ? before.name : there);
-  if (!there.empty()) {
-    const TargetTable first{before.database, there};
-    // A rename that was not done may have been done all the same, and its answer lost: it is done now, unless it was
-    // taken back, or somebody else has the name.
-    const bool finishes = there != name && !parts_.registry.is_taken(before.name, &table);
-    if (finishes) add_rename(*task, {.from = first, .to = before});
-    if (!finishes) before = first;
-  }
-  if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  task->announce_rename(from);
+  if (copying) task->then(drain_copies(table));
   std::optional<LanePlace> awaited;
   if (earlier != nullptr && earlier != table.lane) awaited = parts_.lanes.end_of(earlier);
-  then_rename(table, *task, before.name, awaited);
+  then_rename(table, *task, std::move(from), awaited);
   // Whoever had the name gives it up first.
   if (awaited) parts_.lanes.run_after(*task, *awaited);
   bool one_transaction = copying && table.gate != nullptr;
@@ -224,28 +217,27 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
 
 /// Should the step not be done, the table's next copy ends with it, and waits then for whom this one had to wait for.
 /// The step that puts the failure on record waits for nobody: others wait for it.
-void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from,
+void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::vector<std::string> from,
                                std::optional<LanePlace> awaited) {
   for (const LanePlace& place : std::exchange(table.awaited, {})) parts_.lanes.run_after(task, place);
-  add_rename(task, {.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)});
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
+  task.then([names = Rename{.from = from, .to = parts_.registry.target(table)}, options,
+             server = parts_.registry.server()](WriterTools& tools) {
+    rename_target(tools.clickhouse, names, server, options);
+  });
   task.dropped = [this, oid = table.record.oid, from = std::move(from), awaited = std::move(awaited)](StepEnd) {
     MirroredTable* renamed = parts_.registry.find(oid);
     if (renamed == nullptr) return;
     if (awaited) renamed->awaited.push_back(*awaited);
-    if (renamed->record.renamed_from.empty()) renamed->record.renamed_from = from;
+    std::ranges::copy(from, std::back_inserter(renamed->record.earlier_names));
   };
-}
-
-void SchemaEvents::add_rename(SchemaTask& task, Rename names) {
-  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
-  task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
-    rename_target(tools.clickhouse, names, server, options);
-  });
 }
 
 void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
+  // Of a table that has stopped as well: the copy that heals it has none of these rows, and they may be read again.
   table.record.floor = lsn;
+  if (!table.followed()) return;
   if (table.record.state == TableState::Copying) return copy_from_start(table, "truncated", "");
   auto task = task_for(table, nullptr, "truncated");
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
@@ -283,14 +275,12 @@ void SchemaEvents::push_drop(MirroredTable& table) {
   table.record.error_lsn.reset();
   std::vector<TargetTable> targets{parts_.registry.target(table)};
   // A rename that was not done may have been done all the same.
-  if (std::string there = take_earlier_name(table); !there.empty()) {
-    table.record.renamed_from = there;
-    targets.push_back({targets.front().database, there});
-  }
+  table.record.earlier_names = take_earlier_names(table);
+  for (const std::string& name : table.record.earlier_names) targets.push_back({targets.front().database, name});
   std::erase_if(targets, [&](const TargetTable& target) { return parts_.registry.is_taken(target.name, &table); });
   if (parts_.settings.on_drop == OnDrop::Keep) targets.clear();
   auto task = task_for(table, nullptr, "mirror_dropped", table.name());
-  task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  task->then(drain_copies(table));
   task->then([targets, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
     drop_shadow(tools.clickhouse, shadow, server);
     for (const TargetTable& target : targets) drop_if_ours(tools.clickhouse, target, server);
@@ -306,23 +296,29 @@ void SchemaEvents::push_drop(MirroredTable& table) {
 /// Whoever takes a name makes room for itself: what another table still had under it is gone.
 void SchemaEvents::name_taken(const MirroredTable& by) {
   parts_.registry.for_each([&](MirroredTable& other) {
-    if (&other == &by || other.record.renamed_from != by.record.target_name) return;
-    other.record.renamed_from.clear();
-    put_on_record(other);
+    if (&other != &by && std::erase(other.record.earlier_names, by.record.target_name) > 0) put_on_record(other);
   });
 }
 
-/// The name that the target still has, if its last rename was not done; empty otherwise. Whoever took that name since
-/// has made room for itself.
-std::string SchemaEvents::take_earlier_name(MirroredTable& table) {
-  std::string name = std::exchange(table.record.renamed_from, {});
-  const bool is_free = !name.empty() && name != table.record.target_name && !parts_.registry.is_taken(name, &table);
-  return is_free ? name : std::string();
+/// The names of which the target has one, if its last rename was not done; none otherwise. Whoever took such a name
+/// since has made room for itself.
+std::vector<std::string> SchemaEvents::take_earlier_names(MirroredTable& table) {
+  std::vector<std::string> names = std::exchange(table.record.earlier_names, {});
+  std::erase_if(names, [&](const std::string& name) {
+    return name == table.record.target_name || parts_.registry.is_taken(name, &table);
+  });
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
 }
 
 void SchemaEvents::on(const RewriteMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.oid);
-  if (table != nullptr && table->followed() && lsn > table->versions.back().version.lsn) {
+  if (table == nullptr || lsn <= table->versions.back().version.lsn) return;
+  if (table->record.state == TableState::Error) {
+    // The copy that heals it has the rows as they are now, in versions that those of the log would win over.
+    table->record.floor = std::max(table->record.floor, lsn);
+  } else if (table->followed()) {
     bool plain = message.plain && table->rewrite != Rewrite::Unknown;
     table->rewrite = plain ? Rewrite::Plain : Rewrite::Unknown;
   }

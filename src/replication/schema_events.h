@@ -13,7 +13,6 @@
 #include "replication/lane_tasks.h"
 #include "replication/schema_change.h"
 #include "replication/table_registry.h"
-#include "replication/target_steps.h"
 #include "replication/target_watch.h"
 #include "replication/watermark.h"
 #include "replication/worker_status.h"
@@ -128,11 +127,12 @@ class SchemaEvents {
   void drop(MirroredTable& table, Lsn lsn);
   void push_drop(MirroredTable& table);
   void drop_failed(MirroredTable& table, const Error& error);
-  void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::optional<LanePlace> awaited = {});
-  void add_rename(SchemaTask& task, Rename names);
+  void then_rename(MirroredTable& table, SchemaTask& task, std::vector<std::string> from,
+                   std::optional<LanePlace> awaited = {});
   void name_taken(const MirroredTable& by);
-  [[nodiscard]] std::string take_earlier_name(MirroredTable& table);
+  [[nodiscard]] std::vector<std::string> take_earlier_names(MirroredTable& table);
   void forget_copy(MirroredTable& table);
+  [[nodiscard]] SchemaTask::Step drain_copies(const MirroredTable& table) const;
   [[nodiscard]] std::function<void()> forget_ranges(const MirroredTable& table) const;
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);

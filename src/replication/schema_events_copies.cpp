@@ -88,15 +88,20 @@ void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion
   auto task = task_for(table, version ? &*version : nullptr, "copy_again", copy.reason);
   task->tickets = std::move(copy.tickets);
   // The ranges first: those of an earlier copy are of no use without the shadow that they went into.
+  task->then(drain_copies(table));
   task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),
-              oid = table.record.oid, &copier = parts_.copier,
               forget_ranges = forget_ranges(table)](WriterTools& tools) {
-    copier.cancel(oid);
     forget_ranges();
     create_shadow(tools.clickhouse, target, definition, server);
   });
   start_copy(table, *task, copy.start);
   push(table, std::move(task));
+}
+
+/// A step before whatever replaces, renames or empties the table that copies write into: rows of theirs that came
+/// afterwards would be in somebody else's table, or in one where they are not to be any more.
+SchemaTask::Step SchemaEvents::drain_copies(const MirroredTable& table) const {
+  return [oid = table.record.oid, &copier = parts_.copier](WriterTools& tools) { copier.drain(oid, tools.clickhouse); };
 }
 
 /// For a step: the next copy of the table begins with its first row.
@@ -110,10 +115,8 @@ std::function<void()> SchemaEvents::forget_ranges(const MirroredTable& table) co
 void SchemaEvents::copy_from_start(MirroredTable& table, std::string event, std::string detail) {
   forget_copy(table);
   auto task = task_for(table, nullptr, std::move(event), std::move(detail));
-  task->then([oid = table.record.oid, &copier = parts_.copier, forget_ranges = forget_ranges(table)](WriterTools&) {
-    copier.cancel(oid);
-    forget_ranges();
-  });
+  task->then(drain_copies(table));
+  task->then([forget_ranges = forget_ranges(table)](WriterTools&) { forget_ranges(); });
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
     empty_target(tools.clickhouse, target, server);
   });
@@ -199,9 +202,10 @@ void SchemaEvents::copied(MirroredTable& table) {
   bool shadow = std::exchange(table.record.shadow, false);
   healing_.erase(table.record.oid);
   table.record.state = TableState::Streaming;
-  std::string earlier_name = take_earlier_name(table);
+  std::vector<std::string> earlier_names = take_earlier_names(table);
   auto task = task_for(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
-  if (!earlier_name.empty()) then_rename(table, *task, std::move(earlier_name));
+  task->then(drain_copies(table));
+  if (!earlier_names.empty()) then_rename(table, *task, std::move(earlier_names));
   if (shadow) {
     TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
     task->then([pair, server = parts_.registry.server()](WriterTools& tools) {

@@ -16,16 +16,17 @@ void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, Tar
     const bool exchanged = is_shadow_exchanged(table, clickhouse);
     // The name that the table has in ClickHouse by now.
     TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
-    if (!table.record.renamed_from.empty()) holder.name = table.record.renamed_from;
+    for (const std::string& name : table.record.earlier_names) {
+      if (target.tables.contains(name) && !parts_.registry.is_taken(name, &table)) holder.name = name;
+    }
     const bool completed = complete_types(table, holder, clickhouse);
     TableVersion newest = table.versions.back().version;
     follow(table, newest, [&] {
       finish_steps(table);
       // A copy that a step has begun replaces what is broken as well.
       if (table.copy_job == 0) replace_if_broken(table, holder, target.broken);
-      // A rename that was cut short may have come as far as the new name.
-      const bool there = target.tables.contains(holder.name) || target.tables.contains(table.record.target_name);
-      if (table.copy_job == 0 && table.record.state == TableState::Streaming && !there) replace_missing(table);
+      const bool missing = table.record.state == TableState::Streaming && !target.tables.contains(holder.name);
+      if (table.copy_job == 0 && missing) replace_missing(table);
       resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
     if (completed) put_on_record(table);
@@ -116,7 +117,7 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
 /// fit the target all the same: TablePlan.
 void SchemaEvents::finish_steps(MirroredTable& table) {
   if (!table.followed()) return;
-  if (std::string from = take_earlier_name(table); !from.empty()) {
+  if (std::vector<std::string> from = take_earlier_names(table); !from.empty()) {
     auto task = task_for(table, nullptr, "");
     then_rename(table, *task, std::move(from));
     push(table, std::move(task));

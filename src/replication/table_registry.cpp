@@ -44,13 +44,13 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
 }
 
 /// Whoever takes a name waits for the lane of whoever has it, or had it last. A table that lives has its name, whatever
-/// others had it before; one whose rename has still to be done has its earlier name too.
+/// others had it before; one whose rename has still to be done has its earlier names too.
 void TableRegistry::give_names() {
   for (const auto& [oid, table] : tables_) {
     if (table->record.state == TableState::Dropped) lanes_[table->record.target_name] = table->lane;
   }
   for (const auto& [oid, table] : tables_) {
-    if (!table->record.renamed_from.empty()) lanes_[table->record.renamed_from] = table->lane;
+    for (const std::string& name : table->record.earlier_names) lanes_[name] = table->lane;
   }
   for (const auto& [oid, table] : tables_) {
     if (table->record.state != TableState::Dropped) lanes_[table->record.target_name] = table->lane;

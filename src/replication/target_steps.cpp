@@ -180,10 +180,13 @@ void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const Serv
 
 void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options) {
-  const auto& [from, to] = names;
-  if (from.name == to.name || !is_there(clickhouse, from) || !is_ours(clickhouse, from)) return;
-  make_room(clickhouse, to, server, options);
-  clickhouse.query_once(rename_table_sql(from, to));
+  for (const std::string& name : names.from) {
+    const TargetTable from{names.to.database, name};
+    if (!is_there(clickhouse, from) || !is_ours(clickhouse, from)) continue;
+    make_room(clickhouse, names.to, server, options);
+    clickhouse.query_once(rename_table_sql(from, names.to));
+    return;
+  }
 }
 
 }  // namespace echodb

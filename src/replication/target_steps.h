@@ -54,7 +54,7 @@ struct Rebuild {
 void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
 struct Rename {
-  TargetTable from;
+  std::vector<std::string> from;  ///< it has one of these names
   TargetTable to;
 };
 /// Nothing when there is no such table of ours. What has the new name is treated as in create_target().

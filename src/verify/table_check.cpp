@@ -186,7 +186,7 @@ std::string obstacle(const TableRecord& record, const Settings& settings) {
   if (record.state == TableState::Error) return "the table is in error: " + record.error;
   if (record.state != TableState::Streaming) return fmt::format("the table is {}", to_string(record.state));
   if (record.shadow) return "the table is being copied again";
-  if (!record.versions.back().pending.empty() || !record.renamed_from.empty()) return "its schema is being changed";
+  if (!record.versions.back().pending.empty() || !record.earlier_names.empty()) return "its schema is being changed";
   return {};
 }
 

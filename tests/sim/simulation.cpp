@@ -77,6 +77,18 @@ bool has_row(const StoredTable& table, const std::string& key, Lsn version) {
   });
 }
 
+std::string rows_only_in(const std::multiset<TargetRow>& ones, const std::multiset<TargetRow>& others) {
+  std::vector<TargetRow> rows;
+  std::ranges::set_difference(ones, others, std::back_inserter(rows));
+  std::string text;
+  for (const TargetRow& row : rows) {
+    text += "(";
+    for (const auto& [column, cell] : row) text += fmt::format(" {}={:?}", column, cell.value_or("NULL"));
+    text += " )";
+  }
+  return text;
+}
+
 }  // namespace
 
 /// From a start of the engine to its end.
@@ -157,7 +169,7 @@ void Simulation::live_once(bool is_last) {
   if (random_.chance(kSourceCrash)) source_.confirmed = std::max(slot_on_disk_, catalog_.applied());
   for (const auto& [oid, table] : catalog_.tables()) {
     log::debug("-- catalog: {} is {} in the target, {}{}", oid, table.target_name, to_string(table.state),
-               table.renamed_from.empty() ? "" : ", or still " + table.renamed_from);
+               table.earlier_names.empty() ? "" : fmt::format(", or still {}", fmt::join(table.earlier_names, " or ")));
   }
   Baton baton(random_);
   Faults faults(random_, baton, is_last ? FaultRates() : rates_);
@@ -368,7 +380,8 @@ std::optional<Finding> Simulation::compare(Oid oid, const SourceTable& table) co
     there.insert(std::move(row));
   }
   if (here == there) return std::nullopt;
-  return Finding{"equal", fmt::format("{} has {} rows, and its target {} other ones", name, here.size(), there.size())};
+  return Finding{"equal", fmt::format("{} has {} rows, and its target {} other ones: {} and not {}", name, here.size(),
+                                      there.size(), rows_only_in(there, here), rows_only_in(here, there))};
 }
 
 }  // namespace echodb::sim

@@ -72,20 +72,33 @@ std::shared_ptr<StoredTable> Target::require(const std::string& name) const {
   return table;
 }
 
+/// Nobody hears of how it ends.
+void Target::run(Late late) {
+  try {
+    late.effect();
+  } catch (const Error& error) {
+    log::debug("-- too late: {}", error.what());
+  }
+}
+
 void Target::let_late_run(unsigned of_thousand) {
   for (std::size_t index = 0; index < late_.size();) {
     if (!random_.chance(of_thousand)) {
       ++index;
       continue;
     }
-    std::function<void()> effect = std::move(late_[index]);
+    Late late = std::move(late_[index]);
     late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(index));
-    try {
-      effect();
-    } catch (const Error&) {
-      // Nobody hears of it.
-    }
+    run(std::move(late));
   }
+}
+
+void Target::end_late(const std::string& statement) {
+  auto found = std::ranges::find(late_, statement, &Late::statement);
+  if (found == late_.end()) return;
+  Late late = std::move(*found);
+  late_.erase(found);
+  if (random_.chance(500)) run(std::move(late));
 }
 
 void Target::end_late() {

@@ -52,7 +52,13 @@ class Target {
   [[nodiscard]] const std::map<std::string, std::shared_ptr<StoredTable>>& tables() const { return tables_; }
 
   /// What its senders have given up and what has not run yet.
-  void run_late(std::function<void()> effect) { late_.push_back(std::move(effect)); }
+  void run_late(std::string statement, std::function<void()> effect) {
+    late_.push_back({std::move(statement), std::move(effect)});
+  }
+  /// It has run, or never will.
+  void end_late(const std::string& statement);
+  /// An id that nobody has.
+  std::string next_statement() { return std::to_string(++statements_); }
   /// Some of that runs now.
   void let_late_run(unsigned of_thousand);
   /// A leader that begins has what is left of its predecessor's ended: some of it has run by then.
@@ -75,7 +81,14 @@ class Target {
   Random& random_;
   std::string database_;
   std::map<std::string, std::shared_ptr<StoredTable>> tables_;
-  std::vector<std::function<void()>> late_;
+  struct Late {
+    std::string statement;  ///< its id
+    std::function<void()> effect;
+  };
+  static void run(Late late);
+
+  std::vector<Late> late_;
+  std::uint64_t statements_ = 0;
   std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> last_versions_;  ///< by table and key
   std::uint64_t tables_made_ = 0;
   std::string order_fault_;
@@ -98,10 +111,10 @@ class SimTargetClient final : public TargetClient {
   void query_patiently(std::string_view sql) override { query(sql, {}); }
   void insert(std::string_view insert, const Rows& rows, const Parameters& parameters) override;
   void insert_while(std::string_view insert, const RowsInTheMaking& rows, const Parameters& parameters) override;
+  void end_statement(std::string_view id) override;
 
  private:
-  Faults::Fate begin();
-  void end(Faults::Fate fate);
+  std::string carry_out(std::function<std::string()> effect);
 
   Target& target_;
   Faults& faults_;

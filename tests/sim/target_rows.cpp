@@ -125,53 +125,41 @@ std::string Target::bag_rows(std::string_view sql) {
   return std::string(answer.text());
 }
 
-/// Throws what comes of a request that is not done now.
-Faults::Fate SimTargetClient::begin() {
+/// What becomes of a statement: it is done now, or later than its sender believes, or not; and its sender hears of
+/// that, or does not.
+std::string SimTargetClient::carry_out(std::function<std::string()> effect) {
   const Faults::Fate fate = faults_.next();
-  switch (fate) {
-    case Faults::Fate::Refused: throw Error(ErrorCode::TargetRejected, "Code: 999. Refused by the simulation");
-    case Faults::Fate::Busy: throw Error(ErrorCode::TargetOverloaded, "Code: 252. Busy by the simulation");
-    case Faults::Fate::NeverArrived: throw broken_connection();
-    default: return fate;
+  const std::string id = target_.next_statement();
+  if (fate == Faults::Fate::Refused) throw Error(ErrorCode::TargetRejected, "Code: 999. Refused by the simulation");
+  if (fate == Faults::Fate::Busy) throw Error(ErrorCode::TargetOverloaded, "Code: 252. Busy by the simulation");
+  if (fate == Faults::Fate::NeverArrived) throw broken_connection();
+  std::string answer;
+  if (fate == Faults::Fate::Late) {
+    target_.run_late(id, [effect = std::move(effect)] { effect(); });
+  } else {
+    answer = effect();
   }
-}
-
-/// It is done; whether its sender hears of that is another matter.
-void SimTargetClient::end(Faults::Fate fate) {
   faults_.answer();
-  if (fate != Faults::Fate::Done) throw broken_connection();
+  if (fate != Faults::Fate::Done) throw broken_connection().with(kStatementInDoubt, id);
+  return answer;
 }
 
 std::string SimTargetClient::query(std::string_view sql, const Parameters&) {
-  const Faults::Fate fate = begin();
-  std::string answer = target_.execute(sql);
-  end(fate);
-  return answer;
+  return carry_out([&target = target_, statement = std::string(sql)] { return target.execute(statement); });
 }
 
-std::string SimTargetClient::query_once(std::string_view sql) {
-  const Faults::Fate fate = begin();
-  if (fate == Faults::Fate::Late && sql.starts_with("EXCHANGE")) {
-    target_.run_late([&target = target_, statement = std::string(sql)] { target.execute(statement); });
-    throw broken_connection();
-  }
-  std::string answer = target_.execute(sql);
-  end(fate);
-  return answer;
-}
+std::string SimTargetClient::query_once(std::string_view sql) { return query(sql, {}); }
 
 void SimTargetClient::insert(std::string_view insert, const Rows& rows, const Parameters&) {
-  const Faults::Fate fate = begin();
   const InsertHead head = parse_insert(insert);
-  std::shared_ptr<StoredTable> table = target_.require(head.table);
-  std::string native = joined(rows.data);
-  target_.insert(*table, head.columns, as_bytes(native));
-  end(fate);
+  carry_out([&target = target_, head, native = joined(rows.data)] {
+    target.insert(*target.require(head.table), head.columns, as_bytes(native));
+    return std::string();
+  });
 }
 
-/// What was sent until `next` failed may have been stored.
+/// It has begun when its first rows come. What was sent until `next` failed may have been stored.
 void SimTargetClient::insert_while(std::string_view insert, const RowsInTheMaking& rows, const Parameters&) {
-  const Faults::Fate fate = begin();
   const InsertHead head = parse_insert(insert);
   std::shared_ptr<StoredTable> table = target_.require(head.table);
   std::string native;
@@ -179,8 +167,18 @@ void SimTargetClient::insert_while(std::string_view insert, const RowsInTheMakin
     native += as_text(part);
     faults_.answer();
   }
-  target_.insert(*table, head.columns, as_bytes(native));
-  end(fate);
+  carry_out([&target = target_, table, columns = head.columns, native = std::move(native)] {
+    target.insert(*table, columns, as_bytes(native));
+    return std::string();
+  });
+}
+
+void SimTargetClient::end_statement(std::string_view id) {
+  const Faults::Fate fate = faults_.next();
+  if (fate == Faults::Fate::Busy || fate == Faults::Fate::NeverArrived) throw broken_connection();
+  target_.end_late(std::string(id));
+  faults_.answer();
+  if (fate == Faults::Fate::AnswerLost) throw broken_connection();
 }
 
 }  // namespace echodb::sim
