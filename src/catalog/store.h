@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,14 +44,20 @@ class CatalogStore {
   /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
   void save_applied(const std::string& stream, Lsn applied);
+  /// The target has acknowledged a bookmark of this number, and has this id.
+  void save_target(const std::string& stream, const std::string& target_id, std::uint64_t number);
   /// The slot is of no use from now on, for this reason: until create_stream() replaces the stream, it has to be made
   /// again.
   void request_remake(const std::string& stream, const std::string& reason);
 
   /// As of one moment. Each has at least one version.
   std::vector<TableRecord> load_tables(const std::string& stream);
-  /// Inserts or updates the table's row; a version, when given, is stored with it.
+  /// Inserts or updates the table's row; a version, when given, is stored with it. Its target's note is forgotten.
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version = nullptr);
+  /// What the targets of tables were, as far as that is noted.
+  std::map<Oid, TargetNote> load_target_notes(const std::string& stream);
+  /// Nothing when the catalog has no such table.
+  void save_target_note(const std::string& stream, Oid table, const TargetNote& note);
   /// Stores a version that is still pending.
   void announce_version(const std::string& stream, Oid table, const TableVersion& version);
   /// Forgets what no replay can need any more: versions that newer ones replace, snapshots of copies, dropped tables.

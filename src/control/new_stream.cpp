@@ -60,7 +60,7 @@ void name_targets(Tables& tables, const Tables& before, const StreamStart& start
   for (TableRecord& table : tables) {
     const TableRecord* known = known_as(before, table, on_drop);
     if (known != nullptr) table.target_name = known->target_name;
-    table.shadow = known != nullptr || (before.empty() && start.target_in_use);
+    table.shadow = known != nullptr || start.target_unknown;
   }
   for (TableRecord& table : tables) {
     if (!table.target_name.empty()) continue;
@@ -92,8 +92,8 @@ void drop_leftovers(const Settings& settings, const Tables& tables, const Tables
   failpoint("setup.leftovers_dropped");
 }
 
-/// A catalog that went back with its source does not know all that is in ClickHouse, and what it does not know may be
-/// somebody else's: that is for a person to drop.
+/// A catalog that went back with its source, or a target that did, or that was another source's: the catalog does not
+/// know all that is in ClickHouse, and what it does not know may be somebody else's. That is for a person to drop.
 void name_strangers(const Settings& settings, const Tables& tables, std::stop_token stop) {
   ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
   std::istringstream found(clickhouse.query(
@@ -128,9 +128,10 @@ class StreamMaker {
                         .publication = start_.names.publication,
                         .system_identifier = source.system_identifier,
                         .consistent = consistent,
-                        .applied = consistent};
+                        .applied = consistent,
+                        .remade = start_.reason};
     try {
-      record(stream, source, read_tables(replication, consistent, settings_));
+      record(stream, source.timeline, read_tables(replication, consistent, settings_));
     } catch (const Error& error) {
       // By now the slot of this name may be that of another leader.
       if (error.code() != ErrorCode::LeadershipLost) drop_slot(replication);
@@ -152,17 +153,21 @@ class StreamMaker {
   }
 
   /// The catalog comes last: only then is what ClickHouse has been told true.
-  void record(const StreamRecord& stream, const SourceIdentity& source, Tables tables) {
+  void record(StreamRecord& stream, std::uint32_t timeline, Tables tables) {
     Tables before = start_.previous ? catalog_.load_tables(stream.name) : Tables();
     name_targets(tables, before, start_, settings_.on_drop);
     if (!before.empty()) drop_leftovers(settings_, tables, before, stop_);
-    if (start_.source_replaced) name_strangers(settings_, tables, stop_);
-    write_bookmark(settings_.clickhouse,
-                   {.stream = stream.name,
-                    .system_identifier = source.system_identifier,
-                    .timeline = source.timeline,
-                    .applied = stream.consistent},
-                   stop_);
+    if (start_.target_unknown) name_strangers(settings_, tables, stop_);
+    const Bookmark claimed = claim_target(settings_.clickhouse,
+                                          {.stream = stream.name,
+                                           .database = settings_.postgres.database,
+                                           .system_identifier = stream.system_identifier,
+                                           .timeline = timeline,
+                                           .applied = stream.consistent,
+                                           .number = start_.previous ? start_.previous->target_number : 0},
+                                          stop_);
+    stream.target_id = claimed.target_id;
+    stream.target_number = claimed.number;
     failpoint("setup.bookmark_written");
     catalog_.create_stream(stream, tables);
   }

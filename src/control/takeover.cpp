@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kLookInterval = 10ms;
+constexpr auto kSlotLookInterval = 10ms;
 /// A process that is told to end and has not after this long is not going to soon.
 constexpr auto kPatience = 5s;
 
@@ -29,7 +29,7 @@ void pause(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any stopped;
   std::unique_lock lock(mutex);
-  stopped.wait_for(lock, stop, kLookInterval, [] { return false; });
+  stopped.wait_for(lock, stop, kSlotLookInterval, [] { return false; });
 }
 
 }  // namespace

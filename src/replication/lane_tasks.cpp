@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "replication/copy_start.h"
+#include "replication/ddl_message.h"
 #include "replication/insert_completion.h"
 #include "replication/last_rows.h"
 
@@ -49,7 +50,7 @@ void DescribeTask::run(WriterTools& tools) {
   if (!all_visible(tools.source(), must_see_)) {
     throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
   }
-  tools.source().query("SELECT _echodb.describe($1::oid, $2)", {std::to_string(table_), tag_});
+  ask_for_description(tools.source(), table_, tag_);
 }
 
 SchemaTask& SchemaTask::then(std::vector<std::string> statements) {

@@ -43,6 +43,7 @@ std::unique_ptr<SchemaTask> SchemaEvents::task_for(const MirroredTable& table, c
 }
 
 void SchemaEvents::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) {
+  target_inventory_.stepped(table.record.oid);
   task->tickets.push_back(parts_.watermark.open());
   std::ranges::move(std::exchange(table.owed, {}), std::back_inserter(task->tickets));
   if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {

@@ -45,6 +45,17 @@ Lsn start_position(const Settings& settings, const StreamRecord& record, std::st
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
 
+/// Setup has stored it.
+Bookmark held_bookmark(const Settings& settings, const StreamRecord& record) {
+  return {.stream = record.name,
+          .database = settings.postgres.database,
+          .system_identifier = record.system_identifier,
+          .timeline = record.timeline,
+          .applied = record.applied,
+          .number = record.target_number,
+          .target_id = record.target_id};
+}
+
 MessageSeal load_seal(const Settings& settings, std::stop_token stop) {
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
   return MessageSeal::load(source);
@@ -62,7 +73,8 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       server_(prepare_target(settings, stop)),
       registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
       watermark_(start_position(settings, record, stop)),
-      target_watch_(settings.clickhouse.database),
+      bookmark_(catalog, settings.clickhouse.database, held_bookmark(settings, record)),
+      target_watch_(settings.clickhouse.database, server_),
       copier_({.workers = settings.snapshot_workers,
                .source = settings.postgres,
                .clickhouse = settings.clickhouse,
@@ -146,7 +158,10 @@ bool Stream::run() {
 }
 
 void Stream::replace_lost() {
-  if (std::optional<TargetFindings> found = target_watch_.take()) schema_events_.replace_lost(*found);
+  std::optional<TargetFindings> found = target_watch_.take();
+  if (!found) return;
+  if (!found->loss.empty()) throw Error(ErrorCode::TargetReplaced, found->loss);
+  schema_events_.replace_lost(*found);
 }
 
 /// An open connection may lead nowhere: the source's machine or the network between may be gone. So a source that says
@@ -248,7 +263,10 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
-  if (lanes_.depth(*bookmark_lane_) == 0) lanes_.push(bookmark_lane_, std::make_unique<TargetWatchTask>(target_watch_));
+  if (lanes_.depth(*bookmark_lane_) == 0) {
+    schema_events_.look_begins();
+    lanes_.push(bookmark_lane_, std::make_unique<TargetWatchTask>(target_watch_, bookmark_));
+  }
   if (transactions_ == 0 || saved_ == confirmed_) return;
   store_progress();
 }
@@ -325,13 +343,7 @@ void Stream::read_transaction_to_end() {
 }
 
 /// ClickHouse learns what the catalog knows already, never before: replication/bookmark.h.
-void Stream::save_bookmark() {
-  Bookmark bookmark{.stream = record_.name,
-                    .system_identifier = record_.system_identifier,
-                    .timeline = record_.timeline,
-                    .applied = confirmed_};
-  lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
-}
+void Stream::save_bookmark() { lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(bookmark_, confirmed_)); }
 
 /// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.
 std::chrono::milliseconds Stream::refused_for(bool copying) {

@@ -97,8 +97,9 @@ class Stream final : private PgoutputHandler {
   ServerVersion server_;
   TableRegistry registry_;
   Watermark watermark_;
-  TargetWatch target_watch_;  // before the lanes: a step of theirs looks
-  Copier copier_;             // before the lanes: their steps start and cancel copies
+  BookmarkKeeper bookmark_;  // before the lanes, whose steps store it, look, and start and cancel copies
+  TargetWatch target_watch_;
+  Copier copier_;
   LaneScheduler lanes_;
   std::shared_ptr<Lane> bookmark_lane_ = std::make_shared<Lane>("bookmark");
   Batcher batcher_;

@@ -42,6 +42,8 @@ void Stream::publish_status() {
   status.retries = retries_;
   status.messages_skipped = messages_skipped_;
   status.last_error = last_error_;
+  status.remade = record_.remade;
+  if (!status.remade.empty()) status.remade_at = record_.created;
   Copier::Progress progress = copier_.progress();
   status.rows_copied = progress.rows_copied;
   status.rows_to_copy = progress.rows_to_copy;
