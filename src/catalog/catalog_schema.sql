@@ -41,9 +41,11 @@ CREATE TABLE IF NOT EXISTS _echodb.tables (
 
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS copied_lsn pg_lsn;    -- with copy_snapshot: it sees nothing later
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS renamed_from text;    -- the target's name until it is renamed
--- Columns that became text, because a value had no counterpart.
+-- Columns that got a wider type, because a value had no counterpart. One of each for a column; a column without a width
+-- is text.
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_columns smallint[] NOT NULL DEFAULT '{}';
-ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_since pg_lsn[] NOT NULL DEFAULT '{}';   -- one for each
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_since pg_lsn[] NOT NULL DEFAULT '{}';
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_widths text[] NOT NULL DEFAULT '{}';
 
 -- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
 CREATE TABLE IF NOT EXISTS _echodb.table_versions (
@@ -54,6 +56,10 @@ CREATE TABLE IF NOT EXISTS _echodb.table_versions (
   PRIMARY KEY (stream, oid, lsn),
   FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
 );
+
+-- The ClickHouse type, without Nullable, that each column was given in the target, by attnum. It is kept for as long as
+-- the target lives. NULL: the schema is on record since before there was such a column, or nothing is chosen yet.
+ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS types jsonb;
 
 -- What brings the target to this schema, while it may not be there yet; NULL once it is.
 ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS pending jsonb;
@@ -99,9 +105,20 @@ CREATE TABLE IF NOT EXISTS _echodb.leaders (
   resigned_at timestamptz,          -- by itself, with everything it had sent acknowledged
   deposed_at timestamptz            -- by the next epoch, or by a setup that made the stream anew
 );
--- When the server had started whose lock it had: a lock that went with its server says nothing about its holder.
+-- For workers of an earlier version, which take two epochs on one server to be put in order by the lock.
 ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS server_started_at timestamptz;
-ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS stopped_at timestamptz;   -- it is over, and its worker knows
+ALTER TABLE _echodb.leaders ALTER COLUMN server_started_at SET DEFAULT pg_postmaster_start_time();
+-- It is over: its worker has said so, or a later leader has seen to it that it cannot write any more.
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS stopped_at timestamptz;
+-- A random word of the worker's process: two workers may have one name.
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS holder text;
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS process text;       -- where it runs: see base/process_identity.h
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS lease_ms bigint;    -- it writes no longer after its last renewal
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS sessions text[];    -- that hold its lock in turn: pid, start
+ALTER TABLE _echodb.leaders ADD COLUMN IF NOT EXISTS direct boolean;     -- nothing can close them in its place
+-- Epochs of an earlier version have ended long ago, but for those that an upgrade may meet.
+UPDATE _echodb.leaders SET stopped_at = clock_timestamp()
+WHERE holder IS NULL AND stopped_at IS NULL AND deposed_at < clock_timestamp() - interval '1 hour';
 CREATE UNIQUE INDEX IF NOT EXISTS one_leader ON _echodb.leaders ((true)) WHERE deposed_at IS NULL;
 
 CREATE TABLE IF NOT EXISTS _echodb.journal (

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,10 +47,35 @@ struct PendingSteps {
   static PendingSteps parse(const std::string& text);
 };
 
-/// A column that became text, because a value that its type cannot hold came: see Column::as_text.
-struct TextColumn {
+/// A column that got another type, because a value that its own cannot hold came: see Column::width.
+struct WidenedColumn {
   std::int16_t attnum = 0;
   Lsn since;  ///< where that value stands in the log; of a value met while copying, how far the stream was
+  ColumnWidth width = ColumnWidth::Text;
+};
+
+/// What a worker's leadership rests on; see control/leadership_lock.h.
+struct LeaderClaim {
+  std::array<std::string, 2> sessions;      ///< that hold its lock in turn: "pid start", as the server has them
+  bool direct = false;                      ///< no proxy between it and the server can close them in its place
+  std::chrono::milliseconds lease_lasts{};  ///< after the last renewal: it writes no longer
+};
+
+/// An earlier epoch that nobody has ended: its worker may still write, unless something else shows that it cannot.
+struct OpenEpoch {
+  std::uint64_t number = 0;
+  std::string worker;
+  std::string process;                ///< the mark of its process: see base/process_identity.h
+  std::vector<std::string> sessions;  ///< as in LeaderClaim; none in the row of an earlier version
+  bool direct = false;                ///< as in LeaderClaim
+  bool has_sessions = false;          ///< the server has a process of one of their pids
+  std::chrono::milliseconds lease_lasts{};
+};
+
+/// As of one look.
+struct OpenEpochs {
+  std::vector<OpenEpoch> epochs;
+  std::string endings;  ///< how many sessions of this database the server has ended itself: see session_endings()
 };
 
 /// One worker's leadership in the catalog.
@@ -56,9 +83,6 @@ struct Epoch {
   std::uint64_t number = 0;
   std::string predecessor;  ///< who led before; empty: nobody
   bool resigned = true;     ///< the one before had stopped writing by itself
-  /// Who led before, the last one or one before it, by a lock that went with its server, and may not have noticed:
-  /// until the lease has run out it goes on. Empty: nobody.
-  std::string unaware = {};
 };
 
 struct TableRecord {
@@ -72,11 +96,15 @@ struct TableRecord {
   std::string renamed_from;   ///< the target may still have this name; empty: it has `target_name`
   bool shadow = false;        ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;
-  std::vector<TextColumn> text_columns;
+  std::vector<WidenedColumn> widened_columns;  ///< of each column one at the most
   std::string error;
   std::optional<Lsn> error_lsn;
   std::vector<TableVersion> versions;  ///< by rising lsn
+  bool target_kept = false;            ///< its target is still what TargetNote says; not stored
 };
+
+/// Marks the columns of the schema that got another type.
+void mark_widened(const TableRecord& record, TableSchema& schema);
 
 /// What the target of a table was when it was last looked at.
 struct TargetNote {

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/process_identity.h"
 #include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
 #include "catalog/tables_of_stream.sql.h"
@@ -35,39 +38,71 @@ std::string array_of(const std::vector<Element>& elements, Text text) {
   return fmt::format("{{{}}}", fmt::join(texts, ","));
 }
 
+/// {"1": "Int32", …}: what the snapshot does not hold.
+std::string chosen_types(const TableSchema& schema) {
+  nlohmann::json types = nlohmann::json::object();
+  for (const Column& column : schema.columns) {
+    if (!column.chosen_type.empty()) types[std::to_string(column.attnum)] = column.chosen_type;
+  }
+  return types.empty() ? std::string() : types.dump();
+}
+
+void read_chosen_types(TableSchema& schema, const std::string& text) {
+  if (text.empty()) return;
+  const nlohmann::json types = nlohmann::json::parse(text);
+  for (Column& column : schema.columns) column.chosen_type = types.value(std::to_string(column.attnum), std::string());
+}
+
 void insert_version(PostgresConnection& connection, const std::string& stream, Oid oid, const TableVersion& version) {
   connection.query(
-      "INSERT INTO _echodb.table_versions (stream, oid, lsn, snapshot, pending) VALUES ($1, $2, $3, $4, $5) "
-      "ON CONFLICT (stream, oid, lsn) DO UPDATE SET snapshot = excluded.snapshot, pending = excluded.pending",
-      {stream, std::to_string(oid), to_string(version.lsn), version.snapshot, optional_text(version.pending)});
+      "INSERT INTO _echodb.table_versions (stream, oid, lsn, snapshot, pending, types) "
+      "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (stream, oid, lsn) DO UPDATE "
+      "SET snapshot = excluded.snapshot, pending = excluded.pending, types = excluded.types",
+      {stream, std::to_string(oid), to_string(version.lsn), version.snapshot, optional_text(version.pending),
+       optional_text(chosen_types(version.schema))});
+}
+
+constexpr std::string_view kWidthWords[] = {"as_chosen", "nullable_elements", "widest", "text"};
+
+std::string_view width_word(const WidenedColumn& column) { return kWidthWords[static_cast<std::size_t>(column.width)]; }
+
+ColumnWidth parse_width(std::string_view word) {
+  const auto* found = std::ranges::find(kWidthWords, word);
+  if (found == std::end(kWidthWords)) throw Error(ErrorCode::ProtocolViolation, "a column's width is unknown");
+  return static_cast<ColumnWidth>(found - std::begin(kWidthWords));
 }
 
 void upsert_table(PostgresConnection& connection, const std::string& stream, const TableRecord& table) {
   connection.query(
       "INSERT INTO _echodb.tables (stream, oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, "
-      "rows_copied, error, error_lsn, text_columns, text_since, copied_lsn, renamed_from) "
-      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) "
+      "rows_copied, error, error_lsn, text_columns, text_since, text_widths, copied_lsn, renamed_from) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) "
       "ON CONFLICT (stream, oid) DO UPDATE SET target_name = excluded.target_name, state = excluded.state, "
       "floor_lsn = excluded.floor_lsn, dropped_lsn = excluded.dropped_lsn, copy_snapshot = excluded.copy_snapshot, "
       "shadow = excluded.shadow, rows_copied = excluded.rows_copied, error = excluded.error, "
       "error_lsn = excluded.error_lsn, text_columns = excluded.text_columns, text_since = excluded.text_since, "
+      "text_widths = excluded.text_widths, "
       "copied_lsn = excluded.copied_lsn, renamed_from = excluded.renamed_from, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
        optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
        std::to_string(table.rows_copied), optional_text(table.error), optional_lsn(table.error_lsn),
-       array_of(table.text_columns, [](const TextColumn& column) { return std::to_string(column.attnum); }),
-       array_of(table.text_columns, [](const TextColumn& column) { return to_string(column.since); }),
+       array_of(table.widened_columns, [](const WidenedColumn& column) { return std::to_string(column.attnum); }),
+       array_of(table.widened_columns, [](const WidenedColumn& column) { return to_string(column.since); }),
+       array_of(table.widened_columns, [](const WidenedColumn& column) { return std::string(width_word(column)); }),
        optional_lsn(table.copied), optional_text(table.renamed_from)});
 }
 
-/// A row of an earlier version has no positions.
-std::vector<TextColumn> read_text_columns(std::string_view attnums, std::string_view since) {
+/// A row of an earlier version has no positions, or no widths: all its columns are text.
+std::vector<WidenedColumn> read_widened_columns(std::string_view attnums, std::string_view since,
+                                                std::string_view widths) {
   auto positions = nlohmann::json::parse(since).get<std::vector<std::string>>();
-  std::vector<TextColumn> columns;
+  auto words = nlohmann::json::parse(widths).get<std::vector<std::string>>();
+  std::vector<WidenedColumn> columns;
   for (const nlohmann::json& attnum : nlohmann::json::parse(attnums)) {
     const std::size_t place = columns.size();
     columns.push_back({.attnum = attnum.get<std::int16_t>(),
-                       .since = place < positions.size() ? parse_lsn(positions[place]) : Lsn()});
+                       .since = place < positions.size() ? parse_lsn(positions[place]) : Lsn(),
+                       .width = place < words.size() ? parse_width(words[place]) : ColumnWidth::Text});
   }
   return columns;
 }
@@ -84,16 +119,17 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
   table.rows_copied = result.number(row, 7);
   table.error = result.text(row, 8);
   table.error_lsn = read_optional_lsn(result, row, 9);
-  table.text_columns = read_text_columns(result.text(row, 10), result.text(row, 11));
-  table.copied = read_optional_lsn(result, row, 12);
-  table.renamed_from = result.text(row, 13);
+  table.widened_columns = read_widened_columns(result.text(row, 10), result.text(row, 11), result.text(row, 12));
+  table.copied = read_optional_lsn(result, row, 13);
+  table.renamed_from = result.text(row, 14);
   return table;
 }
 
 TableVersion read_version(const QueryResult& result, std::size_t row) {
-  std::string snapshot(result.text(row, 15));
+  std::string snapshot(result.text(row, 16));
   TableSchema schema = parse_table_schema(snapshot);
-  return {parse_lsn(result.text(row, 14)), std::move(schema), std::move(snapshot), std::string(result.text(row, 16))};
+  read_chosen_types(schema, std::string(result.text(row, 18)));
+  return {parse_lsn(result.text(row, 15)), std::move(schema), std::move(snapshot), std::string(result.text(row, 17))};
 }
 
 void insert_range(PostgresConnection& connection, const std::string& stream, Oid table, const CopyRange& range) {
@@ -138,8 +174,8 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
   lease_->expect();
   QueryResult mine = connection.execute(
       fmt::format("{}; UPDATE _echodb.leaders SET writes = writes + 1, last_write_at = clock_timestamp() "
-                  "WHERE epoch = {} AND worker = {} AND deposed_at IS NULL RETURNING epoch",
-                  sql, epoch_, quote_sql_literal(worker_)));
+                  "WHERE epoch = {} AND holder = {} AND deposed_at IS NULL RETURNING epoch",
+                  sql, epoch_, quote_sql_literal(process_token())));
   if (mine.rows() == 1) return;
   connection.execute("ROLLBACK");
   lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));
@@ -250,8 +286,10 @@ std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
 void CatalogStore::save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) {
   in_transaction([&](PostgresConnection& connection) {
     upsert_table(connection, stream, table);
-    connection.query("DELETE FROM _echodb.target_tables WHERE stream = $1 AND oid = $2",
-                     {stream, std::to_string(table.oid)});
+    if (!table.target_kept) {
+      connection.query("DELETE FROM _echodb.target_tables WHERE stream = $1 AND oid = $2",
+                       {stream, std::to_string(table.oid)});
+    }
     if (version != nullptr) insert_version(connection, stream, table.oid, *version);
   });
 }

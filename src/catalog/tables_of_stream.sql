@@ -2,8 +2,8 @@
 -- table is not there, or a table without its schemas, cannot be among them while others write. A table that has no
 -- schema on record is left out, because nothing can be done with it; catalog/inventory finds it.
 SELECT t.oid, t.target_name, t.state, t.floor_lsn, t.dropped_lsn, t.copy_snapshot, t.shadow, t.rows_copied, t.error,
-       t.error_lsn, array_to_json(t.text_columns), array_to_json(t.text_since), t.copied_lsn, t.renamed_from,
-       v.lsn, v.snapshot, v.pending
+       t.error_lsn, array_to_json(t.text_columns), array_to_json(t.text_since), array_to_json(t.text_widths),
+       t.copied_lsn, t.renamed_from, v.lsn, v.snapshot, v.pending, v.types
   FROM _echodb.tables t JOIN _echodb.table_versions v ON v.stream = t.stream AND v.oid = t.oid
  WHERE t.stream = $1
  ORDER BY t.oid, v.lsn

@@ -4,14 +4,20 @@
 #include <vector>
 
 #include "config/settings.h"
-#include "control/setup.h"
 
 namespace echodb {
 
 // One function per subcommand. Each returns the process's exit code; operating errors are thrown and become one
 // message and exit code 1 in main.
 
-int setup_command(const Settings& settings, const SetupOptions& options);
+/// Tells `setup` that it is a step of `up`, which is what a person runs again then. For `up` alone.
+inline constexpr const char* kWithinUp = "--within-up";
+
+struct SetupCommandOptions {
+  bool accept_new_source = false;  ///< as in SetupOptions
+  bool within_up = false;
+};
+int setup_command(const Settings& settings, const SetupCommandOptions& options);
 int worker_command(const Settings& settings);
 
 struct DoctorOptions {

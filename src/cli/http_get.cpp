@@ -1,6 +1,7 @@
 #include "cli/http_get.h"
 
 #include <curl/curl.h>
+#include <fmt/format.h>
 
 #include <memory>
 
@@ -15,6 +16,13 @@ std::size_t on_answer(char* from, std::size_t size, std::size_t count, void* bod
 }
 
 }  // namespace
+
+std::string endpoint_url(const std::string& listen_host, std::uint16_t port) {
+  bool anywhere = listen_host.empty() || listen_host == "0.0.0.0" || listen_host == "::";
+  std::string host = anywhere ? "127.0.0.1" : listen_host;
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return fmt::format("http://{}:{}", host, port);
+}
 
 std::optional<HttpAnswer> http_get(const std::string& url, std::chrono::milliseconds longest) {
   std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), &curl_easy_cleanup);

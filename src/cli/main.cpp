@@ -4,10 +4,10 @@
 #include <iostream>
 
 #include "base/error.h"
-#include "base/log.h"
+#include "base/nearest_name.h"
 #include "cli/clickhouse_command.h"
+#include "cli/command_settings.h"
 #include "cli/commands.h"
-#include "cli/own_servers.h"
 #include "cli/up_command.h"
 #include "config/secret_variables.h"
 #include "config/settings.h"
@@ -35,27 +35,21 @@ void add_setting_flags(CLI::App& app, Variables& flags) {
   }
 }
 
-Settings settings_from(const Variables& flags) {
-  Variables handed_over = take_handed_over_variables();
-  Settings settings = load_settings({read_env_file(".env"), environment_variables(), handed_over, flags});
-  hide_secrets_in_environment();
-  log::configure({.level = settings.log_level, .file = settings.log_file});
-  switch_on_failpoints(settings.failpoints);
-  return settings;
-}
-
 /// The command that was chosen, and what each was given.
 struct Choice {
   Variables flags;
   std::function<int(const Settings&)> command;
-  bool reaches_servers = true;  ///< those of an `up` with the same data directory are found without being configured
+  BesideUp beside = BesideUp::ReachesServers;
   UpOptions up;
-  SetupOptions setup;
+  SetupCommandOptions setup;
   DoctorOptions doctor;
   ResyncOptions resync;
   StatusOptions status;
   VerifyOptions verify;
 };
+
+constexpr const char* kAcceptNewSource =
+    "the source is another one than before, or was restored: copy every table of it again";
 
 void add_services(CLI::App& app, Choice& choice) {
   auto* up = app.add_subcommand("up", "start everything on this machine and keep it running");
@@ -63,8 +57,9 @@ void add_services(CLI::App& app, Choice& choice) {
   up->add_option("--workers", choice.up.workers,
                  "so many workers, of which one leads, on HEALTH_CHECK_PORT and the ports after it")
       ->check(CLI::Range(1, 100));
+  up->add_flag("--accept-new-source", choice.up.accept_new_source, kAcceptNewSource);
   up->callback([&choice] {
-    choice.reaches_servers = false;
+    choice.beside = BesideUp::IsUp;
     choice.command = [&choice](const Settings& settings) {
       choice.up.flags = choice.flags;
       return up_command(settings, choice.up);
@@ -81,8 +76,8 @@ void add_services(CLI::App& app, Choice& choice) {
 
 void add_preparations(CLI::App& app, Choice& choice) {
   auto* setup = app.add_subcommand("setup", "prepare both databases; safe to run again");
-  setup->add_flag("--accept-new-source", choice.setup.accept_new_source,
-                  "the source is another one than before, or was restored: copy every table of it again");
+  setup->add_flag("--accept-new-source", choice.setup.accept_new_source, kAcceptNewSource);
+  setup->add_flag(kWithinUp, choice.setup.within_up)->group("");
   setup->callback([&choice] {
     choice.command = [&choice](const Settings& settings) { return setup_command(settings, choice.setup); };
   });
@@ -103,7 +98,7 @@ void add_questions(CLI::App& app, Choice& choice) {
   auto* status = app.add_subcommand("status", "print streams, lag, tables and the last error");
   status->add_flag("--json", choice.status.json, "print the worker's metrics as JSON");
   status->callback([&choice] {
-    choice.reaches_servers = false;
+    choice.beside = BesideUp::AsksWorker;
     choice.command = [&choice](const Settings& settings) { return status_command(settings, choice.status); };
   });
   auto* verify =
@@ -116,6 +111,22 @@ void add_questions(CLI::App& app, Choice& choice) {
   verify->callback([&choice] {
     choice.command = [&choice](const Settings& settings) { return verify_command(settings, choice.verify); };
   });
+}
+
+/// Says which options and commands those that there are not may have been meant to be.
+void suggest_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* part : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(part->get_name());
+    for (const CLI::Option* option : part->get_options()) names.push_back(option->get_name());
+  }
+  for (const CLI::Option* option : app.get_options()) names.push_back(option->get_name());
+  for (const std::string& unknown : app.remaining(/*recurse=*/true)) {
+    const std::string name = unknown.substr(0, unknown.find('='));
+    if (std::string nearest = nearest_name(name, names); !nearest.empty()) {
+      std::cerr << "There is no " << name << ". Did you mean " << nearest << "?\n";
+    }
+  }
 }
 
 }  // namespace
@@ -131,12 +142,16 @@ int main(int argc, char** argv) {
   add_preparations(app, choice);
   add_questions(app, choice);
 
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int code = app.exit(error);
+    if (code != 0) suggest_names(app);
+    return code;
+  }
   hide_secrets_in_arguments(argc, argv, choice.flags);
   try {
-    Settings settings = settings_from(choice.flags);
-    if (choice.reaches_servers) reach_own_servers(settings);
-    return choice.command(settings);
+    return choice.command(gather_settings(choice.flags, choice.beside));
   } catch (const std::exception& error) {
     std::cerr << "echodb: " << error.what() << '\n';
     return 1;

@@ -23,28 +23,29 @@ bool is_there(const fs::path& path) {
 }  // namespace
 
 void reach_own_servers(Settings& settings) {
-  fs::path data = settings.data_dir;
-  bool postgres = settings.postgres.host.empty() && is_there(data / "postgres");
-  bool clickhouse = settings.clickhouse.host.empty() && is_there(data / "clickhouse");
-  if (!postgres && !clickhouse) return;
+  const fs::path data = settings.data_dir;
+  PostgresSettings& postgres = settings.postgres;
+  ClickHouseSettings& clickhouse = settings.clickhouse;
+  postgres.host_assumed = postgres.host.empty();
+  clickhouse.host_assumed = clickhouse.host.empty();
+  // libpq would look for a socket, and whatever listens there.
+  if (postgres.host_assumed) postgres.host = kLoopback;
+  if (clickhouse.host_assumed) clickhouse.host = kLoopback;
+  const bool own_postgres = postgres.host_assumed && is_there(data / "postgres");
+  const bool own_clickhouse = clickhouse.host_assumed && is_there(data / "clickhouse");
   StoredCredentials stored;
-  bool wanted = (postgres && !settings.postgres.password_given) || (clickhouse && !settings.clickhouse.password_given);
-  if (wanted) stored = read_stored_credentials(data);
-  if (postgres) {
-    settings.postgres.host = kLoopback;
-    if (!settings.postgres.password_given && !stored.postgres_password.empty()) {
-      settings.postgres.password = stored.postgres_password;
-    }
+  if ((own_postgres && !postgres.password_given) || (own_clickhouse && !clickhouse.password_given)) {
+    stored = read_stored_credentials(data);
   }
-  if (!clickhouse) return;
-  settings.clickhouse.host = kLoopback;
-  if (!settings.clickhouse.password_given && !stored.clickhouse_password.empty()) {
-    settings.clickhouse.password = stored.clickhouse_password;
+  if (own_postgres && !postgres.password_given && !stored.postgres_password.empty()) {
+    postgres.password = stored.postgres_password;
   }
-  fs::path socket = chdb_socket(fs::absolute(data) / "clickhouse");
-  if (settings.clickhouse.socket.empty() && access(socket.c_str(), W_OK) == 0) {
-    settings.clickhouse.socket = socket.string();
+  if (!own_clickhouse) return;
+  if (!clickhouse.password_given && !stored.clickhouse_password.empty()) {
+    clickhouse.password = stored.clickhouse_password;
   }
+  const fs::path socket = chdb_socket(fs::absolute(data) / "clickhouse");
+  if (clickhouse.socket.empty() && access(socket.c_str(), W_OK) == 0) clickhouse.socket = socket.string();
 }
 
 std::vector<Finding> examine_own_passwords(const Settings& settings) {

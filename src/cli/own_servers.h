@@ -7,9 +7,9 @@
 
 namespace echodb {
 
-/// Fills in how to reach the servers that an `up` started with this data directory, for the commands that a person
-/// runs beside it: where no host is configured and data is there, loopback, the stored passwords and ClickHouse's
-/// socket. What is configured stays. Throws Error(InvalidConfiguration) when the passwords cannot be read.
+/// Fills in how to reach the servers that an `up` starts with this data directory, for the commands that a person runs
+/// beside it. A host that is not configured is loopback; where data is there, the stored passwords and ClickHouse's
+/// socket are taken. What is configured stays. Throws Error(InvalidConfiguration) when the passwords cannot be read.
 void reach_own_servers(Settings& settings);
 
 /// What is wrong with the passwords of those servers, for people to read.

@@ -18,6 +18,7 @@
 #include "clickhouse/client.h"
 #include "embedded/port_check.h"
 #include "postgres/connection.h"
+#include "postgres/libpq_variables.h"
 
 namespace echodb {
 namespace {
@@ -252,6 +253,8 @@ void SmokeRun::expect_continued() {
 }  // namespace
 
 int smoke_command(const Settings& settings, const StopSignals& stop) {
+  // Meant for a configured source, which this run has nothing to do with.
+  clear_libpq_variables();
   TemporaryDirectory directory;
   fs::path data_directory = directory.path() / "data";
   fmt::print("EchoDB smoke test in {}\n", directory.path().string());

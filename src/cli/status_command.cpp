@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "cli/commands.h"
 #include "cli/http_get.h"
+#include "embedded/running_up.h"
 #include "embedded/stored_credentials.h"
 
 namespace echodb {
@@ -80,8 +81,13 @@ void print_tables(const json& tables) {
                  next_attempt(table));
     }
     for (const json& column : table.value("text_columns", json::array())) {
-      fmt::print("  {} is text: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
-                 column.at("since_lsn").get<std::string>());
+      fmt::print("  {} is {}: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
+                 column.value("type", std::string("text")), column.at("since_lsn").get<std::string>());
+    }
+    for (const json& column : table.value("kept_types", json::array())) {
+      fmt::print("  {} stays {}, where the settings ask for {} now: `echodb resync {}` makes the table anew\n",
+                 column.at("column").get<std::string>(), column.at("type").get<std::string>(),
+                 column.at("today").get<std::string>(), table.at("source").get<std::string>());
     }
   }
 }
@@ -96,16 +102,30 @@ void print_not_mirrored(const json& tables) {
   }
 }
 
+/// What the leader among the workers of an `up` says, or else the first of them that answers.
+json ask_workers(const Settings& settings) {
+  const std::optional<RunningUp> running = find_running_up(settings.data_dir);
+  const int workers = running ? running->workers : 1;
+  json first;
+  for (int index = 0; index < workers; ++index) {
+    const auto port = static_cast<std::uint16_t>(settings.health_port + index);
+    std::optional<HttpAnswer> answer = http_get(endpoint_url(settings.health_host, port) + "/metrics");
+    if (!answer || answer->status != 200) continue;
+    json metrics = json::parse(answer->body);
+    if (metrics.at("is_leader").get<bool>()) return metrics;
+    if (first.is_null()) first = std::move(metrics);
+  }
+  if (!first.is_null()) return first;
+  throw Error(ErrorCode::SystemFailure,
+              fmt::format("no worker answers at {}", endpoint_url(settings.health_host, settings.health_port)),
+              "start one, run this in the directory of `echodb up` or with its ECHODB_DATA_DIR, or set "
+              "HEALTH_CHECK_HOST and HEALTH_CHECK_PORT to where it listens");
+}
+
 }  // namespace
 
 int status_command(const Settings& settings, const StatusOptions& options) {
-  std::string url = fmt::format("http://{}:{}/metrics", settings.health_host, settings.health_port);
-  std::optional<HttpAnswer> answer = http_get(url);
-  if (!answer || answer->status != 200) {
-    throw Error(ErrorCode::SystemFailure, fmt::format("no worker answers at {}", url),
-                "start one, or set HEALTH_CHECK_HOST and HEALTH_CHECK_PORT to where it listens");
-  }
-  json metrics = json::parse(answer->body);
+  json metrics = ask_workers(settings);
   if (options.json) {
     fmt::print("{}\n", metrics.dump(2));
     return 0;

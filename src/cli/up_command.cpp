@@ -59,9 +59,13 @@ int up_command(const Settings& settings, const UpOptions& options) {
     log::warn("{}", sentence);
     screen.say(sentence);
   };
-  UpStack stack(
-      {.settings = settings, .variables = options.flags, .workers = options.workers, .step = say, .notice = notice},
-      stop);
+  UpStack stack({.settings = settings,
+                 .variables = options.flags,
+                 .workers = options.workers,
+                 .accept_new_source = options.accept_new_source,
+                 .step = say,
+                 .notice = notice},
+                stop);
   try {
     stack.start();
     watch(stack, screen, stop);

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <limits>
 #include <memory>
 
+#include "cli/progress_text.h"
 #include "cli/up_stack.h"
 
 namespace echodb {
@@ -17,30 +20,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kRateOver{1000};
 constexpr std::chrono::seconds kBetweenLines{5};
-
-/// 1234567 → "1,234,567".
-std::string grouped(std::uint64_t number) {
-  std::string digits = std::to_string(number);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text.push_back(',');
-    text.push_back(digits[i]);
-  }
-  return text;
-}
-
-std::string tables_text(std::uint64_t count) { return fmt::format("{} {}", count, count == 1 ? "table" : "tables"); }
-
-std::string bytes_text(std::uint64_t bytes) {
-  constexpr double kStep = 1024;
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  double size = static_cast<double>(bytes) / kStep;
-  for (const char* unit : {"kB", "MB"}) {
-    if (size < kStep) return fmt::format("{:.1f} {}", size, unit);
-    size /= kStep;
-  }
-  return fmt::format("{:.1f} GB", size);
-}
+constexpr const char* kNoAnswer = "the worker does not answer";
 
 std::string url_escaped(const std::string& text) {
   std::unique_ptr<char, void (*)(void*)> escaped(curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size())),
@@ -64,10 +44,24 @@ std::string curl_line(const ClickHouseSettings& clickhouse, bool made_up) {
                      secret, clickhouse.host, clickhouse.port, url_escaped(clickhouse.database));
 }
 
-std::size_t terminal_columns() {
+struct TerminalSize {
+  std::size_t columns = 80;
+  std::size_t rows = 24;
+};
+
+TerminalSize terminal_size() {
   winsize size{};
-  bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : 80;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0 || size.ws_row == 0) return {};
+  return {.columns = size.ws_col, .rows = size.ws_row};
+}
+
+/// How this program is called from here: by the shorter of two paths.
+std::string program_name() {
+  namespace fs = std::filesystem;
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  const std::string near = fs::proximate(program, ignored).string();
+  return !near.empty() && near.size() < program.string().size() ? near : program.string();
 }
 
 }  // namespace
@@ -75,8 +69,8 @@ std::size_t terminal_columns() {
 UpScreen::UpScreen() : terminal_(isatty(STDOUT_FILENO) == 1) {}
 
 void UpScreen::say(const std::string& sentence) {
-  fmt::print("{}{}\n", line_drawn_ ? "\r\x1b[K" : "", sentence);
-  line_drawn_ = false;
+  erase();
+  fmt::print("{}\n", sentence);
   std::fflush(stdout);
 }
 
@@ -94,18 +88,22 @@ void UpScreen::show_overview(const UpStack& stack) {
   } else {
     passwords = "\n";
   }
+  const std::string program = program_name();
   auto place = [&](bool ours, const char* folder) { return ours ? fmt::format("{}/{}", data, folder) : "yours"; };
   say(fmt::format(
       "\nEchoDB is running. Ctrl-C stops everything.\n\n"
       "  PostgreSQL  {:<28} {}\n"
       "  ClickHouse  {:<28} {}\n"
       "  worker      {:<28} /health /ready /metrics\n"
+      "  checker     {:<28} /verify /verify-all /metrics\n"
       "  logs        {}\n{}"
-      "  {}\n  {}\n",
+      "  {}\n  {}\n"
+      "  {} status    how it goes: lag, tables, errors\n"
+      "  {} verify    compares every row of both sides\n",
       fmt::format("{}:{}", postgres.host, postgres.port), place(stack.private_postgres(), "postgres"),
       fmt::format("{}:{}", clickhouse.host, clickhouse.port), place(stack.embedded_clickhouse(), "clickhouse"),
-      fmt::format("{}", fmt::join(stack.worker_urls(), " ")), stack.log_directory().string(), passwords,
-      psql_line(postgres, made_up_postgres), curl_line(clickhouse, made_up_clickhouse)));
+      fmt::format("{}", fmt::join(stack.worker_urls(), " ")), stack.checker_url(), stack.log_directory().string(),
+      passwords, psql_line(postgres, made_up_postgres), curl_line(clickhouse, made_up_clickhouse), program, program));
   for (const std::string& warning : stack.warnings()) say(warning);
 }
 
@@ -121,29 +119,9 @@ double UpScreen::rows_per_second(const ReplicationProgress& progress) {
   return rate_;
 }
 
-std::string UpScreen::describe(const ReplicationProgress& progress) {
-  std::string rate = grouped(static_cast<std::uint64_t>(rows_per_second(progress)));
-  std::string text;
-  if (progress.state == "copying") {
-    // The number of rows to copy is an estimate: more may turn up than it said.
-    std::uint64_t all = std::max(progress.rows_to_copy, progress.rows_copied);
-    double share = all == 0 ? 0 : 100.0 * static_cast<double>(progress.rows_copied) / static_cast<double>(all);
-    text = fmt::format("copying {:.1f} %  {} of about {} rows  {} rows/s  {} of {} done", share,
-                       grouped(progress.rows_copied), grouped(all), rate, progress.tables_streaming,
-                       progress.tables_total);
-  } else {
-    text = fmt::format("{}  {}  lag {} ms, {}  {} rows/s  {} rows copied, {} changes applied", progress.state,
-                       tables_text(progress.tables_total), grouped(progress.lag_ms), bytes_text(progress.lag_bytes),
-                       rate, grouped(progress.rows_copied), grouped(progress.rows_applied));
-  }
-  if (progress.tables_error > 0)
-    text += fmt::format("  {} in error: see echodb status", tables_text(progress.tables_error));
-  if (progress.state == "error" && !progress.last_error.empty()) text += "  " + progress.last_error;
-  return text;
-}
-
 bool UpScreen::worth_a_line(const std::optional<ReplicationProgress>& progress) {
   if (!ever_printed_ || progress.has_value() != last_printed_.has_value()) return true;
+  if (progress && progress->problems != last_printed_->problems) return true;
   if (!progress || Clock::now() - last_line_ < kBetweenLines)
     return progress && progress->state != last_printed_->state;
   // The lag of an idle stream flickers; that alone is no news.
@@ -154,18 +132,38 @@ bool UpScreen::worth_a_line(const std::optional<ReplicationProgress>& progress) 
 }
 
 void UpScreen::show(const std::optional<ReplicationProgress>& progress) {
-  std::string line = progress ? describe(*progress) : "the worker does not answer";
-  if (terminal_) return draw(line);
+  const TerminalSize size = terminal_size();
+  // A log's lines may be as long as they like.
+  const std::size_t columns = terminal_ ? size.columns - 1 : std::numeric_limits<std::size_t>::max();
+  std::vector<std::string> lines;
+  if (progress) lines = problem_lines(*progress, columns);
+  const std::string status = progress ? status_line(*progress, rows_per_second(*progress)) : kNoAnswer;
+  if (terminal_) {
+    // Lines that have left the screen cannot be drawn again.
+    lines.resize(std::min(lines.size(), size.rows > 2 ? size.rows - 2 : 0));
+    lines.push_back(status.substr(0, columns));
+    return draw(lines);
+  }
   if (!worth_a_line(progress)) return;
+  const bool news = !last_printed_ || !progress || progress->problems != last_printed_->problems;
   ever_printed_ = true;
   last_printed_ = progress;
   last_line_ = Clock::now();
-  say(line);
+  if (news) std::ranges::for_each(lines, [this](const std::string& line) { say(line); });
+  say(status);
 }
 
-void UpScreen::draw(const std::string& line) {
-  fmt::print("\r\x1b[K{}", line.substr(0, line.find('\n')).substr(0, terminal_columns() - 1));
-  line_drawn_ = true;
+/// Takes what was drawn from the screen again.
+void UpScreen::erase() {
+  if (lines_drawn_ > 1) fmt::print("\x1b[{}A", lines_drawn_ - 1);
+  if (lines_drawn_ > 0) fmt::print("\r\x1b[J");
+  lines_drawn_ = 0;
+}
+
+void UpScreen::draw(const std::vector<std::string>& lines) {
+  erase();
+  fmt::print("{}", fmt::join(lines, "\n"));
+  lines_drawn_ = lines.size();
   std::fflush(stdout);
 }
 

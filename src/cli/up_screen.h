@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/replication_progress.h"
 
@@ -10,8 +11,9 @@ namespace echodb {
 
 class UpStack;
 
-/// The one screen of `up`: what runs where, how to reach it, then a last line that follows the replication. On a
-/// terminal that line is redrawn in place; elsewhere a new one is printed when something has changed.
+/// The one screen of `up`: what runs where, how to reach it, then what is wrong, if anything is, and a last line that
+/// follows the replication. On a terminal these are redrawn in place; elsewhere they are printed when something has
+/// changed.
 class UpScreen {
  public:
   UpScreen();
@@ -20,19 +22,19 @@ class UpScreen {
   void say(const std::string& sentence);
   /// What runs where and how to reach it.
   void show_overview(const UpStack& stack);
-  /// The last line; nothing: the worker did not answer.
+  /// What is wrong and the last line; nothing: the worker did not answer.
   void show(const std::optional<ReplicationProgress>& progress);
 
  private:
   using Clock = std::chrono::steady_clock;
 
   [[nodiscard]] double rows_per_second(const ReplicationProgress& progress);
-  [[nodiscard]] std::string describe(const ReplicationProgress& progress);
   [[nodiscard]] bool worth_a_line(const std::optional<ReplicationProgress>& progress);
-  void draw(const std::string& line);
+  void erase();
+  void draw(const std::vector<std::string>& lines);
 
   const bool terminal_;
-  bool line_drawn_ = false;
+  std::size_t lines_drawn_ = 0;
   Clock::time_point last_line_;
   std::optional<ReplicationProgress> last_printed_;
   bool ever_printed_ = false;

@@ -9,12 +9,17 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "cli/child_words.h"
+#include "cli/command_settings.h"
+#include "cli/commands.h"
 #include "cli/http_get.h"
 #include "cli/own_servers.h"
 #include "clickhouse/client.h"
 #include "config/secret_variables.h"
+#include "control/setup.h"
+#include "control/slot_wait.h"
 #include "embedded/chdb_server.h"
 #include "embedded/port_check.h"
+#include "postgres/libpq_variables.h"
 #include "server/checker_endpoints.h"
 
 namespace echodb {
@@ -39,8 +44,8 @@ std::map<std::string, std::string> child_environment(const Settings& given, cons
   for (const auto& [name, value] : variables) environment[name] = value;
   if (given.postgres.host.empty()) {
     environment["POSTGRES_HOST"] = kLoopback;
-    // Meant for a server elsewhere; the private one speaks no TLS.
-    std::erase_if(environment, [](const auto& variable) { return variable.first.starts_with("PGSSL"); });
+    // Meant for a server elsewhere; the private one speaks no TLS. A child reads `.env` itself, which these beat.
+    for (const std::string& name : libpq_variables()) environment[name] = "";
   }
   if (given.clickhouse.host.empty()) environment["CLICKHOUSE_HOST"] = kLoopback;
   environment["ECHODB_DATA_DIR"] = data_path.string();
@@ -72,12 +77,6 @@ Variables child_secrets(const Settings& effective, const std::string& name) {
   return secrets;
 }
 
-/// A server's wildcard address is reached as loopback.
-std::string reachable(const std::string& listen_host) {
-  if (listen_host.empty() || listen_host == "0.0.0.0" || listen_host == "::") return kLoopback;
-  return listen_host.find(':') == std::string::npos ? listen_host : "[" + listen_host + "]";
-}
-
 /// What a child that ended during the start said itself, or else where to look.
 Error child_failure(const ChildCommand& child, std::uintmax_t words_from, const ExitStatus& status) {
   std::string words = last_words(child.log_file, words_from);
@@ -92,11 +91,13 @@ UpStack::UpStack(Options options, const StopSignals& stop)
     : given_(std::move(options.settings)),
       effective_(with_private_hosts(given_)),
       workers_(options.workers),
+      accept_new_source_(options.accept_new_source),
       data_path_(fs::absolute(given_.data_dir).lexically_normal()),
       step_(std::move(options.step)),
       stop_(stop),
       supervisor_(std::move(options.notice)) {
   environment_ = child_environment(given_, options.variables, data_path_);
+  running_ = {.variables = variables_for_others(options.variables), .workers = workers_};
 }
 
 std::uint16_t UpStack::worker_port(std::uint16_t index) const {
@@ -104,7 +105,7 @@ std::uint16_t UpStack::worker_port(std::uint16_t index) const {
 }
 
 std::string UpStack::worker_url(std::uint16_t index) const {
-  return fmt::format("http://{}:{}", reachable(effective_.health_host), worker_port(index));
+  return endpoint_url(effective_.health_host, worker_port(index));
 }
 
 std::vector<std::string> UpStack::worker_urls() const {
@@ -113,9 +114,7 @@ std::vector<std::string> UpStack::worker_urls() const {
   return urls;
 }
 
-std::string UpStack::checker_url() const {
-  return fmt::format("http://{}:{}", reachable(effective_.checker_host), effective_.checker_port);
-}
+std::string UpStack::checker_url() const { return endpoint_url(effective_.checker_host, effective_.checker_port); }
 
 void UpStack::start() {
   require_checker_token(given_);
@@ -125,6 +124,7 @@ void UpStack::start() {
   if (fs::exists(data_path_)) take_data_directory();
   expect_ports();
   if (!directory_) take_data_directory();
+  mark_ = std::make_unique<RunningUpMark>(data_path_, running_);
   settle_passwords();
   if (given_.log_file.empty()) {
     log::configure({.level = given_.log_level, .file = (log_directory() / "up.log").string()});
@@ -216,7 +216,10 @@ void UpStack::start_clickhouse() {
 void UpStack::run_setup() {
   step_("preparing both databases");
   ChildCommand setup = role("setup");
+  setup.command.emplace_back(kWithinUp);
+  if (accept_new_source_) setup.command.emplace_back("--accept-new-source");
   auto words_from = log_size(setup.log_file);
+  SlotWait wait(effective_.postgres, stream_names(effective_).slot, step_);
   ExitStatus status = run_to_end(setup, stop_, kSetupWithin);
   if (!status.clean()) throw child_failure(setup, words_from, status);
 }

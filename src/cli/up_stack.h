@@ -10,6 +10,7 @@
 #include "embedded/child_process.h"
 #include "embedded/data_directory.h"
 #include "embedded/local_postgres.h"
+#include "embedded/running_up.h"
 #include "embedded/stop_signals.h"
 #include "embedded/stored_credentials.h"
 #include "embedded/supervisor.h"
@@ -25,6 +26,7 @@ class UpStack {
     Settings settings;
     Variables variables;  ///< put into the children's environment on top of our own
     std::uint16_t workers = 1;
+    bool accept_new_source = false;
     Supervisor::Notice step;    ///< gets a sentence when something begins
     Supervisor::Notice notice;  ///< gets a sentence when something unexpected happens
   };
@@ -75,12 +77,15 @@ class UpStack {
   Settings given_;
   Settings effective_;
   std::uint16_t workers_;
+  bool accept_new_source_;
   StoredCredentials made_up_;
   std::map<std::string, std::string> environment_;
+  RunningUp running_;
   std::filesystem::path data_path_;
   Supervisor::Notice step_;
   const StopSignals& stop_;
   std::unique_ptr<DataDirectory> directory_;
+  std::unique_ptr<RunningUpMark> mark_;
   std::unique_ptr<LocalPostgres> postgres_;
   Supervisor supervisor_;  ///< last: children end before what they were given is closed
 };

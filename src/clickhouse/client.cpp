@@ -266,7 +266,10 @@ class ClickHouseClient::Impl {
     if (outcome != CURLE_OK) {
       throw Error(ErrorCode::TargetUnreachable,
                   fmt::format("cannot reach ClickHouse at {}: {}", where(), curl_easy_strerror(outcome)),
-                  "check CLICKHOUSE_HOST and CLICKHOUSE_PORT (the HTTP interface)");
+                  settings_.host_assumed
+                      ? "CLICKHOUSE_HOST is not set, so this is the place of the server that `echodb up` starts: start "
+                        "that, run this in its directory or with its ECHODB_DATA_DIR, or set CLICKHOUSE_HOST"
+                      : "check CLICKHOUSE_HOST and CLICKHOUSE_PORT (the HTTP interface)");
     }
   }
 

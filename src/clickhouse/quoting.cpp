@@ -1,4 +1,4 @@
-#include "clickhouse/client.h"
+#include "clickhouse/quoting.h"
 
 namespace echodb {
 namespace {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "clickhouse/quoting.h"
 
 namespace echodb {
 namespace {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "clickhouse/client.h"
+#include "clickhouse/target_client.h"
 
 namespace echodb {
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "clickhouse/quoting.h"
 #include "columns/array_text.h"
 #include "columns/make_column.h"
 #include "columns/text_rendering.h"
@@ -93,6 +94,7 @@ std::string value_expression(const TargetType& type, std::string_view text) {
     case ValueForm::Decimal:
     case ValueForm::Date:
     case ValueForm::ShortDate:
+    case ValueForm::TimeOfDay:
     case ValueForm::Uuid:
     case ValueForm::Ipv4:
     case ValueForm::Ipv6: return cast(quote_literal(printed(type, text)), type.value_type);
@@ -109,12 +111,12 @@ std::string elements_expression(const TargetType& type, std::string_view text) {
     if (!elements.empty()) elements += ", ";
     elements += reader.is_null() ? "NULL" : value_expression(type, reader.element());
   }
-  return cast("[" + elements + "]", "Array(Nullable(" + type.value_type + "))");
+  const std::string element = type.nullable_elements ? "Nullable(" + type.value_type + ")" : type.value_type;
+  return cast("[" + elements + "]", "Array(" + element + ")");
 }
 
 /// "[1,2.5]"
 std::string vector_expression(const TargetType& type, std::string_view text) {
-  make_column(type)->append_text(text);
   std::string elements;
   for (text = text.substr(1, text.size() - 2); !text.empty();) {
     const std::size_t comma = std::min(text.find(','), text.size());
@@ -129,6 +131,7 @@ std::string vector_expression(const TargetType& type, std::string_view text) {
 
 std::string default_expression(const TargetType& type, std::string_view text) {
   if (!type.is_array()) return value_expression(type, text);
+  make_column(type)->append_text(text);
   // No PostgreSQL array of several dimensions is spelled like anything that ClickHouse takes for an array.
   const bool is_irregular = type.array == ArrayForm::Postgres && is_irregular_array(text);
   if (type.nullable && is_irregular) return cast(quote_literal(text), type.column_type);

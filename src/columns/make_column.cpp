@@ -37,6 +37,7 @@ std::unique_ptr<ColumnBuilder> make_column(const TargetType& type) {
     case ValueForm::ShortDate:
     case ValueForm::Timestamp:
     case ValueForm::Seconds:
+    case ValueForm::TimeOfDay:
     case ValueForm::Ticks: return make_temporal_column(type);
     case ValueForm::SourceText: return std::make_unique<SourceTextColumn>(type);
     default: return std::make_unique<StringColumn>(type);

@@ -14,7 +14,7 @@ namespace {
 TargetType element_type(const TargetType& array) {
   TargetType element = array;
   element.array = ArrayForm::None;
-  element.nullable = array.array == ArrayForm::Postgres;
+  element.nullable = array.nullable_elements;
   element.native_type = element.nullable ? "Nullable(" + array.value_type + ")" : array.value_type;
   element.column_type = element.native_type;
   return element;
@@ -34,6 +34,7 @@ ArrayColumn::ArrayColumn(const TargetType& type)
     : type_name_(type.native_type),
       form_(type.array),
       delimiter_(type.delimiter),
+      nullable_elements_(type.nullable_elements),
       elements_(make_column(element_type(type))),
       texts_(type.nullable ? std::make_unique<SourceTextColumn>(text_type(type)) : nullptr) {}
 
@@ -57,7 +58,7 @@ bool ArrayColumn::read_elements(Bytes value) {
       const auto size = reader.read<std::int32_t>();
       if (size < -1) malformed_value("array");
       if (size == -1) {
-        elements_->append_null();
+        append_null_element();
       } else {
         elements_->append_binary(reader.read_bytes(static_cast<std::size_t>(size)));
       }
@@ -90,9 +91,14 @@ void ArrayColumn::read_vector_text(std::string_view value) {
 
 ColumnBuilder& ArrayColumn::irregular() {
   if (!nullable()) {
-    unsupported_value("array of several dimensions, or whose index does not begin at 1,", type_name_);
+    refuse_array("array of several dimensions, or whose index does not begin at 1,", type_name_);
   }
   return *texts_;
+}
+
+void ArrayColumn::append_null_element() {
+  if (!nullable_elements_) refuse_null_element(type_name_);
+  elements_->append_null();
 }
 
 void ArrayColumn::append_binary(Bytes value) {
@@ -119,7 +125,7 @@ void ArrayColumn::append_text(std::string_view value) {
   ArrayTextReader reader(value, delimiter_);
   while (reader.next()) {
     if (reader.is_null()) {
-      elements_->append_null();
+      append_null_element();
     } else {
       elements_->append_text(reader.element());
     }
@@ -128,7 +134,7 @@ void ArrayColumn::append_text(std::string_view value) {
 }
 
 void ArrayColumn::append_null() {
-  if (!nullable()) throw Error(ErrorCode::UnsupportedValue, "NULL in an array column that is declared NOT NULL");
+  if (!nullable()) refuse_array("NULL in place of an array", type_name_);
   drop_open_row();
   end_row(Kind::Null);
 }

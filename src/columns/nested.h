@@ -9,11 +9,10 @@
 
 namespace echodb {
 
-/// Array(Nullable(T)), or Variant(Array(Nullable(T)), String) where the array itself may be NULL: ClickHouse has no
-/// Nullable array, and a Variant holds NULL beside the arrays without loss. Its String is for the arrays that an Array
-/// cannot hold, those of several dimensions and those whose index does not begin at 1: they arrive as the text that
-/// PostgreSQL prints. Array(Nullable(T)) refuses them. pgvector's vector is an Array(Float32) in the same way, whose
-/// elements are never NULL.
+/// Array(T), Array(Nullable(T)), or Variant(Array(Nullable(T)), String) where the array itself may be NULL: ClickHouse
+/// has no Nullable array. The Variant's String is for the arrays that an Array cannot hold, those of several dimensions
+/// and those whose index does not begin at 1: they arrive as the text that PostgreSQL prints. What has no place in the
+/// column is refused. pgvector's vector is an Array(Float32) in the same way, whose elements are never NULL.
 ///
 ///   Array   := end:uint64{rows} element{last end}
 ///   Variant := mode:uint64(0) discriminator:uint8{rows} Array String
@@ -50,6 +49,7 @@ class ArrayColumn final : public ColumnBuilder {
   [[nodiscard]] std::size_t text_index(std::size_t row) const;
   /// Reads a binary array's elements; false, and nothing is read, when an Array cannot hold it.
   bool read_elements(Bytes value);
+  void append_null_element();
   void read_vector(Bytes value);
   void read_vector_text(std::string_view value);
   void put_vector_text(std::size_t row, std::string& out) const;
@@ -63,6 +63,7 @@ class ArrayColumn final : public ColumnBuilder {
   std::string type_name_;
   ArrayForm form_;
   char delimiter_;
+  bool nullable_elements_;
   std::vector<Kind> kinds_;          ///< only when nullable
   std::vector<std::uint64_t> ends_;  ///< of each row in the elements; a NULL and a text have none
   std::unique_ptr<ColumnBuilder> elements_;

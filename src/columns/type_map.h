@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "clickhouse/client.h"
+#include "config/settings.h"
 #include "postgres/table_schema.h"
 
 namespace echodb {
@@ -33,6 +35,7 @@ enum class ValueForm : std::uint8_t {
   Timestamp,   ///< DateTime64(6), microseconds; both timestamp and timestamptz, always in UTC
   Seconds,     ///< DateTime, by override only
   Ticks,       ///< DateTime64 of `scale` digits, by override only
+  TimeOfDay,   ///< Time64(6), by override only
   Ipv4,        ///< by override only
   Ipv6,        ///< by override only
   Char,        ///< "char": a String of one byte, or of none for zero
@@ -105,11 +108,12 @@ struct TargetType {
   /// By override: the value is first rendered in this form, and `form` reads that text.
   std::optional<ValueForm> read_as = {};
   ArrayForm array = ArrayForm::None;
-  char delimiter = ',';  ///< between an array's elements in PostgreSQL's text
-  bool nullable = false;
-  std::uint8_t precision = 0;  ///< Decimal only
-  std::uint8_t scale = 0;      ///< Decimal and Ticks only
-  Oid source_oid = 0;          ///< the type of the source's values
+  char delimiter = ',';            ///< between an array's elements in PostgreSQL's text
+  bool nullable = false;           ///< the column can hold NULL
+  bool nullable_elements = false;  ///< an array's elements can be NULL
+  std::uint8_t precision = 0;      ///< Decimal only
+  std::uint8_t scale = 0;          ///< Decimal and Ticks only
+  Oid source_oid = 0;              ///< the type of the source's values
   /// The type has no counterpart here and arrives as its text in a String: to be counted and logged once.
   bool fell_back_to_text = false;
 
@@ -117,34 +121,29 @@ struct TargetType {
   bool operator==(const TargetType&) const = default;
 };
 
-/// What numeric without a precision becomes.
-enum class UnboundedNumeric : std::uint8_t {
-  Decimal,  ///< Decimal(76, 38), or the text where the server has no Decimal of that size
-  Text,     ///< a String, as PostgreSQL prints it
-};
-
-/// What json and jsonb become.
-enum class JsonForm : std::uint8_t {
-  Text,  ///< a String, to the character
-  /// ClickHouse's JSON where the server has it; only objects have a place in it. Inserts must say
-  /// input_format_try_infer_dates = 0 and input_format_try_infer_datetimes = 0, reading in RowBinary
-  /// output_format_binary_write_json_as_string = 1.
-  Json,
-};
-
 struct TypeOptions {
   ServerVersion server;  ///< types that this server lacks are replaced: Bool by UInt8, the others by text
   bool nullable = true;  ///< false for NOT NULL columns
   UnboundedNumeric unbounded_numeric = UnboundedNumeric::Decimal;
   JsonForm json = JsonForm::Text;
+  ArrayChoice arrays = ArrayChoice::Plain;
   std::string override_type = {};  ///< the ClickHouse type the operator wants for this column; empty: none
-  /// The column must hold every value: PostgreSQL's text in a String, whatever the type. Comes before `override_type`.
-  bool as_text = false;
+  /// The type that the target's column has, as `without_nullable` spells it. Comes before all that is asked for above;
+  /// empty: the column has still to be made.
+  std::string chosen_type = {};
+  /// A value came that the type cannot hold. Of an array NullableElements is Array(Nullable(T)) and Widest the Variant,
+  /// of numeric without a precision Widest is Decimal(76, 38); where there is no such type it is the one before. Text
+  /// is a String, whatever the type.
+  ColumnWidth width = ColumnWidth::AsChosen;
 };
 
 /// The one place that decides which ClickHouse type a PostgreSQL type becomes; `docs/types.md` is its page.
-/// What has no counterpart becomes its text. Throws Error(InvalidConfiguration) only when `override_type` is not
-/// possible for the column: see columns/type_override.h for asking before.
+/// What has no counterpart becomes its text. Throws Error(InvalidConfiguration) only when `override_type` or
+/// `chosen_type` is not possible for the column: see columns/type_override.h for asking before.
 TargetType target_type(const ColumnType& type, const TypeOptions& options);
+
+/// A column's type as ClickHouse spells it, without the Nullable that follows from NOT NULL: the same for
+/// "Nullable(Int32)" and "Int32", for "LowCardinality(Nullable(String))" and "LowCardinality(String)".
+std::string without_nullable(std::string_view column_type);
 
 }  // namespace echodb

@@ -64,7 +64,7 @@ constexpr IntegerName kIntegers[] = {
     {"UInt64", ValueForm::UInt64}, {"UInt128", ValueForm::UInt128}, {"UInt256", ValueForm::UInt256}};
 
 /// What values are made of, as far as overrides tell them apart.
-enum class Family { Number, Date, Timestamp, TimestampTz, Address, Json, Other };
+enum class Family { Number, Date, Time, Timestamp, TimestampTz, Address, Json, Other };
 
 Family family(Oid oid) {
   switch (oid) {
@@ -74,6 +74,7 @@ Family family(Oid oid) {
     case oid::kOid:
     case oid::kNumeric: return Family::Number;
     case oid::kDate: return Family::Date;
+    case oid::kTime: return Family::Time;
     case oid::kTimestamp: return Family::Timestamp;
     case oid::kTimestampTz: return Family::TimestampTz;
     case oid::kInet:
@@ -89,6 +90,7 @@ std::string_view possible(Family family) {
   switch (family) {
     case Family::Number: return "Int8 … Int256, UInt8 … UInt256, Decimal(p, s), ";
     case Family::Date: return "Date32, Date, ";
+    case Family::Time: return "Time64(6), ";
     case Family::Timestamp: return "DateTime64(0 … 9, 'UTC'), DateTime('UTC'), ";
     case Family::TimestampTz: return "DateTime64(0 … 9, 'zone'), DateTime('zone'), ";
     case Family::Address: return "IPv4, IPv6, ";
@@ -154,6 +156,10 @@ std::optional<HeldValue> converted(Family family, const SpelledType& wanted) {
       auto wide = plain("Date32", ValueForm::Date);
       return wide ? wide : plain("Date", ValueForm::ShortDate);
     }
+    case Family::Time: {
+      if (wanted != SpelledType{.name = "Time64", .arguments = {"6"}}) return std::nullopt;
+      return HeldValue{.form = ValueForm::TimeOfDay, .type = "Time64(6)"};
+    }
     case Family::Timestamp: return moment(wanted, false);
     case Family::TimestampTz: return moment(wanted, true);
     case Family::Address: {
@@ -169,6 +175,7 @@ std::optional<HeldValue> converted(Family family, const SpelledType& wanted) {
 bool server_has(const HeldValue& value, const ServerVersion& server) {
   if (value.low_cardinality) return has(server, kLowCardinalitySince);
   if (value.type == "JSON") return has(server, kJsonSince);
+  if (value.form == ValueForm::TimeOfDay) return has(server, kTime64Since);
   if (value.form == ValueForm::Decimal && value.precision > kDecimal128PrecisionMax)
     return has(server, kDecimal256Since);
   return true;
@@ -229,13 +236,14 @@ void check_override_name(std::string_view clickhouse_type) {
   for (std::string_view name : {"Bool", "Float32", "Float64", "UUID"}) {
     if (is_same_type(clickhouse_type, name)) return;
   }
-  for (Family family : {Family::Number, Family::Date, Family::TimestampTz, Family::Address, Family::Json}) {
+  for (Family family :
+       {Family::Number, Family::Date, Family::Time, Family::TimestampTz, Family::Address, Family::Json}) {
     if (converted(family, wanted)) return;
   }
-  throw Error(
-      ErrorCode::InvalidConfiguration, fmt::format("no column can become {}", clickhouse_type),
-      fmt::format("possible are, by the column's type, {}{}{}{}{}{}", possible(Family::Number), possible(Family::Date),
-                  possible(Family::TimestampTz), possible(Family::Address), possible(Family::Json), kAlwaysPossible));
+  throw Error(ErrorCode::InvalidConfiguration, fmt::format("no column can become {}", clickhouse_type),
+              fmt::format("possible are, by the column's type, {}{}{}{}{}{}{}", possible(Family::Number),
+                          possible(Family::Date), possible(Family::Time), possible(Family::TimestampTz),
+                          possible(Family::Address), possible(Family::Json), kAlwaysPossible));
 }
 
 void check_override(std::string_view column, const ColumnType& type, const TypeOptions& options) {

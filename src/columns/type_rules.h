@@ -24,6 +24,7 @@ inline constexpr Release kDecimal256Since{22, 8};
 inline constexpr Release kLowCardinalitySince{19, 1};
 inline constexpr Release kVariantSince{25, 3};
 inline constexpr Release kJsonSince{25, 3};
+inline constexpr Release kTime64Since{25, 6};
 
 namespace oid {
 inline constexpr Oid kInt8 = 20;
@@ -35,6 +36,7 @@ inline constexpr Oid kBox = 603;
 inline constexpr Oid kCidr = 650;
 inline constexpr Oid kInet = 869;
 inline constexpr Oid kDate = 1082;
+inline constexpr Oid kTime = 1083;
 inline constexpr Oid kTimestamp = 1114;
 inline constexpr Oid kTimestampTz = 1184;
 inline constexpr Oid kNumeric = 1700;

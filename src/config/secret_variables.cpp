@@ -15,8 +15,9 @@
 namespace echodb {
 namespace {
 
-constexpr std::array<std::string_view, 5> kSecrets{"POSTGRES_PASSWORD", "PGPASSWORD", "CLICKHOUSE_PASSWORD",
-                                                   "REDIS_PASSWORD", "CONSISTENCY_CHECKER_TOKEN"};
+constexpr std::array<std::string_view, 7> kSecrets{
+    "POSTGRES_PASSWORD",         "PGPASSWORD",      "CLICKHOUSE_PASSWORD",    "REDIS_PASSWORD",
+    "CONSISTENCY_CHECKER_TOKEN", "PEERDB_PASSWORD", "PEERDB_CATALOG_PASSWORD"};
 
 [[noreturn]] void refuse_handed_over(std::string_view what) {
   throw Error(ErrorCode::InvalidConfiguration, fmt::format("{}: {}", kHandedOverVariable, what),

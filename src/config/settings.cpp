@@ -9,13 +9,13 @@
 #include <iterator>
 
 #include "base/error.h"
+#include "base/nearest_name.h"
 #include "config/limits.h"
 #include "config/parse_values.h"
+#include "config/unknown_variables.h"
 
 namespace echodb {
 namespace {
-
-constexpr std::string_view kOurPrefix = "ECHODB_";
 
 using Set = std::function<void(Settings&, const std::string&)>;
 
@@ -231,8 +231,11 @@ std::vector<SettingDescription> describe_own() {
       {"ECHODB_NO_PK_POLICY", "full", "tables without a key: full, insert_only or skip",
        choice(&S::no_pk_policy, {"full", "insert_only", "skip"})},
       {"ECHODB_UNBOUNDED_NUMERIC", "decimal",
-       "numeric without precision: decimal (76 digits, 38 of them fractional) or string",
-       choice(&S::unbounded_numeric, {"decimal", "string"})},
+       "numeric without precision: decimal (76 digits, 20 of them fractional), decimal38 (38 of them) or string",
+       choice(&S::unbounded_numeric, {"decimal", "decimal38", "string"})},
+      {"ECHODB_ARRAYS", "array",
+       "arrays: array (a wider type once a NULL comes), nullable_elements or variant (with room for NULL arrays)",
+       choice(&S::arrays, {"array", "nullable_elements", "variant"})},
       {"ECHODB_JSON", "string", "json and jsonb: string (to the character) or json (ClickHouse's JSON; objects only)",
        choice(&S::json, {"string", "json"})},
       {"ECHODB_COLUMN_TYPES", "", "ClickHouse types for single columns: `schema.table.column=Type,…`, with globs",
@@ -277,10 +280,10 @@ void apply(Settings& settings, const Variables& variables, std::vector<std::stri
 
 /// A name with our prefix that we do not know is a misspelt one.
 void refuse_unknown(const Variables& variables, std::vector<std::string>& faults) {
+  const std::vector<std::string> known = setting_names();
   for (const auto& [name, value] : variables) {
-    bool known =
-        std::ranges::find(setting_descriptions(), name, &SettingDescription::name) != setting_descriptions().end();
-    if (name.starts_with(kOurPrefix) && !known) faults.push_back(name + ": there is no such setting");
+    if (!name.starts_with(kOurPrefix) || std::ranges::find(known, name) != known.end()) continue;
+    faults.push_back(name + ": there is no such setting" + did_you_mean(name, known));
   }
 }
 
@@ -314,7 +317,7 @@ Variables environment_variables() {
   return variables;
 }
 
-Settings load_settings(const std::vector<Variables>& rising_precedence) {
+Settings load_settings(const std::vector<Variables>& rising_precedence, const SettingsCheck& check) {
   Variables merged;
   for (const Variables& variables : rising_precedence) {
     for (const auto& [name, value] : variables) merged[name] = value;
@@ -324,6 +327,7 @@ Settings load_settings(const std::vector<Variables>& rising_precedence) {
   apply(settings, merged, faults);
   refuse_unknown(merged, faults);
   check_together(settings, faults);
+  if (check) check(settings, faults);
   if (!faults.empty()) {
     std::string all = "these settings cannot be used:";
     for (const std::string& fault : faults) all += "\n  " + fault;

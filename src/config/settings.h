@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/attempt_gate.h"
@@ -15,9 +16,11 @@
 
 namespace echodb {
 
-/// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) apply as everywhere.
+/// How to reach the source. libpq's own variables (PGSSLMODE, PGSSLROOTCERT, …) count as well: see
+/// postgres/libpq_variables.h.
 struct PostgresSettings {
   std::string host;           ///< empty: none was configured, `up` starts a private server; `a,b`: whichever is primary
+  bool host_assumed = false;  ///< none was configured: it is where an `up` on this machine has its server
   std::uint16_t port = 5432;  ///< the first host's
   std::string ports;          ///< `5432,5433`, one for each host; empty: `port` for all
   std::string user = "echodb";
@@ -30,7 +33,8 @@ struct PostgresSettings {
 
 /// How to reach the target, by its HTTP interface.
 struct ClickHouseSettings {
-  std::string host;  ///< empty: none was configured, `up` starts `echodb clickhouse`
+  std::string host;           ///< empty: none was configured, `up` starts `echodb clickhouse`
+  bool host_assumed = false;  ///< as the source's
   std::uint16_t port = 8123;
   std::string user = "echodb";
   std::string password = "password";
@@ -59,10 +63,30 @@ struct BreakerSettings {
 
 enum class OnDrop { Drop, Keep };
 enum class NoPrimaryKeyPolicy { Full, InsertOnly, Skip };
-/// What numeric without a precision becomes.
-enum class UnboundedNumericSetting { Decimal, String };
+/// What numeric without a precision becomes; the text where the server has no Decimal of that size.
+enum class UnboundedNumeric : std::uint8_t {
+  Decimal,    ///< Decimal(76, 20): products and quotients of such numbers have room in a Decimal of 76 digits
+  Decimal38,  ///< Decimal(76, 38): more digits behind the point, and `a * b` overflows where it is beyond 5.7
+  Text,       ///< a String, as PostgreSQL prints it
+};
+
+/// What an array becomes. Any of PostgreSQL's may hold NULLs and have several dimensions; few do.
+enum class ArrayChoice : std::uint8_t {
+  Plain,             ///< Array(T)
+  NullableElements,  ///< Array(Nullable(T)), which arraySum and its like refuse
+  Variant,           ///< the same, and where the array itself may be NULL a Variant(Array(Nullable(T)), String), or
+                     ///< the text where the server has no Variant
+};
+
 /// What json and jsonb become.
-enum class JsonSetting { String, Json };
+enum class JsonForm : std::uint8_t {
+  Text,  ///< a String, to the character
+  /// ClickHouse's JSON where the server has it; only objects have a place in it. Inserts must say
+  /// input_format_try_infer_dates = 0 and input_format_try_infer_datetimes = 0, reading in RowBinary
+  /// output_format_binary_write_json_as_string = 1.
+  Json,
+};
+
 /// What becomes of a column whose type cannot hold a value that came.
 enum class UnsupportedValues { Text, Stop };
 
@@ -131,8 +155,9 @@ struct Settings {
   std::uint32_t writers = 2;
   OnDrop on_drop = OnDrop::Drop;
   NoPrimaryKeyPolicy no_pk_policy = NoPrimaryKeyPolicy::Full;
-  UnboundedNumericSetting unbounded_numeric = UnboundedNumericSetting::Decimal;
-  JsonSetting json = JsonSetting::String;
+  UnboundedNumeric unbounded_numeric = UnboundedNumeric::Decimal;
+  JsonForm json = JsonForm::Text;
+  ArrayChoice arrays = ArrayChoice::Plain;
   UnsupportedValues unsupported_values = UnsupportedValues::Text;
   std::vector<ColumnTypeRule> column_types;      ///< the first that matches counts
   std::uint64_t max_retained_wal = 50ULL << 30;  ///< bytes of log that the slot may hold back; 0: no bound
@@ -155,13 +180,19 @@ const std::vector<SettingDescription>& setting_descriptions();
 
 using Variables = std::map<std::string, std::string>;
 
+/// Variables that begin with it are ours alone, so one that we do not know is a misspelt one.
+inline constexpr std::string_view kOurPrefix = "ECHODB_";
+
 /// The process environment, as far as it holds variables of ours: the known ones, and whatever begins with ECHODB_.
 Variables environment_variables();
 
 /// Reads a `.env` file: NAME=value lines, `export `, quotes, comments. A file that is not there is empty.
 Variables read_env_file(const std::string& path);
 
+/// Adds a sentence, which begins with the variable's name, for each fault that only later folders can see.
+using SettingsCheck = std::function<void(const Settings&, std::vector<std::string>& faults)>;
+
 /// Builds the settings from sources in rising precedence. All faults are reported in one Error(InvalidConfiguration).
-Settings load_settings(const std::vector<Variables>& rising_precedence);
+Settings load_settings(const std::vector<Variables>& rising_precedence, const SettingsCheck& check = {});
 
 }  // namespace echodb

@@ -10,6 +10,7 @@
 #include "catalog/inventory.h"
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
+#include "control/column_types.h"
 #include "control/ends.h"
 #include "control/redis_lease.h"
 #include "control/setup.h"
@@ -54,6 +55,18 @@ void note_ends(const Settings& settings, const EndsComparison& ends, Findings& f
   }
 }
 
+/// What the leader's key in Redis is named for; nullopt when the source does not say.
+std::optional<std::string> find_key_scope(const Settings& settings, std::stop_token stop) {
+  try {
+    PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+    return leader_key_scope(describe_database(source, settings.postgres, stop), stream_names(settings).stream);
+  } catch (const Error& error) {
+    // What is wrong with the source is found by its own checks.
+    if (error.code() == ErrorCode::Stopped) throw;
+    return std::nullopt;
+  }
+}
+
 /// The slot and the stream, if there are any yet.
 void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
   CatalogStore catalog(settings.postgres, "doctor", stop);
@@ -80,6 +93,7 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
     findings.ok(words);
   }
   examine_inventory(source, settings, *stream, findings, stop);
+  examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
                      fmt::format("with the worker stopped, over a replication connection: ALTER_REPLICATION_SLOT {} "
@@ -131,7 +145,7 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
     examine_source(source, settings, findings);
     if (source.server_version() < kServerVersionMin) return;
-    examine_source_load(source, settings, findings);
+    examine_source_load(source, settings, stream_names(settings).slot, findings);
     examine_source_disk(source, findings);
     examine_stream(source, settings, findings, stop);
   } catch (const Error& error) {
@@ -163,8 +177,8 @@ std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   Findings findings;
   examine_source_side(settings, findings, stop);
   // What is tried there is tried in the database itself.
-  if (!findings.has(ErrorCode::TargetTaken)) examine_target(settings.clickhouse, findings, std::move(stop));
-  if (!settings.redis.host.empty()) examine_redis(settings.redis, findings);
+  if (!findings.has(ErrorCode::TargetTaken)) examine_target(settings.clickhouse, findings, stop);
+  if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);
   return std::move(findings).worst_first();
 }

@@ -24,26 +24,27 @@ std::string owner_of(const Bookmark& bookmark, const std::string& stream, const 
                      bookmark.system_identifier);
 }
 
-std::string loss_of(const StreamRecord& stream, const std::optional<Bookmark>& bookmark, const std::string& database) {
+}  // namespace
+
+std::string target_loss(const StreamRecord& stream, const std::optional<Bookmark>& bookmark,
+                        const std::string& target_database) {
   // A version before this one knew no ids; and what is copied again anyway has nothing to lose.
   if (stream.target_id.empty() || !stream.remake.empty()) return {};
   if (!bookmark) {
     return fmt::format(
         "ClickHouse's database {} is not the one that was replicated to: it has been dropped, emptied or replaced",
-        database);
+        target_database);
   }
   if (!bookmark->target_id.empty() && bookmark->target_id != stream.target_id) {
-    return fmt::format("ClickHouse's database {} is another one than before (its id is {}, and was {})", database,
-                       bookmark->target_id, stream.target_id);
+    return fmt::format("ClickHouse's database {} is another one than before (its id is {}, and was {})",
+                       target_database, bookmark->target_id, stream.target_id);
   }
   if (bookmark->number >= stream.target_number) return {};
   return fmt::format(
       "ClickHouse's database {} went back in time: it holds changes up to {} by its bookmark number {}, and has had "
       "number {}",
-      database, to_string(bookmark->applied), bookmark->number, stream.target_number);
+      target_database, to_string(bookmark->applied), bookmark->number, stream.target_number);
 }
-
-}  // namespace
 
 /// The catalog is read before the bookmark and after it: a worker may be writing both, and each of the two is compared
 /// with what the other one has known for longer.
@@ -59,7 +60,7 @@ EndsComparison compare_ends(const Settings& settings, CatalogStore& catalog, std
     if (!ends.owner.empty()) return ends;
     ends.source = compare_source(settings.postgres, *ends.bookmark, ends.stream, std::move(stop));
   }
-  if (before) ends.target_loss = loss_of(*before, ends.bookmark, settings.clickhouse.database);
+  if (before) ends.target_loss = target_loss(*before, ends.bookmark, settings.clickhouse.database);
   return ends;
 }
 

@@ -31,6 +31,10 @@ struct EndsComparison {
 /// Changes nothing. May run beside a worker that writes both.
 EndsComparison compare_ends(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
 
+/// Why the target may lack what it had acknowledged to this stream; empty: it does not.
+std::string target_loss(const StreamRecord& stream, const std::optional<Bookmark>& bookmark,
+                        const std::string& target_database);
+
 /// The error that keeps everybody but the owner away from a target.
 Error target_taken(const Settings& settings, const std::string& owner);
 

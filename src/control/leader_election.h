@@ -5,7 +5,9 @@
 #include <string>
 
 #include "catalog/lease.h"
+#include "catalog/records.h"
 #include "config/settings.h"
+#include "control/holder_watch.h"
 
 namespace echodb {
 
@@ -16,6 +18,9 @@ class LeaderElection {
 
   /// True when this worker leads now. Throws what keeps it from finding out.
   virtual bool try_lead() = 0;
+  /// What that rests on, and what was seen of the leader before. REQUIRES: try_lead() has just said yes.
+  [[nodiscard]] virtual LeaderClaim claim() const = 0;
+  [[nodiscard]] virtual const HolderWatch& watch() const = 0;
   /// Until when nobody else can lead, when this worker has led `until` so far. Throws Error(LeadershipLost).
   virtual Lease::Clock::time_point renew(Lease::Clock::time_point until) = 0;
   /// Lets another worker lead, at once.
@@ -37,6 +42,10 @@ class LeaderElection {
 /// workers that each believe to have the key cannot both lead. While Redis does not answer, the lock alone decides: the
 /// leader goes on, because no other can get it, and if it dies another takes over. That is safe because the lock needs
 /// nothing but the source, without which there is nothing to lead. A leader that finds another's id in the key resigns.
-std::unique_ptr<LeaderElection> make_leader_election(const Settings& settings);
+///
+/// The key is for those that could use it. Its name says which source, so a worker that cannot reach PostgreSQL has no
+/// key to take, and gives the one that it has back. A worker that cannot reach ClickHouse leaves a free key to the
+/// others for the TTL; if none of them takes it, it does: somebody has to guard the source's log.
+std::unique_ptr<LeaderElection> make_leader_election(const Settings& settings, std::stop_token stop);
 
 }  // namespace echodb

@@ -1,11 +1,10 @@
 #include "control/leadership.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace echodb {
 namespace {
@@ -40,9 +39,6 @@ Leadership::~Leadership() {
 }
 
 void Leadership::keep(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     try {
       until_ = election_.renew(until_);
@@ -51,7 +47,7 @@ void Leadership::keep(const std::stop_token& stop) {
       return;
     }
     if (!lease_->extend(until_)) return;
-    stopped.wait_for(lock, stop, interval_, [] { return false; });
+    pause(interval_, stop);
   }
 }
 

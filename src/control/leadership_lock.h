@@ -6,6 +6,8 @@
 #include <string>
 
 #include "catalog/lease.h"
+#include "catalog/records.h"
+#include "control/holder_watch.h"
 #include "postgres/connection.h"
 
 namespace echodb {
@@ -28,8 +30,12 @@ namespace echodb {
 ///   - The holder's process ends: the kernel closes the connections, the lock is free within milliseconds.
 ///   - Its machine or network ends: the server notices after at most the TTL, by keepalives that are set for these
 ///     sessions. The holder, which asks the server something every second, stops after two thirds of the TTL.
-///   - It is frozen, so that its kernel still answers: whoever waits for the lock sees in pg_stat_activity how long the
-///     holder has asked nothing, and ends its sessions after the TTL. When the holder goes on, its lease has run out.
+///   - It is frozen, so that its kernel still answers: a worker that waits for the lock watches in pg_stat_activity
+///     when the holder last asked something, and ends its sessions when that has not changed for the TTL. When the
+///     holder goes on, its lease has run out.
+///
+/// A lock that is free says nothing of its last holder: a person may have ended the session, or the server lost its
+/// memory, while the holder is cut off and writes on. Whether it can is for holder_watch.h and predecessors.h to say.
 ///
 /// A waiting session asks for the lock again and again instead of waiting for it: a statement that waits for days holds
 /// a snapshot for days, and vacuum back with it; and whoever waits for EXCLUSIVE keeps the holder's next ROW SHARE out.
@@ -41,9 +47,15 @@ class LeadershipLock {
 
   /// Connects if need be; true when this object has the lock now. Creates the view when there is none.
   bool try_take();
-  /// Ends the sessions of a holder that has given no sign of life for the TTL, and those that this worker lost sight
-  /// of.
-  void depose_hung_holder();
+  /// Watches the holder's sessions, and ends those that have given no sign of life for the TTL, or that this worker
+  /// lost sight of.
+  void look_after_holder();
+  /// What was seen of the last holder, and what the lock rests on. REQUIRES: try_take() has just said yes.
+  [[nodiscard]] const HolderWatch& watch() const { return watch_; }
+  [[nodiscard]] LeaderClaim claim() const;
+  /// The source as it is known for life: "system identifier:oid of the database". Connects if need be, and asks the
+  /// server something in any case.
+  const std::string& source();
   /// Asks the server something on both sessions. Returns until when nobody else can have the lock. Throws
   /// Error(LeadershipLost) when the server did not answer until then.
   Lease::Clock::time_point renew(Lease::Clock::time_point until);
@@ -58,21 +70,27 @@ class LeadershipLock {
 
  private:
   PostgresConnection& session(std::size_t number);
-  bool claim(PostgresConnection& candidate);
+  PostgresConnection connect(std::size_t number);
+  bool take(PostgresConnection& candidate);
+  template <typename Work>
+  void through_session(Work work);
+  void end_session(const LeaderSession& session, const std::string& why);
   void pass_on();
   void disconnect() noexcept;
-  [[nodiscard]] Lease::Clock::time_point valid_from(Lease::Clock::time_point asked) const {
-    return asked + ttl_ * 2 / 3;
-  }
+  [[nodiscard]] std::chrono::milliseconds lease_lasts() const { return ttl_ * 2 / 3; }
 
   PostgresSettings settings_;
   std::string application_;
   std::chrono::milliseconds ttl_;
   std::stop_source interrupted_;
   std::array<std::optional<PostgresConnection>, 2> sessions_;
-  std::size_t holding_ = 0;               ///< the session whose transaction has the lock
-  Lease::Clock::time_point began_;        ///< that transaction
-  std::array<int, 2> own_backends_ = {};  ///< of the last lock; 0: none. The server may have them still.
+  std::array<std::string, 2> ids_;   ///< of these, as LeaderSession::id
+  std::array<bool, 2> direct_ = {};  ///< no proxy is between these and the server
+  HolderWatch watch_;                ///< seen through the first session
+  std::string source_;               ///< at the other end of the first session; empty: not asked yet
+  std::size_t holding_ = 0;          ///< the session whose transaction has the lock
+  Lease::Clock::time_point began_;   ///< that transaction
+  std::array<std::string, 2> own_;   ///< the sessions of the last lock: the server may have them still
   bool held_ = false;
 };
 

@@ -8,11 +8,14 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "clickhouse/client.h"
+#include "clickhouse/quoting.h"
+#include "clickhouse/table_ddl.h"
+#include "control/slot_wait.h"
 #include "control/source_identity.h"
+#include "control/stream_tables.h"
 #include "postgres/server_version.h"
 #include "replication/bookmark.h"
-#include "replication/table_registry.h"
-#include "replication/target_steps.h"
 
 namespace echodb {
 namespace {
@@ -44,54 +47,6 @@ Tables read_tables(PostgresConnection& replication, Lsn consistent, const Settin
   return tables;
 }
 
-/// The table that readers know by this source table's name; nullptr when there is none. A table that was dropped and
-/// made again is another one where dropped tables are kept.
-const TableRecord* known_as(const Tables& before, const TableRecord& table, OnDrop on_drop) {
-  auto found = std::ranges::find_if(before, [&](const TableRecord& other) {
-    return other.state != TableState::Dropped &&
-           schema_of(other).qualified_name() == schema_of(table).qualified_name() &&
-           (on_drop == OnDrop::Drop || other.oid == table.oid);
-  });
-  return found == before.end() ? nullptr : &*found;
-}
-
-/// Tables keep their targets' names; new ones get what is free.
-void name_targets(Tables& tables, const Tables& before, const StreamStart& start, OnDrop on_drop) {
-  for (TableRecord& table : tables) {
-    const TableRecord* known = known_as(before, table, on_drop);
-    if (known != nullptr) table.target_name = known->target_name;
-    table.shadow = known != nullptr || start.target_unknown;
-  }
-  for (TableRecord& table : tables) {
-    if (!table.target_name.empty()) continue;
-    table.target_name =
-        choose_target_name(schema_of(table).schema, schema_of(table).name, [&](const std::string& name) {
-          return std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
-        });
-  }
-}
-
-/// What the source lost while nobody looked: targets whose table is gone, and shadow tables of copies that were under
-/// way.
-void drop_leftovers(const Settings& settings, const Tables& tables, const Tables& before, std::stop_token stop) {
-  ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
-  const std::string& database = settings.clickhouse.database;
-  const ServerVersion server = clickhouse.server_version();
-  for (const TableRecord& old : before) {
-    drop_shadow(clickhouse, shadow_table(database, old.oid), server);
-    bool in_use = std::ranges::find(tables, old.target_name, &TableRecord::target_name) != tables.end();
-    const bool gone = old.state == TableState::Dropped && old.error.empty();
-    if (in_use || gone || settings.on_drop == OnDrop::Keep) continue;
-    log::info("mirror dropped: {}, whose table is gone", old.target_name);
-    drop_if_ours(clickhouse, {database, old.target_name}, server);
-    // A rename that was not done has left it under its earlier name.
-    const bool earlier = !old.renamed_from.empty() &&
-                         std::ranges::find(tables, old.renamed_from, &TableRecord::target_name) == tables.end();
-    if (earlier) drop_if_ours(clickhouse, {database, old.renamed_from}, server);
-  }
-  failpoint("setup.leftovers_dropped");
-}
-
 /// A catalog that went back with its source, or a target that did, or that was another source's: the catalog does not
 /// know all that is in ClickHouse, and what it does not know may be somebody else's. That is for a person to drop.
 void name_strangers(const Settings& settings, const Tables& tables, std::stop_token stop) {
@@ -120,7 +75,7 @@ class StreamMaker {
     SourceIdentity source = identify_source(settings_.postgres, stop_);
     PostgresConnection replication(settings_.postgres, ConnectionKind::Replication, stop_);
     replication.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-    QueryResult slot = replication.execute(create_slot_command(start_.names.slot, replication.server_version()));
+    QueryResult slot = create_slot(replication);
     Lsn consistent = parse_lsn(slot.text(0, 1));
     failpoint("setup.slot_created");
     StreamRecord stream{.name = start_.names.stream,
@@ -146,6 +101,12 @@ class StreamMaker {
   }
 
  private:
+  QueryResult create_slot(PostgresConnection& replication) {
+    const std::string& name = start_.names.slot;
+    SlotWait wait(settings_.postgres, name, [](const std::string& sentence) { log::warn("{}", sentence); });
+    return replication.execute(create_slot_command(name, replication.server_version()));
+  }
+
   /// A slot that nobody reads would retain the source's log for ever.
   void drop_slot(PostgresConnection& replication) {
     replication.execute("ROLLBACK");
@@ -155,8 +116,12 @@ class StreamMaker {
   /// The catalog comes last: only then is what ClickHouse has been told true.
   void record(StreamRecord& stream, std::uint32_t timeline, Tables tables) {
     Tables before = start_.previous ? catalog_.load_tables(stream.name) : Tables();
-    name_targets(tables, before, start_, settings_.on_drop);
-    if (!before.empty()) drop_leftovers(settings_, tables, before, stop_);
+    name_targets(tables, before, {.target_unknown = start_.target_unknown, .on_drop = settings_.on_drop});
+    if (!before.empty()) {
+      ClickHouseClient clickhouse(settings_.clickhouse, stop_);
+      drop_leftovers(clickhouse, clickhouse.server_version(), settings_, tables, before);
+      failpoint("setup.leftovers_dropped");
+    }
     if (start_.target_unknown) name_strangers(settings_, tables, stop_);
     const Bookmark claimed = claim_target(settings_.clickhouse,
                                           {.stream = stream.name,

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/process_identity.h"
 
 namespace echodb {
 namespace {
@@ -17,8 +18,8 @@ namespace {
 using namespace std::chrono_literals;
 using Reply = std::unique_ptr<redisReply, void (*)(void*)>;
 
-constexpr const char* kKey = "echodb:auto_mirror:leader_lock";
-constexpr const char* kChannel = "echodb:auto_mirror:leader_released";
+constexpr const char* kKeyPrefix = "echodb:auto_mirror:leader_lock:";
+constexpr const char* kChannelPrefix = "echodb:auto_mirror:leader_released:";
 /// A Redis that hangs must not cost the leader its lease, of which each renewal asks twice at the most.
 constexpr auto kTimeoutMax = 2s;
 /// A wait looks at its stop token this often.
@@ -80,12 +81,21 @@ class RedisLease::Connection {
   std::unique_ptr<redisContext, void (*)(redisContext*)> context_;
 };
 
-RedisLease::RedisLease(RedisSettings settings, std::string worker_id, std::chrono::milliseconds ttl)
+RedisLease::RedisLease(RedisSettings settings, const std::string& worker_id, std::chrono::milliseconds ttl)
     : settings_(std::move(settings)),
-      worker_id_(std::move(worker_id)),
+      holder_(fmt::format("{}|{}|{}", worker_id, process_token(), process_mark())),
       ttl_(ttl),
       timeout_(std::min<std::chrono::milliseconds>(ttl / 6, kTimeoutMax)) {}
 RedisLease::~RedisLease() = default;
+
+void RedisLease::lead_for(const std::string& scope) {
+  const std::string key = kKeyPrefix + scope;
+  if (key == key_) return;
+  if (!key_.empty()) release();
+  key_ = key;
+  channel_ = kChannelPrefix + scope;
+  releases_.reset();
+}
 
 RedisLease::Connection* RedisLease::commands() {
   if (commands_ == nullptr) commands_ = std::make_unique<Connection>(settings_, timeout_);
@@ -102,11 +112,15 @@ void RedisLease::lost(const std::string& fault) {
   fault_ = fault.empty() ? "no reason given" : fault;
 }
 
+void RedisLease::answered() {
+  if (!fault_.empty()) log::info("Redis at {}:{} answers again", settings_.host, settings_.port);
+  fault_.clear();
+}
+
 RedisLease::Outcome RedisLease::take_or_extend() {
   try {
-    Reply reply = commands()->command({"EVAL", kTakeOrExtend, "1", kKey, worker_id_, std::to_string(ttl_.count())});
-    if (!fault_.empty()) log::info("Redis at {}:{} answers again", settings_.host, settings_.port);
-    fault_.clear();
+    Reply reply = commands()->command({"EVAL", kTakeOrExtend, "1", key_, holder_, std::to_string(ttl_.count())});
+    answered();
     return reply->integer == 1 ? Outcome::Ours : Outcome::Other;
   } catch (const Error& error) {
     lost(error.message());
@@ -115,8 +129,9 @@ RedisLease::Outcome RedisLease::take_or_extend() {
 }
 
 void RedisLease::release() noexcept {
+  if (key_.empty()) return;
   try {
-    commands()->command({"EVAL", kRelease, "1", kKey, worker_id_, kChannel});
+    commands()->command({"EVAL", kRelease, "1", key_, holder_, channel_});
   } catch (const Error& error) {
     // It expires by itself.
     log::warn("the leader's key in Redis could not be released: {}", error.message());
@@ -124,10 +139,31 @@ void RedisLease::release() noexcept {
   }
 }
 
+std::string RedisLease::value() {
+  Reply reply = commands()->command({"GET", key_});
+  return reply->type == REDIS_REPLY_STRING ? std::string(reply->str, reply->len) : std::string();
+}
+
+bool RedisLease::is_free() {
+  try {
+    const std::string found = value();
+    answered();
+    if (found.empty() || found == holder_) return true;
+    const auto mark = found.rfind('|');
+    if (mark == std::string::npos || !process_has_ended(found.substr(mark + 1))) return false;
+    commands()->command({"EVAL", kRelease, "1", key_, found, channel_});
+    return true;
+  } catch (const Error& error) {
+    lost(error.message());
+    return false;
+  }
+}
+
 std::string RedisLease::holder() {
   try {
-    Reply reply = commands()->command({"GET", kKey});
-    return reply->type == REDIS_REPLY_STRING ? std::string(reply->str, reply->len) : std::string();
+    const std::string found = value();
+    const auto mark = found.rfind('|');
+    return mark == std::string::npos || mark == 0 ? found : found.substr(0, found.rfind('|', mark - 1));
   } catch (const Error& error) {
     lost(error.message());
     return {};
@@ -139,9 +175,9 @@ void RedisLease::wait_for_release(std::chrono::milliseconds at_most, const std::
     // First the subscription, then the look: a release in between is not missed.
     if (releases_ == nullptr) {
       releases_ = std::make_unique<Connection>(settings_, timeout_);
-      releases_->command({"SUBSCRIBE", kChannel});
+      releases_->command({"SUBSCRIBE", channel_});
     }
-    Reply left = commands()->command({"PTTL", kKey});
+    Reply left = commands()->command({"PTTL", key_});
     constexpr long long kGone = -2;
     constexpr long long kNeverExpires = -1;
     if (left->integer == kGone) return;
@@ -192,28 +228,42 @@ std::string version_in(std::string_view info) {
   return std::string(info.substr(0, info.find('\r')));
 }
 
+/// A word of a shell's command line.
+std::string shell_word(const std::string& text) {
+  constexpr const char* kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:._-";
+  if (text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string word = "'";
+  for (char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + '\'';
+}
+
+void examine_key(RedisLease::Connection& redis, const std::string& key, const std::string& where, Findings& findings) {
+  constexpr long long kNeverExpires = -1;
+  if (redis.command({"PTTL", key})->integer != kNeverExpires) return;
+  findings.warning(fmt::format("the key {} in {} never expires, so nobody leads when its holder is gone", key, where),
+                   fmt::format("redis-cli DEL {}", shell_word(key)));
+}
+
 }  // namespace
 
-void examine_redis(const RedisSettings& settings, Findings& findings) {
-  constexpr long long kNeverExpires = -1;
+std::string leader_key_scope(const std::string& source, const std::string& stream) { return source + ':' + stream; }
+
+void examine_redis(const RedisSettings& settings, const std::optional<std::string>& scope, Findings& findings) {
   std::string where = fmt::format("Redis at {}:{} (REDIS_HOST, REDIS_PORT)", settings.host, settings.port);
-  std::string trial = fmt::format("{}:doctor:{:x}", kKey, std::chrono::system_clock::now().time_since_epoch().count());
+  std::string trial =
+      fmt::format("{}doctor:{:x}", kKeyPrefix, std::chrono::system_clock::now().time_since_epoch().count());
   try {
     RedisLease::Connection redis(settings, kTimeoutMax);
     Reply info = redis.command({"INFO", "server"});
     Reply taken = redis.command({"EVAL", kTakeOrExtend, "1", trial, "doctor", "2000"});
     Reply left = redis.command({"PTTL", trial});
-    redis.command({"EVAL", kRelease, "1", trial, "doctor", kChannel + std::string(":doctor")});
+    redis.command({"EVAL", kRelease, "1", trial, "doctor", kChannelPrefix + std::string("doctor")});
     if (taken->integer != 1 || left->integer <= 0) {
       findings.warning(fmt::format("{} does not keep a key until it expires", where),
                        "let REDIS_HOST name a Redis of its own, not a cluster's proxy");
       return;
     }
-    if (redis.command({"PTTL", kKey})->integer == kNeverExpires) {
-      findings.warning(
-          fmt::format("the key {} in {} never expires, so nobody leads when its holder is gone", kKey, where),
-          fmt::format("redis-cli DEL {}", kKey));
-    }
+    if (scope) examine_key(redis, kKeyPrefix + *scope, where, findings);
     findings.ok(fmt::format("{} is {} and keeps a leader's key until it expires", where,
                             version_in({info->str == nullptr ? "" : info->str, info->len})));
   } catch (const Error& error) {

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "catalog/catalog_schema.sql.h"
 #include "clickhouse/client.h"
+#include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/ends.h"
 #include "control/exclusions.h"
@@ -213,6 +214,12 @@ std::string strangeness(const EndsComparison& ends) {
   return ends.source.fault.empty() ? ends.target_loss : ends.source.fault;
 }
 
+void warn_of(const std::vector<Finding>& findings) {
+  for (const Finding& finding : findings) {
+    if (finding.severity == Finding::Severity::Warning) log::warn("{} ({})", finding.what, finding.remedy);
+  }
+}
+
 void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::string& reason) {
   const std::string& why = stream.remake.empty() ? reason : stream.remake;
   log::error("{}: the slot {} is made again and every table is copied again; readers keep what they have meanwhile",
@@ -270,9 +277,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
     });
   }
   require_no_fatal(findings);
-  for (const Finding& finding : findings) {
-    if (finding.severity == Finding::Severity::Warning) log::warn("{} ({})", finding.what, finding.remedy);
-  }
+  warn_of(findings);
   EndsComparison ends = compare_ends(settings, catalog, stop);
   if (!options.accept_new_source) require_own(settings, ends);
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
@@ -293,10 +298,15 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   failpoint("setup.slot_dropped");
   StreamStart start{.names = names, .previous = stream};
   if (stream) start.reason = stream->remake.empty() ? reason : stream->remake;
-  start.target_unknown = !strange.empty() || (!stream && ends.bookmark);
+  // An attempt that was cut short has made the target this stream's, and no longer finds it strange.
+  const bool begun_before = ends.bookmark && (!stream || !stream->remake.empty());
+  start.target_unknown = !strange.empty() || begun_before;
   StreamRecord created = begin_stream(source, settings, start, catalog, stop);
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);
+  Findings column_types;
+  examine_column_types(settings, catalog.load_tables(created.name), column_types, stop);
+  warn_of(std::move(column_types).worst_first());
   return created;
 }
 

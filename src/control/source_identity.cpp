@@ -5,7 +5,6 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "postgres/connection.h"
 
 namespace echodb {
 namespace {
@@ -42,6 +41,11 @@ std::string gone_back(const Bookmark& bookmark, std::string_view what, Lsn posit
 SourceIdentity identify_source(const PostgresSettings& source, std::stop_token stop) {
   PostgresConnection replication(source, ConnectionKind::Replication, std::move(stop));
   return identify(replication);
+}
+
+std::string describe_database(PostgresConnection& connection, const PostgresSettings& source, std::stop_token stop) {
+  QueryResult database = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()");
+  return fmt::format("{}:{}", identify_source(source, std::move(stop)).system_identifier, database.number(0, 0));
 }
 
 SourceComparison compare_source(const PostgresSettings& source, const Bookmark& bookmark,

@@ -7,6 +7,7 @@
 
 #include "catalog/records.h"
 #include "config/settings.h"
+#include "postgres/connection.h"
 #include "replication/bookmark.h"
 
 namespace echodb {
@@ -33,6 +34,9 @@ struct SourceIdentity {
 };
 
 SourceIdentity identify_source(const PostgresSettings& source, std::stop_token stop);
+
+/// A database for life, whatever its name: "system identifier:oid". `connection` is one to it.
+std::string describe_database(PostgresConnection& connection, const PostgresSettings& source, std::stop_token stop);
 
 /// What became of the source since the bookmark was written.
 struct SourceComparison {

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace echodb {
 namespace {
@@ -31,9 +31,6 @@ SourceWatch::SourceWatch(const Settings& settings, std::string slot, StatusBoard
 
 void SourceWatch::watch(std::stop_token stop) {
   std::optional<PostgresConnection> source;
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     try {
       if (!source) source.emplace(settings_.postgres, ConnectionKind::Ordinary, stop);
@@ -46,7 +43,7 @@ void SourceWatch::watch(std::stop_token stop) {
       log::warn("watching the slot: {}", fault.what());
       source.reset();
     }
-    stopped.wait_for(lock, stop, kLookInterval, [] { return false; });
+    pause(kLookInterval, stop);
   }
 }
 

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "clickhouse/client.h"
 #include "postgres/connection.h"
 
@@ -17,19 +16,12 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kSlotLookInterval = 10ms;
+constexpr auto kTakeoverLookInterval = 10ms;
 /// A process that is told to end and has not after this long is not going to soon.
 constexpr auto kPatience = 5s;
 
 std::string stream_prefix(const Settings& settings, const StreamRecord& stream) {
   return fmt::format("echodb-{}-{}-", settings.clickhouse.database, stream.slot);
-}
-
-void pause(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_for(lock, stop, kSlotLookInterval, [] { return false; });
 }
 
 }  // namespace
@@ -53,7 +45,7 @@ void kill_until_gone(ClickHouseClient& clickhouse, const std::string& kill, cons
       log::warn("ClickHouse still works on statements of an earlier leader; they repeat what is written now");
       return;
     }
-    pause(stop);
+    pause(kTakeoverLookInterval, stop);
   }
 }
 
@@ -88,7 +80,7 @@ void take_slot(const Settings& settings, const StreamRecord& stream, std::stop_t
                   fmt::format("process {} of the source reads the slot and does not end", reader.text(0, 0)))
           .with("slot", stream.slot);
     }
-    pause(stop);
+    pause(kTakeoverLookInterval, stop);
   }
 }
 

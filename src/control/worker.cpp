@@ -4,18 +4,18 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/failpoint.h"
 #include "base/late_stop.h"
 #include "base/log.h"
+#include "base/pause.h"
 #include "clickhouse/client.h"
 #include "config/limits.h"
 #include "control/breakers.h"
 #include "control/doctor.h"
 #include "control/error_policy.h"
 #include "control/leadership.h"
+#include "control/predecessors.h"
 #include "control/setup.h"
 #include "control/source_watch.h"
 #include "control/takeover.h"
@@ -42,10 +42,7 @@ class Pauses {
 
   /// Waits, or returns early when it is time to stop.
   void pause(std::stop_token stop, std::chrono::milliseconds at_least = {}) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, stop, std::max(next_, at_least), [] { return false; });
+    echodb::pause(std::max(next_, at_least), stop);
     auto grown = std::chrono::duration_cast<std::chrono::milliseconds>(next_ * settings_.retry_backoff);
     next_ = std::min(grown, std::max(settings_.retry_delay, kPauseFirst));
   }
@@ -81,8 +78,6 @@ void release_slot(const Settings& settings, SourceWatch& watch, CatalogStore& ca
 
 /// How long after it was asked to stop a worker may still write to its catalog: its source may say nothing any more.
 constexpr auto kLastWordsWithin = limits::kGracePeriod * 7 / 10;
-/// How often a new leader looks whether the one before has noticed.
-constexpr std::chrono::milliseconds kAwarenessInterval{50};
 
 /// A target that cannot keep up is left in peace for a while, and a source where somebody keeps making the log
 /// unreadable is not copied every minute.
@@ -108,12 +103,15 @@ class Worker {
         last_words_(stop_, kLastWordsWithin),
         // Not cut short by a stop at once: what has been done is to be written down.
         catalog_(settings_.postgres, settings_.worker_id, last_words_.token()),
-        election_(make_leader_election(settings_)),
+        election_(make_leader_election(settings_, stop_)),
         watch_(settings, stream_names(settings).slot, board),
         pauses_(settings_) {
     board_.complete_with([this](WorkerStatus& status) { complete(status); });
   }
-  ~Worker() { board_.complete_with({}); }
+  ~Worker() {
+    say_last_words();
+    board_.complete_with({});
+  }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -140,9 +138,8 @@ class Worker {
 
   End lead();
   void note_stopped();
-  void await_unaware(const std::shared_ptr<Lease>& lease);
-  /// How long a leader may write after the last answer of the server that has its lock.
-  std::chrono::milliseconds lease_lasts() const { return settings_.leader_election_ttl * 2 / 3; }
+  void say_last_words() noexcept;
+  void begin_epoch(const std::shared_ptr<Lease>& lease);
   void run_stream(const std::shared_ptr<Lease>& lease);
   void note_unreadable_log(const Error& error, const std::string& slot);
   void follow();
@@ -163,7 +160,9 @@ class Worker {
   SourceWatch watch_;    ///< with connections of its own, which no breaker holds back
   Pauses pauses_;
 
-  std::optional<Epoch> epoch_;                   ///< while it leads
+  LeaderClaim claim_;  ///< while it leads, like the next two
+  std::optional<Predecessors> predecessors_;
+  std::optional<Epoch> epoch_;
   std::atomic<std::uint64_t> epoch_number_ = 0;  ///< its number, for whoever asks
   Clock::time_point warmed_at_;                  ///< while it follows
   bool following_ = false;
@@ -185,27 +184,21 @@ void Worker::note_stopped() {
   epoch_.reset();
 }
 
-/// A lock that is lost because its server ended does not tell its holder, if that cannot see the server just now: it
-/// writes to ClickHouse until its lease has run out. One that can see it says so, at once.
-void Worker::await_unaware(const std::shared_ptr<Lease>& lease) {
-  if (!epoch_ || epoch_->unaware.empty()) return;
-  auto until = Lease::Clock::now() + lease_lasts();
-  log::info(
-      "PostgreSQL has ended since {} took the lead, which may not know: waiting until it says so, or cannot write",
-      epoch_->unaware);
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  while (!catalog_.have_predecessors_stopped(lease_lasts()) && Lease::Clock::now() < until) {
-    lease->expect();
-    stopped.wait_for(lock, stop_, kAwarenessInterval, [] { return false; });
-    if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for an earlier leader");
+/// A leader that could not write all to its end before it was stopped has stopped nevertheless.
+void Worker::say_last_words() noexcept {
+  // A source that has not answered so far would hold the process up for as long as a connection may take.
+  if (last_words_.token().stop_requested()) return;
+  try {
+    note_stopped();
+  } catch (const std::exception& error) {
+    log::warn("the next leader has to find out that this worker has stopped: {}", error.what());
   }
-  epoch_->unaware.clear();
 }
 
 Worker::End Worker::lead() {
   following_ = false;
+  claim_ = election_->claim();
+  predecessors_.emplace(catalog_, election_->watch(), claim_.lease_lasts);
   Leadership leadership(*election_, settings_.leader_election_ttl);
   const std::shared_ptr<Lease>& lease = leadership.lease();
   for (std::uint32_t failures = 0; !stop_.stop_requested() && lease->held();) {
@@ -236,12 +229,17 @@ Worker::End Worker::lead() {
   return End::TurnIsOver;
 }
 
+/// No epoch yet: the catalog is not installed.
+void Worker::begin_epoch(const std::shared_ptr<Lease>& lease) {
+  if (!epoch_) epoch_ = catalog_.begin_epoch(lease, claim_);
+  if (epoch_) predecessors_->await(*lease, stop_);
+}
+
 void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   breakers_.engine->enter();
   catalog_.reconnect();
   // Before anything is looked at that an earlier leader may still be changing.
-  if (!epoch_) epoch_ = catalog_.begin_epoch(lease, lease_lasts());
-  await_unaware(lease);
+  begin_epoch(lease);
   if (!give_up_.empty()) {
     release_slot(settings_, watch_, catalog_, give_up_, stop_);
     give_up_.clear();
@@ -259,9 +257,8 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
     record = find_setup(permitted, catalog_, stop);
   }
   if (!record) throw Error(ErrorCode::SlotLost, "the replication slot is gone again");
-  if (!epoch_) epoch_ = catalog_.begin_epoch(lease, lease_lasts());
+  begin_epoch(lease);
   if (!epoch_) throw Error(ErrorCode::SlotLost, "EchoDB's tables are gone from the source again");
-  await_unaware(lease);
   epoch_number_ = epoch_->number;
   Settings own = leader_settings(settings_, *record, *epoch_, lease);
   log::info("{} leads, epoch {}{}", settings_.worker_id, epoch_->number,

@@ -1,17 +1,15 @@
 #include "embedded/stored_credentials.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 
 #include "base/error.h"
 #include "config/settings.h"
-#include "embedded/file_descriptor.h"
+#include "embedded/replaced_file.h"
 
 namespace echodb {
 namespace {
@@ -20,11 +18,6 @@ namespace fs = std::filesystem;
 
 constexpr const char* kPostgres = "POSTGRES_PASSWORD";
 constexpr const char* kClickHouse = "CLICKHOUSE_PASSWORD";
-
-[[noreturn]] void fail(const fs::path& path) {
-  throw Error(ErrorCode::SystemFailure, fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)),
-              "see that the data directory can be written and its disk has room");
-}
 
 std::string text_of(const StoredCredentials& credentials) {
   std::string text =
@@ -52,18 +45,7 @@ StoredCredentials read_stored_credentials(const fs::path& data_directory) {
 }
 
 void write_stored_credentials(const fs::path& data_directory, const StoredCredentials& credentials) {
-  fs::path path = credentials_file(data_directory);
-  fs::path unfinished = path.string() + ".new";
-  // A crash may have left one; a link that somebody has put there is not followed.
-  unlink(unfinished.c_str());
-  FileDescriptor file(open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  std::string text = text_of(credentials);
-  if (!file.open() || write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      fsync(file.get()) != 0 || rename(unfinished.c_str(), path.c_str()) != 0) {
-    fail(path);
-  }
-  FileDescriptor directory(open(data_directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.open() || fsync(directory.get()) != 0) fail(path);
+  replace_file(credentials_file(data_directory), {.text = text_of(credentials)});
 }
 
 bool credentials_are_exposed(const fs::path& data_directory) {

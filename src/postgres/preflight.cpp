@@ -50,6 +50,10 @@ ServerFacts read_server_facts(PostgresConnection& source) {
   };
 }
 
+std::string count_of_tables(std::uint64_t count) {
+  return fmt::format("{} {}", count, count == 1 ? "table" : "tables");
+}
+
 constexpr int kMajor = 10'000;
 constexpr int kServerVersionTested = 180000;
 
@@ -152,21 +156,27 @@ void check_schemas(PostgresConnection& source, const Settings& settings, Finding
   }
 }
 
-/// Tables are replicated one by one, so one that cannot be leaves the others alone.
+/// Tables are replicated one by one, so those that cannot be leave the others alone. Each finding names all that its
+/// tables lack, so that one round of statements is enough.
 void check_tables(PostgresConnection& source, const Settings& settings, const ServerFacts& facts, Findings& findings) {
-  QueryResult tables = source.query(std::string(sql::preflight_tables),
+  QueryResult groups = source.query(std::string(sql::preflight_tables),
                                     {to_array_text(settings.sync_schemas), to_array_text(settings.excluded_tables)});
-  std::string role = quote_sql_identifier(facts.role);
-  for (std::size_t row = 0; row < tables.rows(); ++row) {
-    std::string_view table = tables.text(row, 1);
-    if (tables.boolean(row, 2)) {
+  const std::string role = quote_sql_identifier(facts.role);
+  for (std::size_t row = 0; row < groups.rows(); ++row) {
+    const std::string_view schema = groups.text(row, 0);
+    const std::string_view owner = groups.text(row, 1);
+    const bool unreadable = groups.boolean(row, 3) || groups.boolean(row, 4);
+    const std::string tables =
+        fmt::format("{} of schema {}: {}", count_of_tables(groups.number(row, 5)), schema, groups.text(row, 6));
+    std::string grants = groups.boolean(row, 3) ? fmt::format("GRANT USAGE ON SCHEMA {} TO {}; ", schema, role) : "";
+    if (groups.boolean(row, 2)) {
       findings.warning(
-          fmt::format("table {} is not owned by role {} (POSTGRES_USER), so it cannot be published", table, role),
-          fmt::format("ALTER TABLE {} OWNER TO {}; or GRANT its owner TO {};", table, role, role));
+          fmt::format("role {} (POSTGRES_USER) has not the rights of {}, the owner, so it cannot publish{} {}", role,
+                      owner, unreadable ? ", and may not read," : "", tables),
+          fmt::format("{}GRANT {} TO {}; or, for each table, ALTER TABLE … OWNER TO {};", grants, owner, role, role));
     } else {
-      findings.warning(fmt::format("role {} (POSTGRES_USER) may not read table {}", role, table),
-                       fmt::format("GRANT USAGE ON SCHEMA {} TO {}; GRANT SELECT ON {} TO {};", tables.text(row, 0),
-                                   role, table, role));
+      if (groups.boolean(row, 4)) grants += fmt::format("GRANT SELECT ON ALL TABLES IN SCHEMA {} TO {};", schema, role);
+      findings.warning(fmt::format("role {} (POSTGRES_USER) may not read {}", role, tables), grants);
     }
   }
 }

@@ -13,7 +13,9 @@ namespace echodb {
 /// the connection throws; everything else is a finding.
 void examine_source(PostgresConnection& source, const Settings& settings, Findings& findings);
 
-/// The part of it that may change from hour to hour: old transactions, slots of others, clocks, limits that are near.
-void examine_source_load(PostgresConnection& source, const Settings& settings, Findings& findings);
+/// The part of it that may change from hour to hour: old transactions, slots that nobody reads, clocks, limits that are
+/// near. `own_slot` is the stream's, which is looked at elsewhere.
+void examine_source_load(PostgresConnection& source, const Settings& settings, const std::string& own_slot,
+                         Findings& findings);
 
 }  // namespace echodb

@@ -87,17 +87,26 @@ void check_timeouts(const QueryResult& load, Findings& findings) {
   }
 }
 
-/// Slots that nobody reads keep log for ever.
-void check_slots(PostgresConnection& source, Findings& findings) {
+/// Slots that nobody reads keep log for ever. One of ours in this very database may be from before
+/// ALTER DATABASE … RENAME, or of another POSTGRES_DB in other letters.
+void check_slots(PostgresConnection& source, const std::string& own_slot, Findings& findings) {
   QueryResult idle = source.query(
-      "SELECT slot_name, coalesce(database, ''), (coalesce(pg_current_wal_lsn() - restart_lsn, 0) / 1048576)::bigint "
-      "FROM pg_replication_slots WHERE NOT active AND (slot_name LIKE 'echodb\\_%' OR "
-      "pg_current_wal_lsn() - restart_lsn > 1073741824) AND coalesce(database, '') <> current_database()");
+      "SELECT slot_name, coalesce(database, ''), (coalesce(pg_current_wal_lsn() - restart_lsn, 0) / 1048576)::bigint, "
+      "coalesce(database = current_database(), false) "
+      "FROM pg_replication_slots WHERE NOT active AND slot_name <> $1 AND (slot_name LIKE 'echodb\\_%' OR "
+      "pg_current_wal_lsn() - restart_lsn > 1073741824)",
+      {own_slot});
   for (std::size_t row = 0; row < idle.rows(); ++row) {
+    std::string_view slot = idle.text(row, 0);
+    const bool of_earlier_name = idle.boolean(row, 3) && slot.starts_with("echodb_");
     findings.warning(
-        fmt::format("nobody reads the slot {} (database {}), which retains {} MB of log", idle.text(row, 0),
-                    idle.text(row, 1), idle.text(row, 2)),
-        fmt::format("start its reader, or SELECT pg_drop_replication_slot({});", quote_sql_literal(idle.text(row, 0))));
+        fmt::format("nobody reads the slot {} (database {}), which retains {} MB of log{}", slot, idle.text(row, 1),
+                    idle.text(row, 2),
+                    of_earlier_name
+                        ? fmt::format("; EchoDB reads {} here, so it is from before the database was renamed", own_slot)
+                        : ""),
+        fmt::format("{}SELECT pg_drop_replication_slot({});", of_earlier_name ? "" : "start its reader, or ",
+                    quote_sql_literal(slot)));
   }
 }
 
@@ -127,7 +136,8 @@ void check_standbys(PostgresConnection& source, Findings& findings) {
 
 }  // namespace
 
-void examine_source_load(PostgresConnection& source, const Settings& settings, Findings& findings) {
+void examine_source_load(PostgresConnection& source, const Settings& settings, const std::string& own_slot,
+                         Findings& findings) {
   double before = seconds_now();
   QueryResult load = source.query(std::string(sql::preflight_load));
   double skew = std::stod(std::string(load.text(0, 4))) - (before + seconds_now()) / 2;
@@ -143,7 +153,7 @@ void examine_source_load(PostgresConnection& source, const Settings& settings, F
   check_transactions(load, findings);
   check_limits(load, settings, findings);
   check_timeouts(load, findings);
-  check_slots(source, findings);
+  check_slots(source, own_slot, findings);
   check_standbys(source, findings);
 }
 

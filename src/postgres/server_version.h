@@ -21,4 +21,8 @@ constexpr bool publishes_generated_columns(int server_version) { return server_v
 /// Slots that standbys have too, when they synchronise slots: the stream goes on with a promoted one.
 constexpr bool has_failover_slots(int server_version) { return server_version >= 170000; }
 
+/// It counts how sessions end, in shared memory: whoever no longer sees a session finds it counted. Version 14 counts
+/// as well, in a process of its own that hears of it by datagrams, later or never.
+constexpr bool counts_session_endings(int server_version) { return server_version >= 150000; }
+
 }  // namespace echodb

@@ -45,8 +45,12 @@ Error connect_error(const PGconn* connection, const PostgresSettings& settings) 
     return Error(ErrorCode::SourceRejected, fmt::format("PostgreSQL at {}: {}", where, message),
                  "set POSTGRES_DB to a database that exists");
   }
-  return Error(ErrorCode::SourceUnreachable, fmt::format("cannot reach PostgreSQL at {}: {}", where, message),
-               "check POSTGRES_HOST and POSTGRES_PORT, and that the server accepts connections from here");
+  return Error(
+      ErrorCode::SourceUnreachable, fmt::format("cannot reach PostgreSQL at {}: {}", where, message),
+      settings.host_assumed
+          ? "POSTGRES_HOST is not set, so this is the place of the server that `echodb up` starts: start that, "
+            "run this in its directory or with its ECHODB_DATA_DIR, or set POSTGRES_HOST"
+          : "check POSTGRES_HOST and POSTGRES_PORT, and that the server accepts connections from here");
 }
 
 Error connection_error(const PGconn* connection) {

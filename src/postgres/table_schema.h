@@ -37,6 +37,15 @@ struct ColumnType {
   bool operator==(const ColumnType&) const = default;
 };
 
+/// How much a column's counterpart in the target holds. Each holds what the one before it does; the fewer values it has
+/// to hold, the more queries take it.
+enum class ColumnWidth : std::uint8_t {
+  AsChosen,          ///< what the type's values are as a rule
+  NullableElements,  ///< of an array also elements that are NULL
+  Widest,            ///< of an array also NULL and any dimensions, of numeric without a precision more digits
+  Text,              ///< everything: PostgreSQL's text
+};
+
 /// One live column.
 struct Column {
   std::int16_t attnum = 0;  ///< the column's identity: it survives renames, and is never used again
@@ -47,8 +56,11 @@ struct Column {
   /// Stands for the expression of a generated column that is not stored: it may change without a rewrite of the table.
   std::string virtual_expression = {};
   std::optional<std::string> missing_value;  ///< attmissingval as text: what rows older than the column hold
-  /// Not the source's: a value came that the type's counterpart cannot hold, so the column arrives as text.
-  bool as_text = false;
+  /// Not the source's: a value came that the type's counterpart cannot hold, so the column has a wider type.
+  ColumnWidth width = ColumnWidth::AsChosen;
+  /// Not the source's: the ClickHouse type that the target's column was made with, without Nullable. It stays for as
+  /// long as the column, whatever the settings say later. Empty: not chosen yet.
+  std::string chosen_type = {};
 
   bool operator==(const Column&) const = default;
 };

@@ -55,7 +55,7 @@ BagState look_up(const TableBatch& batch, const InsertTask::Target& target, Writ
   for (const TableBatch::BagDelete& deletion : batch.bag_deletes()) {
     if (state.try_emplace(deletion.hash).second) hashes.push_back(deletion.hash);
   }
-  ClickHouseClient::Parameters parameters;
+  TargetClient::Parameters parameters;
   if (has_is_deleted_argument(target.server)) {
     parameters["final"] = "0";
     // Another replica must not answer from before our last insert.

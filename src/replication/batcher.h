@@ -19,7 +19,7 @@ namespace echodb {
 /// stream's thread.
 class Batcher {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = SteadyClock;
 
   struct Options {
     std::chrono::milliseconds interval{100};

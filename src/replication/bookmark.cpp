@@ -3,13 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
-#include <sstream>
 #include <vector>
 
 #include "base/failpoint.h"
 #include "base/secret.h"
+#include "clickhouse/client.h"
+#include "clickhouse/quoting.h"
 #include "clickhouse/table_ddl.h"
+#include "columns/row_binary_reader.h"
+#include "replication/column_types.h"
 
 namespace echodb {
 namespace {
@@ -18,7 +20,7 @@ constexpr std::uint64_t kNumbersPerRun = 1000;
 constexpr int kNoSuchTable = 60;
 constexpr int kNoSuchDatabase = 81;
 
-std::string table_of(const std::string& database) { return qualified({database, std::string(kBookmarkTable)}); }
+TargetTable table_of(const std::string& database) { return {database, std::string(kBookmarkTable)}; }
 
 /// The database may not be there yet.
 ClickHouseClient client_of(ClickHouseSettings settings, std::stop_token stop) {
@@ -26,39 +28,33 @@ ClickHouseClient client_of(ClickHouseSettings settings, std::stop_token stop) {
   return ClickHouseClient(settings, std::move(stop));
 }
 
-std::uint64_t number_of(const nlohmann::json& field) { return std::stoull(field.get<std::string>()); }
-
 /// Columns that an earlier version's table lacks are read as empty texts.
-std::vector<Bookmark> read_rows(ClickHouseClient& clickhouse, const std::string& database) {
-  const std::string columns = clickhouse.query(
-      fmt::format("SELECT count(), countIf(name = 'target_id') FROM system.columns WHERE database = {} AND table = {}",
-                  quote_literal(database), quote_literal(kBookmarkTable)));
-  if (columns == "0\t0\n") return {};
-  const bool has_id = columns.ends_with("\t1\n");
-  std::istringstream rows(clickhouse.query(fmt::format(
-      "SELECT stream, {}, system_identifier, toString(timeline), toString(applied), toString(number), {} FROM {} "
-      "ORDER BY number DESC FORMAT JSONCompactEachRow",
-      has_id ? "source_database" : "''", has_id ? "target_id" : "''", table_of(database))));
+std::vector<Bookmark> read_rows(TargetClient& clickhouse, const TargetTable& table) {
+  const ColumnTypes columns = read_column_types(clickhouse, table);
+  if (columns.empty()) return {};
+  const bool has_id = columns.contains("target_id");
+  const std::string answer = clickhouse.query(
+      fmt::format("SELECT stream, {}, system_identifier, timeline, applied, number, {} FROM {} ORDER BY number DESC "
+                  "FORMAT RowBinary",
+                  has_id ? "source_database" : "''", has_id ? "target_id" : "''", qualified(table)));
   std::vector<Bookmark> bookmarks;
-  for (std::string line; std::getline(rows, line);) {
-    const auto row = nlohmann::json::parse(line);
-    bookmarks.push_back({.stream = row.at(0).get<std::string>(),
-                         .database = row.at(1).get<std::string>(),
-                         .system_identifier = row.at(2).get<std::string>(),
-                         .timeline = static_cast<std::uint32_t>(number_of(row.at(3))),
-                         .applied = Lsn{number_of(row.at(4))},
-                         .number = number_of(row.at(5)),
-                         .target_id = row.at(6).get<std::string>()});
+  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) {
+    Bookmark& bookmark = bookmarks.emplace_back();
+    bookmark.stream = reader.read_string();
+    bookmark.database = reader.read_string();
+    bookmark.system_identifier = reader.read_string();
+    bookmark.timeline = reader.read<std::uint32_t>();
+    bookmark.applied = Lsn{reader.read<std::uint64_t>()};
+    bookmark.number = reader.read<std::uint64_t>();
+    bookmark.target_id = reader.read_string();
   }
   return bookmarks;
 }
 
 /// By falling number. A table or database that is gone has none.
-std::vector<Bookmark> read_all(ClickHouseClient& clickhouse, const std::string& database) {
+std::vector<Bookmark> read_all(TargetClient& clickhouse, const std::string& database) {
   try {
-    return read_rows(clickhouse, database);
-  } catch (const nlohmann::json::exception& fault) {
-    throw Error(ErrorCode::ProtocolViolation, fmt::format("the bookmark cannot be read: {}", fault.what()));
+    return read_rows(clickhouse, table_of(database));
   } catch (const Error& error) {
     const bool gone = error.peer_code() == kNoSuchTable || error.peer_code() == kNoSuchDatabase;
     if (error.code() == ErrorCode::TargetRejected && gone) return {};
@@ -95,18 +91,17 @@ std::string values_of(const Bookmark& bookmark) {
 std::string insert_sql(const std::string& database, const Bookmark& bookmark) {
   return fmt::format(
       "INSERT INTO {} (stream, source_database, system_identifier, timeline, applied, number, target_id) SELECT {}",
-      table_of(database), values_of(bookmark));
+      qualified(table_of(database)), values_of(bookmark));
 }
 
-void create_table(ClickHouseClient& clickhouse, const std::string& database) {
+void create_table(TargetClient& clickhouse, const std::string& database) {
   clickhouse.query(
       fmt::format("CREATE TABLE IF NOT EXISTS {} (stream String, system_identifier String, timeline UInt32, "
                   "applied UInt64, number UInt64, source_database String, target_id String) "
                   "ENGINE = ReplacingMergeTree(number) ORDER BY stream",
-                  table_of(database)));
+                  qualified(table_of(database))));
   for (const char* column : {"source_database", "target_id"}) {
-    clickhouse.query(
-        add_column_sql({database, std::string(kBookmarkTable)}, {column, "String", {}}, {.after = "number"}));
+    clickhouse.query(add_column_sql(table_of(database), {column, "String", {}}, {.after = "number"}));
   }
 }
 
@@ -115,18 +110,27 @@ void create_table(ClickHouseClient& clickhouse, const std::string& database) {
 std::optional<Bookmark> read_bookmark(const ClickHouseSettings& settings, const std::string& stream,
                                       std::stop_token stop) {
   ClickHouseClient clickhouse = client_of(settings, std::move(stop));
-  return choose(read_all(clickhouse, settings.database), stream);
+  return read_bookmark(clickhouse, settings.database, stream);
+}
+
+std::optional<Bookmark> read_bookmark(TargetClient& clickhouse, const std::string& database,
+                                      const std::string& stream) {
+  return choose(read_all(clickhouse, database), stream);
 }
 
 Bookmark claim_target(const ClickHouseSettings& settings, Bookmark bookmark, std::stop_token stop) {
   ClickHouseClient clickhouse = client_of(settings, std::move(stop));
-  create_table(clickhouse, settings.database);
-  const std::vector<Bookmark> all = read_all(clickhouse, settings.database);
+  return claim_target(clickhouse, settings.database, std::move(bookmark));
+}
+
+Bookmark claim_target(TargetClient& clickhouse, const std::string& database, Bookmark bookmark) {
+  create_table(clickhouse, database);
+  const std::vector<Bookmark> all = read_all(clickhouse, database);
   if (!all.empty()) bookmark.number = std::max(bookmark.number, all.front().number);
   bookmark.number += kNumbersPerRun;
   if (bookmark.target_id.empty() && !all.empty()) bookmark.target_id = choose(all, bookmark.stream)->target_id;
   if (bookmark.target_id.empty()) bookmark.target_id = make_secret();
-  clickhouse.query(insert_sql(settings.database, bookmark));
+  clickhouse.query(insert_sql(database, bookmark));
   return bookmark;
 }
 
@@ -137,11 +141,11 @@ bool BookmarkKeeper::is_ours(const std::optional<Bookmark>& found) const {
 
 /// One statement looks and writes: a server that was put in the target's place a moment ago must not get a bookmark
 /// that says it has everything.
-void BookmarkKeeper::store(ClickHouseClient& clickhouse, Lsn applied) {
+void BookmarkKeeper::store(TargetClient& clickhouse, Lsn applied) {
   Bookmark next = held_;
   next.applied = applied;
   next.number = sent_ + 1;
-  const std::string table = table_of(target_database_);
+  const std::string table = qualified(table_of(target_database_));
   const std::string sql = fmt::format(
       "{} FROM {} WHERE stream = {} AND target_id = {} AND number BETWEEN {} AND {} AND number = (SELECT max(number) "
       "FROM {}) LIMIT 1",
@@ -158,7 +162,7 @@ void BookmarkKeeper::store(ClickHouseClient& clickhouse, Lsn applied) {
   catalog_.save_target(held_.stream, held_.target_id, held_.number);
 }
 
-std::string BookmarkKeeper::examine(ClickHouseClient& clickhouse) const {
+std::string BookmarkKeeper::examine(TargetClient& clickhouse) const {
   const std::optional<Bookmark> found = choose(read_all(clickhouse, target_database_), held_.stream);
   if (is_ours(found)) return {};
   if (!found) return "the target database has lost its bookmark: it was dropped, emptied or replaced";

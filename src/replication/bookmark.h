@@ -5,8 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "catalog/store.h"
-#include "clickhouse/client.h"
+#include "catalog/stream_catalog.h"
+#include "clickhouse/target_client.h"
+#include "config/settings.h"
 #include "postgres/lsn.h"
 #include "replication/lane_task.h"
 
@@ -48,27 +49,29 @@ struct Bookmark {
 /// one's. nullopt: the target is nobody's.
 std::optional<Bookmark> read_bookmark(const ClickHouseSettings& settings, const std::string& stream,
                                       std::stop_token stop);
+std::optional<Bookmark> read_bookmark(TargetClient& clickhouse, const std::string& database, const std::string& stream);
 
 /// Stores a bookmark that makes the target this stream's, whoever's it was, and returns it as it was stored: with a
 /// number that neither the target has had nor, given in `bookmark`, the catalog, and with the id it was given, or else
 /// the target's, or else a new one.
 Bookmark claim_target(const ClickHouseSettings& settings, Bookmark bookmark, std::stop_token stop);
+Bookmark claim_target(TargetClient& clickhouse, const std::string& database, Bookmark bookmark);
 
 /// The bookmark of one run. Its lane calls, one step at a time.
 class BookmarkKeeper {
  public:
-  BookmarkKeeper(CatalogStore& catalog, std::string target_database, Bookmark claimed)
+  BookmarkKeeper(StreamCatalog& catalog, std::string target_database, Bookmark claimed)
       : catalog_(catalog), target_database_(std::move(target_database)), held_(std::move(claimed)) {}
 
   /// Stores a position, which the catalog knows already, unless the target no longer has what this run stored last.
-  void store(ClickHouseClient& clickhouse, Lsn applied);
+  void store(TargetClient& clickhouse, Lsn applied);
   /// Why the target is not the one that this run writes to; empty: it is.
-  [[nodiscard]] std::string examine(ClickHouseClient& clickhouse) const;
+  [[nodiscard]] std::string examine(TargetClient& clickhouse) const;
 
  private:
   [[nodiscard]] bool is_ours(const std::optional<Bookmark>& found) const;
 
-  CatalogStore& catalog_;
+  StreamCatalog& catalog_;
   std::string target_database_;
   Bookmark held_;                      ///< acknowledged
   std::uint64_t sent_ = held_.number;  ///< the last number that may have arrived

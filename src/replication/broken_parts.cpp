@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/log.h"
+#include "clickhouse/quoting.h"
 
 namespace echodb {
 namespace {
@@ -19,7 +20,7 @@ std::string BrokenParts::words() const {
                      reason);
 }
 
-std::vector<BrokenParts> find_broken_parts(ClickHouseClient& clickhouse, const std::string& database) {
+std::vector<BrokenParts> find_broken_parts(TargetClient& clickhouse, const std::string& database) {
   std::vector<BrokenParts> found;
   try {
     std::istringstream rows(clickhouse.query(

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "clickhouse/client.h"
+#include "clickhouse/target_client.h"
 
 namespace echodb {
 
@@ -22,6 +22,6 @@ struct BrokenParts {
 };
 
 /// By table, those of the database that have any; none where the server does not tell.
-std::vector<BrokenParts> find_broken_parts(ClickHouseClient& clickhouse, const std::string& database);
+std::vector<BrokenParts> find_broken_parts(TargetClient& clickhouse, const std::string& database);
 
 }  // namespace echodb

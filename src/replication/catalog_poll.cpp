@@ -1,10 +1,9 @@
 #include "replication/catalog_poll.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "replication/ddl_message.h"
 
 namespace echodb {
@@ -18,9 +17,6 @@ CatalogPoll::CatalogPoll(Options options)
 
 void CatalogPoll::watch(std::stop_token stop) {
   std::optional<PostgresConnection> source;
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     try {
       if (!source) source.emplace(options_.source, ConnectionKind::Ordinary, stop);
@@ -35,7 +31,7 @@ void CatalogPoll::watch(std::stop_token stop) {
       log::warn("looking for schema changes: {}", fault.what());
       source.reset();
     }
-    stopped.wait_for(lock, stop, options_.interval, [] { return false; });
+    pause(options_.interval, stop);
   }
 }
 
@@ -54,7 +50,7 @@ void CatalogPoll::look(PostgresConnection& source) {
       } else if (tables.text(row, 2) == "unwatch") {
         source.query("SELECT _echodb.unfollow($1::oid)", {tables.text(row, 0)});
       } else {
-        source.query("SELECT _echodb.describe($1::oid, $2)", {tables.text(row, 0), kDescribeTag});
+        ask_for_description(source, oid, kDescribeTag);
       }
       seen_[oid] = digest;
     } catch (const Error& error) {

@@ -1,15 +1,14 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include "catalog/store.h"
 #include "replication/copy_board.h"
 #include "replication/copy_job.h"
+#include "replication/copy_reader.h"
 
 namespace echodb {
 
@@ -25,15 +24,13 @@ class Copier {
  public:
   struct Options {
     std::uint32_t workers = 2;
-    std::uint64_t block_rows_max = 50'000;
-    std::uint64_t block_bytes_max = 4ULL << 20;
-    PostgresSettings source;
-    ClickHouseSettings clickhouse;
     TypeChoices choices;
+    MakeCopyReader make_reader;                   ///< called by each thread for its own
     std::function<bool(const Error&)> transient;  ///< the same range may succeed later (control/error_policy)
     std::function<void()> on_event;               ///< called on a copier's thread
+    CopyBoard::Options board;
   };
-  Copier(Options options, CatalogStore& catalog);
+  Copier(Options options, StreamCatalog& catalog);
   ~Copier();
 
   void start(CopyJob job);
@@ -41,40 +38,27 @@ class Copier {
   void cancel(Oid table) { board_.cancel(table); }
   /// Ends all jobs soon; whoever waits in `cancel` goes on. Whether nobody was at work on one.
   bool stop();
+  /// Does what there is to do next on the caller's thread, as one of the copier's does; false when there is nothing.
+  bool run_due();
 
   std::vector<CopyEvent> take_events();
-
-  struct Progress {
-    std::uint64_t rows_copied = 0;   ///< by jobs of this process
-    std::uint64_t rows_to_copy = 0;  ///< the source's estimate for the same jobs
-  };
-  [[nodiscard]] Progress progress() const { return {rows_copied_.load(), rows_to_copy_.load()}; }
+  [[nodiscard]] const CopyProgress& progress() const { return progress_; }
 
  private:
-  struct Tools;  ///< a thread's connections
+  struct Worker;  ///< a thread's reader
 
   void work(std::stop_token stop);
-  void carry_out(Tools& tools, CopyWork work);
-  void fail(Tools& tools, CopyWork work, const Error& error);
-  void plan(Tools& tools, CopyWork& work);
-  std::vector<CopyRange> plan_ranges(Tools& tools, const CopyJob& job, bool is_bag);
-  void copy_range(Tools& tools, CopyWork& work);
-  bool try_read_range(Tools& tools, CopyWork& work);
-  void copy_whole(Tools& tools, CopyWork& work);
-  struct Place {
-    std::string relation;    ///< quoted
-    std::uint64_t base = 0;  ///< of a keyless table's rows: keeps the partitions' places apart
-  };
-  void read_range(Tools& tools, const RunningCopy& copy, CopyRange& range, const Place& place);
+  void take_on(Worker& worker, CopyWork work);
+  void carry_out(CopyReader& reader, CopyWork& work);
+  void fail(CopyReader& reader, CopyWork work, const Error& error);
   void emit(CopyEvent event);
 
   Options options_;
-  CatalogStore& catalog_;
+  StreamCatalog& catalog_;
   CopyBoard board_;
+  CopyProgress progress_;
   std::mutex mutex_;
   std::vector<CopyEvent> events_;  ///< guarded by mutex_
-  std::atomic<std::uint64_t> rows_copied_{0};
-  std::atomic<std::uint64_t> rows_to_copy_{0};
   std::vector<std::jthread> threads_;
 };
 

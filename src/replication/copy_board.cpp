@@ -149,8 +149,17 @@ void CopyBoard::cancel(Oid table) {
     copy->ended.request_stop();
   }
   for (const std::shared_ptr<RunningCopy>& copy : of_table) {
-    changed_.wait(lock, [&] { return copy->at_work_ == 0; });
+    await_drained(lock, *copy);
     std::erase(copies_, copy);
+  }
+}
+
+void CopyBoard::await_drained(std::unique_lock<std::mutex>& lock, const RunningCopy& copy) {
+  if (!options_.let_others) return changed_.wait(lock, [&] { return copy.at_work_ == 0; });
+  while (copy.at_work_ > 0) {
+    lock.unlock();
+    options_.let_others();
+    lock.lock();
   }
 }
 

@@ -3,12 +3,14 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
+#include "base/steady_clock.h"
 #include "replication/copy_job.h"
 
 namespace echodb {
@@ -32,7 +34,7 @@ struct RunningCopy {
   bool plan_again_ = false;  ///< once nobody is at work
   bool cancelled_ = false;
   int plans_ = 0;  ///< thrown away because the table was another one
-  std::chrono::steady_clock::time_point not_before_;
+  SteadyClock::time_point not_before_;
   std::optional<Error> failure_;  ///< for good: told once nobody is at work
   bool again_ = false;            ///< with the failure: another copy may succeed
 };
@@ -74,6 +76,13 @@ struct CopyEnd {
 /// All members may be called from any thread.
 class CopyBoard {
  public:
+  struct Options {
+    /// Lets the other threads go on, where they are not the system's, while somebody waits for them; else null.
+    std::function<void()> let_others = {};
+  };
+  CopyBoard() = default;
+  explicit CopyBoard(Options options) : options_(std::move(options)) {}
+
   void add(CopyJob job, std::shared_ptr<const TablePlan> plan);
   /// Waits for something to do; nullopt when asked to stop.
   std::optional<CopyWork> take(std::stop_token stop);
@@ -90,13 +99,15 @@ class CopyBoard {
   [[nodiscard]] bool is_idle() const;
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = SteadyClock;
   std::optional<CopyWork> next_of(const std::shared_ptr<RunningCopy>& copy) const;
   std::optional<CopyWork> hand_out();
   static RunningCopy::Part& part_of(const CopyWork& work);
   static void take_over(CopyWork& work);
   std::optional<CopyEnd> end_if_drained(const std::shared_ptr<RunningCopy>& copy);
+  void await_drained(std::unique_lock<std::mutex>& lock, const RunningCopy& copy);
 
+  Options options_;
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<std::shared_ptr<RunningCopy>> copies_;

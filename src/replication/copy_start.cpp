@@ -142,11 +142,15 @@ std::vector<NamedRelation> begin_copy(PostgresConnection& source, std::span<cons
 void require_columns(PostgresConnection& source, const TableSchema& schema) {
   QueryResult found = source.query("SELECT _echodb.table_snapshot($1::oid)", {std::to_string(schema.oid)});
   if (found.is_null(0, 0)) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
+  require_columns(parse_table_schema(std::string(found.text(0, 0))), schema);
+}
+
+void require_columns(const TableSchema& now, const TableSchema& schema) {
   auto same = [](const Column& here, const Column& there) {
     return here.attnum == there.attnum && here.name == there.name && here.type.oid == there.type.oid &&
            here.type.element_oid == there.type.element_oid;
   };
-  if (!std::ranges::equal(parse_table_schema(std::string(found.text(0, 0))).columns, schema.columns, same)) {
+  if (!std::ranges::equal(now.columns, schema.columns, same)) {
     throw Error(ErrorCode::SchemaMismatch, "its columns are not the ones that the stream has come to");
   }
 }

@@ -47,6 +47,8 @@ void let_pass(PostgresConnection& source, const std::stop_token& stop);
 /// Throws Error(SchemaMismatch) unless the table's columns are those of the schema, by number, name and type: a copy
 /// reads by name, and names may have changed hands since. Call it in a transaction of begin_copy.
 void require_columns(PostgresConnection& source, const TableSchema& schema);
+/// The same for a table that is `now`.
+void require_columns(const TableSchema& now, const TableSchema& schema);
 
 /// The one transaction in which a table without a key is copied.
 struct WholeCopy {

@@ -127,7 +127,7 @@ void GeneratedValues::compute(WriterTools& tools) {
     for (std::size_t index = 0; index < inputs_.size(); ++index) {
       parameters.push_back(given_[index].parameter(column_as_array(batch_.column(inputs_[index]), rows)));
     }
-    const QueryResult answer = tools.source().query(sql_, parameters);
+    const QueryResult answer = tools.source.connection().query(sql_, parameters);
     tools.progressed();
     if (answer.rows() != rows.size()) {
       throw Error(ErrorCode::ProtocolViolation, "the source computed another number of rows");
@@ -182,7 +182,7 @@ void fill_generated_values(TableBatch& batch, WriterTools& tools, std::vector<bo
   if (std::ranges::any_of(plan.key(), [&](std::size_t column) { return plan.columns()[column].generated; })) {
     throw Error(ErrorCode::UnsupportedValue, "a generated column in the key: the stream does not name deleted rows");
   }
-  const std::optional<SourceTable> table = read_source_table(tools.source(), plan.schema().oid);
+  const std::optional<SourceTable> table = read_source_table(tools.source.connection(), plan.schema().oid);
   if (table) read_by_key(batch, values.take_foreign(*table), tools, keep);
   if (!table || !values.prepare(*table)) {
     // The table or the column was dropped, or its expression replaced, which rewrites the table: that follows in the

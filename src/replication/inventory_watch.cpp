@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <optional>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -53,9 +53,6 @@ InventoryWatch::InventoryWatch(const Settings& settings, const StreamRecord& str
 
 void InventoryWatch::watch(const std::stop_token& stop) {
   std::optional<PostgresConnection> source;
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     Clock::duration wait = limits::kInventoryLookAgain;
     try {
@@ -75,7 +72,7 @@ void InventoryWatch::watch(const std::stop_token& stop) {
       wait = std::max<Clock::duration>(wait, interval_);
       source.reset();
     }
-    stopped.wait_for(lock, stop, wait, [] { return false; });
+    pause(wait, stop);
   }
 }
 

@@ -12,7 +12,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/attempt_gate.h"
 #include "base/error.h"
+#include "base/steady_clock.h"
 #include "config/limits.h"
 #include "replication/lane_task.h"
 
@@ -31,20 +33,21 @@ class Lane {
   // Everything below is guarded by the scheduler's mutex.
   std::deque<std::unique_ptr<LaneTask>> tasks_;
   std::uint64_t pushed_ = 0;
-  std::uint64_t finished_ = 0;                  ///< run, or dropped by reset()
+  std::uint64_t finished_ = 0;                  ///< run, or dropped and made up for
+  std::uint64_t dropped_ = 0;                   ///< by reset(), until the next step has made up for them
   std::vector<std::shared_ptr<Lane>> waiting_;  ///< lanes whose next task waits for one of ours
   bool running_ = false;
   bool held_ = false;
   std::uint64_t releases_ = 0;
   bool failed_ = false;
   int failures_ = 0;
-  std::chrono::steady_clock::time_point not_before_;
-  std::size_t bytes_ = 0;                                              ///< of all steps, the one at work included
-  std::optional<std::chrono::steady_clock::time_point> trying_since_;  ///< the next step was begun then
-  std::optional<std::chrono::steady_clock::time_point> passed_by_at_;  ///< meanwhile: rows of others got through
-  LaneTask* at_work_ = nullptr;                                        ///< while running_
-  std::stop_source* interrupt_ = nullptr;                              ///< while running_: of whoever runs it
-  bool cut_short_ = false;  ///< whatever becomes of the step at work, it is over with
+  SteadyClock::time_point not_before_;
+  std::size_t bytes_ = 0;                                ///< of all steps, the one at work included
+  std::optional<SteadyClock::time_point> trying_since_;  ///< the next step was begun then
+  std::optional<SteadyClock::time_point> passed_by_at_;  ///< meanwhile: rows of others got through
+  LaneTask* at_work_ = nullptr;                          ///< while running_
+  std::stop_source* interrupt_ = nullptr;                ///< while running_: of whoever runs it
+  bool cut_short_ = false;                               ///< whatever becomes of the step at work, it is over with
 };
 
 /// What happened to a lane's task; collected by the stream's thread.
@@ -52,7 +55,7 @@ struct LaneEvent {
   std::shared_ptr<Lane> lane;
   std::vector<Watermark::Ticket> tickets;
   std::size_t bytes = 0;
-  std::chrono::steady_clock::duration took{};  ///< by the task, once it has succeeded
+  SteadyClock::duration took{};  ///< by the task, once it has succeeded
   std::optional<Error> failure;  ///< the lane is failed: its task cannot succeed, and what follows it waits for reset()
   bool retrying = false;         ///< with `failure`: the task will be tried again, the event is for the record only
   std::vector<std::unique_ptr<LaneTask>> dropped = {};  ///< by reset(): the one that failed, and those behind it
@@ -66,8 +69,8 @@ class LaneScheduler {
  public:
   struct Options {
     std::uint32_t writers = 2;
-    ClickHouseSettings clickhouse;
-    PostgresSettings source;
+    ConnectWriter connect;              ///< called by each writer for its own connections
+    std::shared_ptr<AttemptGate> gate;  ///< to the target; null: none
     std::chrono::milliseconds retry_delay_max{5000};
     double retry_backoff = 2.0;
     std::chrono::milliseconds stuck_after{limits::kStuckTableTimeout};
@@ -79,9 +82,11 @@ class LaneScheduler {
   ~LaneScheduler();
 
   void push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task);
-  /// The task, which is not pushed yet, waits until the other lane has done all that it was given so far: two tables
-  /// that hand a name over must not meet.
-  void run_after(LaneTask& task, const std::shared_ptr<Lane>& other);
+  /// Behind all that the lane was given so far.
+  [[nodiscard]] LanePlace end_of(const std::shared_ptr<Lane>& lane) const;
+  /// The task, which is not pushed yet, waits until the other lane has come to this place: two tables that hand a name
+  /// over must not meet.
+  void run_after(LaneTask& task, const LanePlace& place);
   /// Steps queued or running.
   [[nodiscard]] std::size_t depth(const Lane& lane) const;
   /// Lanes whose next step is an insert that could run now if a writer were free.
@@ -93,7 +98,8 @@ class LaneScheduler {
   /// What the lane's steps hold while none of them may run: it is held, or its next step waits for another lane.
   [[nodiscard]] std::size_t blocked_bytes(const Lane& lane) const;
   [[nodiscard]] std::uint64_t releases(const Lane& lane) const;
-  /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks.
+  /// Drops what a failed lane still has and lets it work again. Returns the dropped tasks. Whoever waits for one of
+  /// them goes on when the lane's next step, which has to make up for them, is done.
   LaneEvent reset(const std::shared_ptr<Lane>& lane);
 
   /// What keeps memory full, if it is lanes whose step has been tried for Options::stuck_after without success.
@@ -109,6 +115,10 @@ class LaneScheduler {
   /// are. Returns what was dropped; the memory of the step at work is accounted for when it has ended.
   LaneEvent drop_rows(const std::shared_ptr<Lane>& lane);
 
+  /// Runs the next step of the oldest lane whose time has come on the caller's thread, as a writer does; false when
+  /// there is none.
+  bool run_due();
+
   /// To be called several times a second: sees whether every writer hangs while there is work.
   void relieve();
 
@@ -117,7 +127,7 @@ class LaneScheduler {
   bool wait_idle(std::chrono::milliseconds at_most);
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using Clock = SteadyClock;
   struct Writer;
 
   void work(std::stop_token stop);

@@ -5,21 +5,18 @@
 #include <memory>
 #include <vector>
 
-#include "clickhouse/client.h"
-#include "postgres/connection.h"
 #include "replication/watermark.h"
+#include "replication/writer_tools.h"
 
 namespace echodb {
 
-/// What a writer thread has to work with. Connections are made when first needed.
-struct WriterTools {
-  ClickHouseClient clickhouse;
-  std::function<PostgresConnection&()> source;
-  /// A statement of a step that needs many has been answered: the step is slow, not stuck.
-  std::function<void()> progressed = [] {};
-};
-
 class Lane;
+
+/// A place in a lane: behind so many of the steps that it was ever given.
+struct LanePlace {
+  std::shared_ptr<Lane> lane;
+  std::uint64_t steps = 0;
+};
 
 /// How a step ends that is not done.
 enum class StepEnd { Failed, NotReached };
@@ -43,11 +40,7 @@ class LaneTask {
 
  private:
   friend class LaneScheduler;
-  struct After {
-    std::shared_ptr<Lane> lane;
-    std::uint64_t steps;
-  };
-  std::vector<After> after_;  ///< what other lanes must have done before
+  std::vector<LanePlace> after_;  ///< what other lanes must have done before
 };
 
 }  // namespace echodb

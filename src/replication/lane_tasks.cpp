@@ -4,8 +4,6 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "replication/copy_start.h"
-#include "replication/ddl_message.h"
 #include "replication/insert_completion.h"
 #include "replication/last_rows.h"
 
@@ -13,8 +11,8 @@ namespace echodb {
 
 namespace {
 
-ClickHouseClient::Parameters insert_parameters(const ServerVersion& server) {
-  ClickHouseClient::Parameters parameters;
+TargetClient::Parameters insert_parameters(const ServerVersion& server) {
+  TargetClient::Parameters parameters;
   // A profile's asynchronous inserts would acknowledge rows that are not stored yet.
   constexpr int kAsyncInsertSinceMajor = 21;
   constexpr int kAsyncInsertSinceMinor = 11;
@@ -24,7 +22,7 @@ ClickHouseClient::Parameters insert_parameters(const ServerVersion& server) {
 
 }  // namespace
 
-void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
+void send_batch(TargetClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server) {
   if (batch.rows() == 0) return;
   NativeBlock block = batch.block();
@@ -32,8 +30,8 @@ void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const Tar
   clickhouse.insert(batch.plan().insert_sql(table), {.data = parts, .count = batch.rows()}, insert_parameters(server));
 }
 
-void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
-               const ClickHouseClient::RowsInTheMaking& rows) {
+void send_rows(TargetClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
+               const TargetClient::RowsInTheMaking& rows) {
   clickhouse.insert_while(plan.insert_sql(target.table), rows, insert_parameters(target.server));
 }
 
@@ -47,10 +45,10 @@ void InsertTask::run(WriterTools& tools) {
 }
 
 void DescribeTask::run(WriterTools& tools) {
-  if (!all_visible(tools.source(), must_see_)) {
+  if (!tools.source.shows(must_see_)) {
     throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
   }
-  ask_for_description(tools.source(), table_, tag_);
+  tools.source.describe(table_, tag_);
 }
 
 SchemaTask& SchemaTask::then(std::vector<std::string> statements) {
@@ -66,15 +64,20 @@ SchemaTask& SchemaTask::then(std::vector<std::string> statements) {
 SchemaTask& SchemaTask::then_notify(std::string channel, const TableSchema& table) {
   std::string payload = nlohmann::json{{"schema", table.schema}, {"table", table.name}}.dump();
   return then([channel = std::move(channel), payload = std::move(payload)](WriterTools& tools) {
-    tools.source().query("SELECT pg_notify($1, $2)", {channel, payload});
+    tools.source.notify(channel, payload);
   });
 }
 
 void SchemaTask::announce() {
+  if (announces_target_) {
+    TableRecord table = record_.table;
+    table.state = TableState::Pending;
+    catalog_.save_table(record_.stream, table, &*record_.version);
+  }
   if (!renamed_from_.empty()) {
     TableRecord table = record_.table;
     table.renamed_from = renamed_from_;
-    catalog_.save_table(record_.stream, table);
+    catalog_.save_table(record_.stream, table, nullptr);
   }
   if (!pending_.empty()) {
     TableVersion version = *record_.version;

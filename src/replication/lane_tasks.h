@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "catalog/store.h"
+#include "catalog/stream_catalog.h"
 #include "replication/lane.h"
 #include "replication/missing_value_size.h"
 #include "replication/table_batch.h"
@@ -39,12 +39,12 @@ class InsertTask final : public LaneTask {
 };
 
 /// Sends the batch's rows as they are.
-void send_batch(ClickHouseClient& clickhouse, const TableBatch& batch, const TargetTable& table,
+void send_batch(TargetClient& clickhouse, const TableBatch& batch, const TargetTable& table,
                 const ServerVersion& server);
 
 /// Sends rows while they are made, as one insert.
-void send_rows(ClickHouseClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
-               const ClickHouseClient::RowsInTheMaking& rows);
+void send_rows(TargetClient& clickhouse, const TablePlan& plan, const InsertTask::Target& target,
+               const TargetClient::RowsInTheMaking& rows);
 
 /// Asks the source to publish a table and to put its present schema into the log, once it shows the transactions that
 /// the wish comes from: before that it may not even have the table.
@@ -63,12 +63,13 @@ class DescribeTask final : public LaneTask {
 /// Puts a line into the journal.
 class JournalTask final : public LaneTask {
  public:
-  JournalTask(CatalogStore& catalog, CatalogStore::JournalEntry entry) : catalog_(catalog), entry_(std::move(entry)) {}
+  JournalTask(StreamCatalog& catalog, StreamCatalog::JournalEntry entry)
+      : catalog_(catalog), entry_(std::move(entry)) {}
   void run(WriterTools&) override { catalog_.journal(entry_); }
 
  private:
-  CatalogStore& catalog_;
-  CatalogStore::JournalEntry entry_;
+  StreamCatalog& catalog_;
+  StreamCatalog::JournalEntry entry_;
 };
 
 /// A table's step that is not rows: schema changes, truncation, exchange, drop. Stores what is about to happen when it
@@ -85,7 +86,7 @@ class SchemaTask final : public LaneTask {
     std::string event;                    ///< for the journal; empty: no entry
     std::string detail;
   };
-  SchemaTask(CatalogStore& catalog, Record record) : catalog_(catalog), record_(std::move(record)) {}
+  SchemaTask(StreamCatalog& catalog, Record record) : catalog_(catalog), record_(std::move(record)) {}
 
   /// The version, and these steps to it, are stored before the first one.
   SchemaTask& announce(const PendingSteps& steps) {
@@ -97,6 +98,18 @@ class SchemaTask final : public LaneTask {
     renamed_from_ = std::move(from);
     return *this;
   }
+  /// The table's row and version are stored before the first step, as of a table that has still to be copied: a target
+  /// that nobody knows of would stay for ever.
+  SchemaTask& announce_target() {
+    announces_target_ = true;
+    return *this;
+  }
+  /// None of the steps replaces or empties the target: what is noted of it stays true.
+  SchemaTask& keep_target() {
+    record_.table.target_kept = true;
+    return *this;
+  }
+  [[nodiscard]] bool keeps_target() const { return record_.table.target_kept; }
   SchemaTask& then(Step step) {
     steps_.push_back(std::move(step));
     return *this;
@@ -120,10 +133,11 @@ class SchemaTask final : public LaneTask {
  private:
   void announce();
 
-  CatalogStore& catalog_;
+  StreamCatalog& catalog_;
   Record record_;
   std::string pending_;
   std::string renamed_from_;
+  bool announces_target_ = false;
   std::vector<Step> steps_;
   std::vector<Step> tidy_;
   std::function<void()> after_;

@@ -37,12 +37,13 @@ struct MirroredTable {
   std::optional<std::vector<std::string>> published;
   std::shared_ptr<Lane> lane;          ///< its own
   std::shared_ptr<Lane> earlier_lane;  ///< of whoever had the target's name before: the first step waits for it
+  std::vector<LanePlace> awaited;      ///< where others give up names that renames were to take: the next rename waits
 
   std::unique_ptr<TableBatch> open;  ///< rows read and not yet handed to the lane
   Watermark::Ticket open_ticket = 0;
   std::size_t open_bytes = 0;
-  std::chrono::steady_clock::time_point opened_at;
-  std::chrono::steady_clock::time_point last_sealed;
+  SteadyClock::time_point opened_at;
+  SteadyClock::time_point last_sealed;
 
   std::shared_ptr<CopyGate> gate;  ///< a keyless table whose copy the stream has to tell apart; else null
   int plans = 0;                   ///< of its copy, that were thrown away

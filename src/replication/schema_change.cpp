@@ -79,6 +79,10 @@ class Comparison {
     }
     TargetType type_before = column_target_type(before_, before, choices_);
     TargetType type_after = column_target_type(after_, after, choices_);
+    // A cast would give the rows that are there another look than the ones to come.
+    if (before.type == after.type && type_before.form != type_after.form) {
+      return raise(Effort::Recopy, "a column is held in another form");
+    }
     // SET NOT NULL leaves the target able to hold NULL: harmless, and the next DROP NOT NULL costs nothing.
     bool only_stricter = before.type == after.type && !before.not_null && after.not_null;
     if (type_before.column_type == type_after.column_type || only_stricter) return;

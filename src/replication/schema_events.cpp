@@ -43,11 +43,11 @@ std::unique_ptr<SchemaTask> SchemaEvents::task_for(const MirroredTable& table, c
 }
 
 void SchemaEvents::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) {
-  target_inventory_.stepped(table.record.oid);
+  target_inventory_.stepped(table.record.oid, {.target_kept = task->keeps_target()});
   task->tickets.push_back(parts_.watermark.open());
   std::ranges::move(std::exchange(table.owed, {}), std::back_inserter(task->tickets));
   if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {
-    parts_.lanes.run_after(*task, earlier);
+    parts_.lanes.run_after(*task, parts_.lanes.end_of(earlier));
   }
   parts_.lanes.push(table.lane, std::move(task));
 }
@@ -76,7 +76,9 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
   const bool watched_again = table != nullptr && table->record.state == TableState::Dropped && wanted &&
                              lsn > table->record.dropped.value_or(Lsn());
   TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
-  if (table == nullptr || watched_again) return created(message, version);
+  const bool made_anew = table == nullptr || watched_again;
+  give_types(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
+  if (made_anew) return created(message, version);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed) return;
   // The answer to LostMessage is in force since then.
@@ -100,9 +102,13 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
 void SchemaEvents::put_on_record(const MirroredTable& table) {
   if (table.record.state == TableState::Dropped) return;
   auto task = task_for(table, nullptr, "");
+  task->keep_target();
+  TableRecord record = table.record;
+  record.target_kept = true;
   for (const LiveVersion& live : table.versions) {
-    task->then([record = table.record, version = live.version, &catalog = parts_.catalog,
-                stream = parts_.stream](WriterTools&) { catalog.save_table(stream, record, &version); });
+    task->then([record, version = live.version, &catalog = parts_.catalog, stream = parts_.stream](WriterTools&) {
+      catalog.save_table(stream, record, &version);
+    });
   }
   task->tickets.push_back(parts_.watermark.open());
   parts_.lanes.push(table.lane, std::move(task));
@@ -125,21 +131,23 @@ void SchemaEvents::create(MirroredTable& table, const TableVersion& version, boo
   auto task =
       task_for(table, &version, "mirror_created", fmt::format("{} as {}", table.name(), table.record.target_name));
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
+  task->announce_target();
   task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
     create_target(tools.clickhouse, definition, server, options);
   });
   task->then_notify("peerdb_create_mirror", table.schema());
   if (!empty) start_copy(table, *task, CopyStart::NewlyPublished);
   push(table, std::move(task));
-  note_text_fallbacks(table);
+  note_types(table);
 }
 
 void SchemaEvents::changed(MirroredTable& table, TableVersion version, const Command& command) {
   Rewrite rewrite = std::exchange(table.rewrite, Rewrite::None);
-  TableRegistry::mark_text(table.record, version.schema);
+  mark_widened(table.record, version.schema);
   if (rewrite == Rewrite::None && same_but_for_storage(table.schema(), version.schema)) return;
   parts_.batcher.seal(table);
   TableSchema before = table.schema();
+  widen_added_arrays(table, version);
   if (command.tag == kDescribeTag && rewrite == Rewrite::None && may_hide_rewrite(before, version.schema)) {
     rewrite = Rewrite::Unknown;
   }
@@ -167,6 +175,7 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   bool copying = table.record.state == TableState::Copying &&
                  (change.effort != SchemaChange::Effort::Nothing || table.gate == nullptr);
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  if (change.effort != SchemaChange::Effort::Rebuild) task->keep_target();
   if (change.effort != SchemaChange::Effort::Nothing) {
     task->announce({.recopy = change.effort == SchemaChange::Effort::Rebuild, .statements = change.statements});
   }
@@ -183,7 +192,7 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   // The copy goes on with the new names, at the next range.
   if (copying) start_copy(table, *task, CopyStart::Resume);
   push(table, std::move(task));
-  note_text_fallbacks(table);
+  note_types(table);
   log::info("schema changed: {} by {}", table.name(), tag);
 }
 
@@ -191,17 +200,28 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   TargetTable before = parts_.registry.target(table);
   std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
   if (name == before.name) return;
-  if (std::string there = take_earlier_name(table); !there.empty()) before.name = there;
+  const std::string there = take_earlier_name(table);
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
   parts_.registry.rename_target(table, name);
   name_taken(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
-  task->announce_rename(before.name);
+  task->keep_target();
+  task->announce_rename(there.empty() ? before.name : there);
+  if (!there.empty()) {
+    const TargetTable first{before.database, there};
+    // A rename that was not done may have been done all the same, and its answer lost: it is done now, unless it was
+    // taken back, or somebody else has the name.
+    const bool finishes = there != name && !parts_.registry.is_taken(before.name, &table);
+    if (finishes) add_rename(*task, {.from = first, .to = before});
+    if (!finishes) before = first;
+  }
   if (copying) task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  then_rename(table, *task, before.name, earlier == table.lane ? nullptr : earlier);
+  std::optional<LanePlace> awaited;
+  if (earlier != nullptr && earlier != table.lane) awaited = parts_.lanes.end_of(earlier);
+  then_rename(table, *task, before.name, awaited);
   // Whoever had the name gives it up first.
-  if (earlier != nullptr && earlier != table.lane) parts_.lanes.run_after(*task, earlier);
+  if (awaited) parts_.lanes.run_after(*task, *awaited);
   bool one_transaction = copying && table.gate != nullptr;
   if (one_transaction) forget_copy(table);
   if (copying && !one_transaction) start_copy(table, *task, CopyStart::Resume);
@@ -209,20 +229,25 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   if (one_transaction) copy_from_start(table, "copy_begun_again", "renamed");
 }
 
-/// Should the step not be done, the table's next copy ends with it.
+/// Should the step not be done, the table's next copy ends with it, and waits then for whom this one had to wait for.
+/// The step that puts the failure on record waits for nobody: others wait for it.
 void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::string from,
-                               std::shared_ptr<Lane> earlier) {
+                               std::optional<LanePlace> awaited) {
+  for (const LanePlace& place : std::exchange(table.awaited, {})) parts_.lanes.run_after(task, place);
+  add_rename(task, {.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)});
+  task.dropped = [this, oid = table.record.oid, from = std::move(from), awaited = std::move(awaited)](StepEnd) {
+    MirroredTable* renamed = parts_.registry.find(oid);
+    if (renamed == nullptr) return;
+    if (awaited) renamed->awaited.push_back(*awaited);
+    if (renamed->record.renamed_from.empty()) renamed->record.renamed_from = from;
+  };
+}
+
+void SchemaEvents::add_rename(SchemaTask& task, Rename names) {
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = parts_.watermark.ended()};
-  Rename names{.from = {parts_.settings.clickhouse.database, from}, .to = parts_.registry.target(table)};
   task.then([names = std::move(names), options, server = parts_.registry.server()](WriterTools& tools) {
     rename_target(tools.clickhouse, names, server, options);
   });
-  task.dropped = [this, oid = table.record.oid, from = std::move(from), earlier = std::move(earlier)](StepEnd) {
-    MirroredTable* renamed = parts_.registry.find(oid);
-    if (renamed == nullptr || !renamed->record.renamed_from.empty()) return;
-    renamed->record.renamed_from = from;
-    renamed->earlier_lane = earlier;
-  };
 }
 
 void SchemaEvents::truncate(MirroredTable& table, Lsn lsn) {
@@ -249,6 +274,7 @@ void SchemaEvents::drop(MirroredTable& table, Lsn lsn) {
   table.record.state = TableState::Dropped;
   healing_.erase(table.record.oid);
   fallback_types_.erase(table.record.oid);
+  kept_types_.erase(table.record.oid);
   table.record.dropped = lsn;
   std::ranges::move(end_loss(table), std::back_inserter(table.owed));
   push_drop(table);
@@ -262,18 +288,20 @@ void SchemaEvents::push_drop(MirroredTable& table) {
   table.drop_failed = false;
   table.record.error.clear();
   table.record.error_lsn.reset();
-  TargetTable target = parts_.registry.target(table);
+  std::vector<TargetTable> targets{parts_.registry.target(table)};
+  // A rename that was not done may have been done all the same.
   if (std::string there = take_earlier_name(table); !there.empty()) {
-    target.name = table.record.renamed_from = there;
+    table.record.renamed_from = there;
+    targets.push_back({targets.front().database, there});
   }
-  const bool keep = parts_.settings.on_drop == OnDrop::Keep || parts_.registry.is_taken(target.name, &table);
+  std::erase_if(targets, [&](const TargetTable& target) { return parts_.registry.is_taken(target.name, &table); });
+  if (parts_.settings.on_drop == OnDrop::Keep) targets.clear();
   auto task = task_for(table, nullptr, "mirror_dropped", table.name());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  task->then(
-      [target, keep, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
-        drop_shadow(tools.clickhouse, shadow, server);
-        if (!keep) drop_if_ours(tools.clickhouse, target, server);
-      });
+  task->then([targets, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
+    drop_shadow(tools.clickhouse, shadow, server);
+    for (const TargetTable& target : targets) drop_if_ours(tools.clickhouse, target, server);
+  });
   task->then_notify("peerdb_drop_mirror", table.schema());
   task->dropped = [this, oid = table.record.oid](StepEnd end) {
     MirroredTable* dropped = parts_.registry.find(oid);

@@ -5,7 +5,7 @@
 #include <set>
 #include <string>
 
-#include "catalog/store.h"
+#include "catalog/stream_catalog.h"
 #include "config/settings.h"
 #include "replication/batcher.h"
 #include "replication/copier.h"
@@ -14,6 +14,7 @@
 #include "replication/schema_change.h"
 #include "replication/table_registry.h"
 #include "replication/target_inventory.h"
+#include "replication/target_steps.h"
 #include "replication/target_watch.h"
 #include "replication/watermark.h"
 #include "replication/worker_status.h"
@@ -28,7 +29,7 @@ class SchemaEvents {
   struct Parts {
     const Settings& settings;
     std::string stream;
-    CatalogStore& catalog;
+    StreamCatalog& catalog;
     TableRegistry& registry;
     Watermark& watermark;
     LaneScheduler& lanes;
@@ -39,11 +40,11 @@ class SchemaEvents {
 
   /// Brings every table to where it was left: tables to create, copies to begin or to go on with, tables to copy again
   /// because ClickHouse has lost rows of them.
-  void resume(Lsn source_position, const TargetFindings& target);
+  void resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
   /// A look at the target is asked for.
   void look_begins();
   /// Its answer: tables that ClickHouse has lost, or has lost rows of, are copied again behind their readers' backs.
-  /// REQUIRES: between transactions.
+  /// Error(TargetReplaced) when it is not the target any more. REQUIRES: between transactions.
   void replace_lost(const TargetFindings& target);
 
   /// A schema message at this position of the log.
@@ -83,6 +84,10 @@ class SchemaEvents {
     std::uint64_t failed = 0;
   };
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// Columns that the settings of today would make another type of.
+  [[nodiscard]] std::vector<KeptType> kept_types_of(Oid oid) const;
+  /// The type that a column has in the target; "text" for one that became text.
+  [[nodiscard]] std::string type_for_people(const MirroredTable& table, std::int16_t attnum) const;
   /// Types without a counterpart in the target, with the number of columns that have them now.
   [[nodiscard]] std::vector<TextFallback> text_fallbacks() const;
 
@@ -126,10 +131,12 @@ class SchemaEvents {
   void drop(MirroredTable& table, Lsn lsn);
   void push_drop(MirroredTable& table);
   void drop_failed(MirroredTable& table, const Error& error);
-  void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::shared_ptr<Lane> earlier = nullptr);
+  void then_rename(MirroredTable& table, SchemaTask& task, std::string from, std::optional<LanePlace> awaited = {});
+  void add_rename(SchemaTask& task, Rename names);
   void name_taken(const MirroredTable& by);
   [[nodiscard]] std::string take_earlier_name(MirroredTable& table);
   void forget_copy(MirroredTable& table);
+  [[nodiscard]] std::function<void()> forget_ranges(const MirroredTable& table) const;
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
   struct Resumption {
@@ -141,11 +148,16 @@ class SchemaEvents {
   void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
   void replace(MirroredTable& table, const std::string& reason);
   void judge(MirroredTable& table, const FoundTable& found);
-  [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table) const;
+  [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table, TargetClient& clickhouse) const;
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);
   void copied(MirroredTable& table);
-  void note_text_fallbacks(const MirroredTable& table);
+  /// The columns go on as they are in the table, if one is given; for the others a type is chosen.
+  void give_types(TableSchema& schema, const MirroredTable* table) const;
+  bool complete_types(MirroredTable& table, const TargetTable& holder, TargetClient& clickhouse);
+  void widen_added_arrays(MirroredTable& table, TableVersion& version);
+  void note_types(const MirroredTable& table);
+  void warn_of_kept_types(const MirroredTable& table) const;
 
   [[nodiscard]] std::unique_ptr<SchemaTask> task_for(const MirroredTable& table, const TableVersion* version,
                                                      std::string event, std::string detail = {});
@@ -157,7 +169,7 @@ class SchemaEvents {
   Counters counters_;
   struct Healing {
     int attempts = 0;
-    std::chrono::steady_clock::time_point at;
+    SteadyClock::time_point at;
   };
   std::map<Oid, std::string> recopies_;  ///< asked for by the transaction being read, with the reason
   std::set<Oid> missing_;                ///< tables whose target the last look did not find
@@ -167,6 +179,7 @@ class SchemaEvents {
   std::deque<Xid> recent_transactions_;  ///< a copy must see them
   std::map<Oid, Healing> healing_;       ///< tables that stopped, and when each is tried again
   std::map<Oid, std::vector<std::string>> fallback_types_;  ///< by table, one entry a column
+  std::map<Oid, std::vector<KeptType>> kept_types_;         ///< by table
 };
 
 }  // namespace echodb

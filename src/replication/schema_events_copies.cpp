@@ -87,25 +87,32 @@ void SchemaEvents::recopy(MirroredTable& table, const std::optional<TableVersion
   auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices());
   auto task = task_for(table, version ? &*version : nullptr, "copy_again", copy.reason);
   task->tickets = std::move(copy.tickets);
+  // The ranges first: those of an earlier copy are of no use without the shadow that they went into.
   task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),
-              oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
-              stream = parts_.stream](WriterTools& tools) {
+              oid = table.record.oid, &copier = parts_.copier,
+              forget_ranges = forget_ranges(table)](WriterTools& tools) {
     copier.cancel(oid);
+    forget_ranges();
     create_shadow(tools.clickhouse, target, definition, server);
-    catalog.replace_ranges(stream, oid, {});
   });
   start_copy(table, *task, copy.start);
   push(table, std::move(task));
+}
+
+/// For a step: the next copy of the table begins with its first row.
+std::function<void()> SchemaEvents::forget_ranges(const MirroredTable& table) const {
+  return [&catalog = parts_.catalog, stream = parts_.stream, oid = table.record.oid] {
+    catalog.replace_ranges(stream, oid, {});
+  };
 }
 
 /// Empties what is being filled and begins the copy anew.
 void SchemaEvents::copy_from_start(MirroredTable& table, std::string event, std::string detail) {
   forget_copy(table);
   auto task = task_for(table, nullptr, std::move(event), std::move(detail));
-  task->then([oid = table.record.oid, &copier = parts_.copier, &catalog = parts_.catalog,
-              stream = parts_.stream](WriterTools&) {
+  task->then([oid = table.record.oid, &copier = parts_.copier, forget_ranges = forget_ranges(table)](WriterTools&) {
     copier.cancel(oid);
-    catalog.replace_ranges(stream, oid, {});
+    forget_ranges();
   });
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
     empty_target(tools.clickhouse, target, server);
@@ -121,9 +128,10 @@ void SchemaEvents::resync(MirroredTable& table, const TableVersion& version) {
   Lsn floor = table.record.floor;
   parts_.batcher.seal(table);
   if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
-  // Another chance for columns that became text: what they could not hold may be gone.
-  table.record.text_columns.clear();
+  // Another chance for columns that were widened: what they could not hold may be gone.
+  table.record.widened_columns.clear();
   recopy(table, version, {.floor = floor, .reason = "a new copy was asked for", .tickets = end_loss(table)});
+  note_types(table);
 }
 
 /// The table was in no publication for a while: what was changed meanwhile is not in the log. Whoever is still writing
@@ -133,7 +141,7 @@ void SchemaEvents::published_again(MirroredTable& table, const TableVersion& ver
   table.rewrite = Rewrite::None;
   if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
   TableVersion now = version;
-  TableRegistry::mark_text(table.record, now.schema);
+  mark_widened(table.record, now.schema);
   recopy(table, now,
          {.floor = table.record.floor,
           .reason = "it was not published for a while",
@@ -226,6 +234,7 @@ void SchemaEvents::forget_old(Lsn confirmed) {
     parts_.registry.remove(oid);
     healing_.erase(oid);
     fallback_types_.erase(oid);
+    kept_types_.erase(oid);
   }
 }
 

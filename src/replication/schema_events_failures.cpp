@@ -36,23 +36,28 @@ void SchemaEvents::fail(MirroredTable& table, const Error& error, Lsn lsn, std::
 
 /// The column whose type cannot hold a value that came; nullptr when something else is wrong.
 const Column* SchemaEvents::column_to_widen(const MirroredTable& table, const Error& error) const {
-  bool wanted = parts_.settings.unsupported_values == UnsupportedValues::Text;
-  if (!wanted || error.code() != ErrorCode::UnsupportedValue) return nullptr;
+  if (error.code() != ErrorCode::UnsupportedValue) return nullptr;
   const std::vector<Column>& columns = table.schema().columns;
   auto found = std::ranges::find(columns, error.detail("column"), &Column::name);
-  return found == columns.end() || found->as_text ? nullptr : &*found;
+  if (found == columns.end() || found->width == ColumnWidth::Text) return nullptr;
+  const bool text_wanted = parts_.settings.unsupported_values == UnsupportedValues::Text;
+  return text_wanted || parts_.registry.width_for(table, *found, error) != ColumnWidth::Text ? &*found : nullptr;
 }
 
-/// Nothing is lost and nothing is put in a value's place: the column becomes text, which holds everything, and the
-/// table is copied again behind its readers' backs. What was read and not written yet is in the copy.
+/// Nothing is lost and nothing is put in a value's place: the column gets a wider type, in the end text, which holds
+/// everything, and the table is copied again behind its readers' backs. What was read and not written yet is in the
+/// copy.
 void SchemaEvents::widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn,
                          std::vector<Watermark::Ticket> tickets) {
-  std::string reason = fmt::format("{} at {}: {} becomes text", error.what(), to_string(lsn), column.name);
+  const std::int16_t attnum = column.attnum;
+  const ColumnWidth width = parts_.registry.width_for(table, column, error);
+  parts_.registry.widen(table, {.attnum = attnum, .since = lsn, .width = width});
+  std::string reason =
+      fmt::format("{} at {}: {} becomes {}", error.what(), to_string(lsn), column.name, type_for_people(table, attnum));
   log::warn("{}: {}", table.name(), reason);
-  parts_.registry.make_text(table, {.attnum = column.attnum, .since = lsn});
   recopy(table, table.versions.back().version,
          {.floor = table.record.floor, .reason = reason, .tickets = std::move(tickets)});
-  note_text_fallbacks(table);
+  note_types(table);
 }
 
 void SchemaEvents::lane_failed(const LaneEvent& event) {
@@ -150,7 +155,7 @@ void SchemaEvents::give_up(const std::shared_ptr<Lane>& lane, const Error& reaso
   log::warn("{}: what it had left to write is dropped: {}", lane->name(), reason.what());
   auto task = std::make_unique<JournalTask>(
       parts_.catalog,
-      CatalogStore::JournalEntry{
+      StreamCatalog::JournalEntry{
           .table = found == nullptr ? 0 : found->record.oid, .event = "rows_dropped", .detail = reason.what()});
   task->tickets = std::move(dropped.tickets);
   parts_.lanes.push(lane, std::move(task));
@@ -158,7 +163,7 @@ void SchemaEvents::give_up(const std::shared_ptr<Lane>& lane, const Error& reaso
 
 void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);
-  CatalogStore::JournalEntry entry{
+  StreamCatalog::JournalEntry entry{
       .table = message.oid,
       .event = "table_refused",
       .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)};
@@ -167,10 +172,10 @@ void SchemaEvents::on(const RefusedMessage& message, Lsn lsn) {
 
 /// Tables that stopped are copied again, ever more seldom, in case what stopped them has been put right.
 void SchemaEvents::heal() {
-  auto now = std::chrono::steady_clock::now();
+  auto now = SteadyClock::now();
   for (auto& [oid, healing] : healing_) {
     if (healing.at > now) continue;
-    healing.at = std::chrono::steady_clock::time_point::max();
+    healing.at = SteadyClock::time_point::max();
     log::info("trying relation {} again", oid);
     MirroredTable* table = parts_.registry.find(oid);
     if (table != nullptr && table->record.state == TableState::Dropped) {
@@ -182,7 +187,7 @@ void SchemaEvents::heal() {
 }
 
 std::optional<std::chrono::seconds> SchemaEvents::next_attempt(Oid oid) const {
-  using Clock = std::chrono::steady_clock;
+  using Clock = SteadyClock;
   auto found = healing_.find(oid);
   if (found == healing_.end() || found->second.at == Clock::time_point::max()) return std::nullopt;
   auto left = std::max(found->second.at - Clock::now(), Clock::duration::zero());
@@ -195,27 +200,7 @@ void SchemaEvents::schedule_healing(Oid oid, ErrorCode reason) {
       std::min(kHealPauseFirst * (1 << std::min(healing.attempts, kHealDoublingsMax)), kHealPauseMax);
   // A schema that we know wrongly is right after a copy.
   if (healing.attempts++ == 0 && reason == ErrorCode::SchemaMismatch) pause = kHealPauseSchema;
-  healing.at = std::chrono::steady_clock::now() + pause;
-}
-
-void SchemaEvents::note_text_fallbacks(const MirroredTable& table) {
-  std::vector<std::string> types;
-  for (const Column& column : table.schema().columns) {
-    if (!column_target_type(table.schema(), column, parts_.registry.choices()).fell_back_to_text) continue;
-    types.push_back(column.type.declared);
-    log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
-  }
-  fallback_types_[table.record.oid] = std::move(types);
-}
-
-std::vector<TextFallback> SchemaEvents::text_fallbacks() const {
-  std::map<std::string, std::uint64_t> columns;
-  for (const auto& [table, types] : fallback_types_) {
-    for (const std::string& type : types) ++columns[type];
-  }
-  std::vector<TextFallback> fallbacks;
-  for (const auto& [type, count] : columns) fallbacks.push_back({.type = type, .columns = count});
-  return fallbacks;
+  healing.at = SteadyClock::now() + pause;
 }
 
 }  // namespace echodb

@@ -15,15 +15,16 @@ constexpr const char* kGone = "its target is gone from ClickHouse";
 
 }  // namespace
 
-void SchemaEvents::resume(Lsn source_position, const TargetFindings& target) {
+void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
   target_inventory_ = TargetInventory(parts_.catalog.load_target_notes(parts_.stream), source_position);
   parts_.registry.for_each([&](MirroredTable& table) {
-    TableVersion newest = table.versions.back().version;
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
-    const bool exchanged = is_shadow_exchanged(table);
+    const bool exchanged = is_shadow_exchanged(table, clickhouse);
     // The name that the table has in ClickHouse by now.
     TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
     if (!table.record.renamed_from.empty()) holder.name = table.record.renamed_from;
+    const bool completed = complete_types(table, holder, clickhouse);
+    TableVersion newest = table.versions.back().version;
     follow(table, newest, [&] {
       finish_steps(table);
       // A copy that a step has begun replaces what is broken as well.
@@ -31,10 +32,13 @@ void SchemaEvents::resume(Lsn source_position, const TargetFindings& target) {
       // A rename that was cut short may have come as far as the new name.
       const bool there = target.tables.contains(holder.name) || target.tables.contains(table.record.target_name);
       if (table.copy_job == 0 && table.record.state == TableState::Streaming && !there) replace(table, kGone);
-      auto found = target.tables.find(table.record.target_name);
+      auto found = target.tables.find(holder.name);
+      if (found == target.tables.end()) found = target.tables.find(table.record.target_name);
       if (found != target.tables.end()) target_inventory_.begin(table.record.oid, found->second);
       resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
+    if (completed) put_on_record(table);
+    if (table.followed()) warn_of_kept_types(table);
   });
 }
 
@@ -59,6 +63,7 @@ void SchemaEvents::look_begins() {
 /// A table with work in its lane may be about to be made, or renamed; so may one that was when ClickHouse was asked: a
 /// target is gone when two looks in a row miss it.
 void SchemaEvents::replace_lost(const TargetFindings& target) {
+  if (!target.loss.empty()) throw Error(ErrorCode::TargetReplaced, target.loss);
   std::set<Oid> missing;
   parts_.registry.for_each([&](MirroredTable& table) {
     if (!target.broken.empty()) {
@@ -89,9 +94,13 @@ void SchemaEvents::judge(MirroredTable& table, const FoundTable& found) {
 }
 
 void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
-  note_text_fallbacks(table);
+  note_types(table);
   if (table.record.state == TableState::Dropped && !table.record.error.empty()) return push_drop(table);
-  if (table.record.state == TableState::Error) schedule_healing(table.record.oid, ErrorCode::TargetRejected);
+  if (table.record.state == TableState::Error) {
+    // The setting that stopped it was corrected, or the line above would have said so.
+    const bool corrected = table.record.error.starts_with(kColumnTypesSetting);
+    schedule_healing(table.record.oid, corrected ? ErrorCode::SchemaMismatch : ErrorCode::TargetRejected);
+  }
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
     table.gate = std::make_shared<CopyGate>();
     table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
@@ -111,8 +120,12 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
   auto task = task_for(table, nullptr, event, table.name());
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = found.source_position};
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
-              server = parts_.registry.server()](WriterTools& tools) {
-    if (resume) {
+              server = parts_.registry.server(), forget_ranges = forget_ranges(table)](WriterTools& tools) {
+    // Ranges that are done are of no use without their rows.
+    if (resume && !is_there(tools.clickhouse, definition.table)) forget_ranges();
+    if (resume && shadow) {
+      ensure_shadow(tools.clickhouse, definition, server);
+    } else if (resume) {
       tools.clickhouse.query(create_table_sql(definition, server));
     } else if (shadow) {
       create_shadow(tools.clickhouse, target, definition, server);
@@ -131,6 +144,7 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
   if (!table.followed()) return;
   if (std::string from = take_earlier_name(table); !from.empty()) {
     auto task = task_for(table, nullptr, "");
+    task->keep_target();
     then_rename(table, *task, std::move(from));
     push(table, std::move(task));
   }
@@ -143,14 +157,13 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
   }
   parts_.registry.add_version(table, newest);
   auto task = task_for(table, &newest, "schema_changed", "finished after a restart");
-  task->then(steps.statements);
+  task->keep_target().then(steps.statements);
   push(table, std::move(task));
 }
 
 /// Whether the copy's shadow has taken the target's place already, and only the catalog does not know.
-bool SchemaEvents::is_shadow_exchanged(const MirroredTable& table) const {
+bool SchemaEvents::is_shadow_exchanged(const MirroredTable& table, TargetClient& clickhouse) const {
   if (table.record.state != TableState::Copying || !table.record.shadow || table.schema().key().empty()) return false;
-  ClickHouseClient clickhouse(parts_.settings.clickhouse, {});
   TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
   return is_exchanged(clickhouse, pair, parts_.registry.server());
 }

@@ -1,10 +1,9 @@
 #include "replication/source_position.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 
 #include "base/log.h"
+#include "base/pause.h"
 #include "postgres/connection.h"
 
 namespace echodb {
@@ -19,9 +18,6 @@ SourcePosition::SourcePosition(PostgresSettings settings)
 
 void SourcePosition::watch(std::stop_token stop) {
   std::optional<PostgresConnection> source;
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
   while (!stop.stop_requested()) {
     try {
       if (!source) source.emplace(settings_, ConnectionKind::Ordinary, stop);
@@ -31,7 +27,7 @@ void SourcePosition::watch(std::stop_token stop) {
       log::debug("source position: {}", error.what());
       source.reset();
     }
-    stopped.wait_for(lock, stop, kAskInterval, [] { return false; });
+    pause(kAskInterval, stop);
   }
 }
 

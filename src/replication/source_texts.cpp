@@ -33,7 +33,7 @@ std::string render_statement(std::size_t leaves) {
 /// Values of one column whose leaves are asked for together. Borrows the values until `finish`.
 class Rendering {
  public:
-  Rendering(Oid type, WriterTools& tools) : type_(type), tools_(tools), types_(tools.source()) {}
+  Rendering(Oid type, WriterTools& tools) : type_(type), tools_(tools), types_(tools.source.connection()) {}
 
   void add(Bytes value);
   [[nodiscard]] std::size_t leaves() const { return leaves_.size(); }
@@ -73,7 +73,7 @@ void Rendering::ask(Oid type, std::span<const std::size_t> places, std::vector<s
   for (std::size_t place : places) {
     parameters.emplace_back(QueryParameter::Binary{std::string(as_text(leaves_[place].value)), type});
   }
-  QueryResult answer = tools_.source().query(render_statement(places.size()), parameters);
+  QueryResult answer = tools_.source.connection().query(render_statement(places.size()), parameters);
   tools_.progressed();
   for (std::size_t row = 0; row < places.size(); ++row) texts[places[row]] = answer.text(row, 0);
 }

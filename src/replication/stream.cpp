@@ -6,6 +6,7 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "clickhouse/client.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -19,8 +20,6 @@ constexpr int kFramesPerTurn = 2'000;
 /// Two confirmations are at least this far apart while the stream is busy.
 constexpr auto kConfirmInterval = 10ms;
 constexpr auto kSaveInterval = 10s;
-/// While a table may have to give up its place.
-constexpr auto kProbeInterval = 500ms;
 /// A transaction that is half read when it is time to stop is read to its end, if that comes so soon.
 constexpr auto kTransactionEndWithin = 100ms;
 /// A run that has lasted so long since it was last said to go well, goes well.
@@ -28,15 +27,10 @@ constexpr auto kWellInterval = 5s;
 /// The source is asked for a word several times before its silence counts.
 constexpr int kAsksPerSilence = 4;
 
-ServerVersion prepare_target(const Settings& settings, std::stop_token stop) {
-  return ClickHouseClient(settings.clickhouse, std::move(stop)).server_version();
-}
-
 /// Where to start: where the slot's consumer last confirmed, or later, where our own catalog knows that everything is
 /// in ClickHouse. A slot goes back when PostgreSQL crashes, because its position is stored at checkpoints only; the
 /// catalog has forgotten by then what rows before its own position would need.
-Lsn start_position(const Settings& settings, const StreamRecord& record, std::stop_token stop) {
-  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
+Lsn start_position(PostgresConnection& source, const StreamRecord& record) {
   QueryResult slot =
       source.query("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = $1", {record.slot});
   if (slot.rows() == 0 || slot.is_null(0, 0)) {
@@ -56,95 +50,89 @@ Bookmark held_bookmark(const Settings& settings, const StreamRecord& record) {
           .target_id = record.target_id};
 }
 
-MessageSeal load_seal(const Settings& settings, std::stop_token stop) {
-  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
-  return MessageSeal::load(source);
-}
-
 }  // namespace
+
+/// What a run has to know of both ends before it begins.
+struct Stream::Facts {
+  Facts(PostgresConnection source, ClickHouseClient clickhouse, const StreamRecord& record)
+      : target(clickhouse.server_version()),
+        start(start_position(source, record)),
+        seal(MessageSeal::load(source)),
+        has_event_triggers(echodb::has_event_triggers(source)) {}
+
+  ServerVersion target;
+  Lsn start;
+  MessageSeal seal;
+  bool has_event_triggers;
+};
 
 Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
                const Transient& transient, std::stop_token stop)
+    : Stream(settings, record, catalog, board, transient, stop,
+             Facts(PostgresConnection(settings.postgres, ConnectionKind::Ordinary, stop),
+                   ClickHouseClient(settings.clickhouse, stop), record)) {}
+
+Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
+               const Transient& transient, const std::stop_token& stop, const Facts& facts)
     : settings_(settings),
       record_(record),
       catalog_(catalog),
       board_(board),
       stop_(stop),
-      server_(prepare_target(settings, stop)),
-      registry_(catalog.load_tables(record.name), type_choices(settings, server_), settings.clickhouse.database),
-      watermark_(start_position(settings, record, stop)),
       bookmark_(catalog, settings.clickhouse.database, held_bookmark(settings, record)),
-      target_watch_(settings.clickhouse.database, server_),
-      copier_({.workers = settings.snapshot_workers,
-               .source = settings.postgres,
-               .clickhouse = settings.clickhouse,
-               .choices = registry_.choices(),
-               .transient = transient,
-               .on_event = [this] { wakeup_.notify(); }},
-              catalog),
-      lanes_({.writers = settings.writers,
-              .clickhouse = settings.clickhouse,
-              .source = settings.postgres,
-              .retry_delay_max = settings.retry_delay,
-              .retry_backoff = settings.retry_backoff,
-              .transient = transient,
-              .on_event = [this] { wakeup_.notify(); }}),
-      batcher_({.interval = settings.sync_interval,
-                .waiting_max = settings.writers,
-                .rows_max = settings.batch_rows_max,
-                .bytes_max = settings.batch_bytes_max},
-               registry_, watermark_, lanes_),
-      schema_events_({.settings = settings_,
-                      .stream = record_.name,
-                      .catalog = catalog_,
-                      .registry = registry_,
-                      .watermark = watermark_,
-                      .lanes = lanes_,
-                      .batcher = batcher_,
-                      .copier = copier_}),
+      target_watch_(settings.clickhouse.database, facts.target),
+      applier_({.settings = settings_,
+                .stream = record.name,
+                .catalog = catalog,
+                .target = facts.target,
+                .connect =
+                    [&](std::stop_token of_writer) {
+                      return connect_writer(settings_.clickhouse, settings_.postgres, of_writer);
+                    },
+                .make_copy_reader =
+                    [&](const CopyReaderParts& parts) {
+                      return make_copy_reader({.source = settings_.postgres,
+                                               .clickhouse = settings_.clickhouse,
+                                               .choices = applier_.registry().choices()},
+                                              parts);
+                    },
+                .transient = transient,
+                .on_event = [this] { wakeup_.notify(); },
+                .start = facts.start,
+                .seal = facts.seal,
+                .has_event_triggers = facts.has_event_triggers}),
       source_(settings.postgres,
               {.slot = record.slot,
                .publications = {record.publication, record.publication + "_insert_only"},
                .message_publication = record.publication + std::string(kMessagePublicationSuffix),
-               .start = watermark_.position()},
+               .start = facts.start},
               stop),
-      position_(settings.postgres),
-      seal_(load_seal(settings, stop)) {
-  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
-  has_event_triggers_ = has_event_triggers(source);
+      position_(settings.postgres) {
   ClickHouseClient clickhouse(settings.clickhouse, stop);
-  schema_events_.resume(parse_lsn(source.query("SELECT pg_current_wal_lsn()").text(0, 0)),
-                        target_watch_.look(clickhouse));
-  if (!has_event_triggers_ || record.failed_over) {
+  PostgresConnection looking(settings.postgres, ConnectionKind::Ordinary, stop);
+  applier_.resume(parse_lsn(looking.query("SELECT pg_current_wal_lsn()").text(0, 0)), target_watch_.look(clickhouse),
+                  clickhouse);
+  if (!facts.has_event_triggers || record.failed_over) {
     catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
                                                .stream = record.name,
                                                .interval = settings.catalog_poll,
-                                               .once = has_event_triggers_});
+                                               .once = facts.has_event_triggers});
   }
   inventory_watch_.emplace(settings_, record_, catalog_);
-  log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, registry_.size(), server_.text);
+  log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, applier_.registry().size(),
+            applier_.registry().server().text);
 }
-
-/// Steps that wait for the end of a copy must not keep the lanes' threads.
-Stream::~Stream() { copier_.stop(); }
 
 bool Stream::run() {
   std::stop_callback wake(stop_, [this] { wakeup_.notify(); });
   well_at_ = heard_at_ = Clock::now();
-  while (!stop_.stop_requested() && !schema_events_.must_read_again()) {
+  while (!stop_.stop_requested() && !applier_.must_read_again()) {
     if (settings_.clickhouse.permit != nullptr) settings_.clickhouse.permit->expect();
-    bool full = over_budget();
+    bool full = applier_.over_budget();
     bool drained = full || read_available();
-    collect_events();
-    lanes_.relieve();
-    schema_events_.finish_copies();
-    schema_events_.heal();
-    if (!in_transaction_) replace_lost();
-    // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
-    if (over_budget()) batcher_.seal_all();
-    if (over_budget()) schema_events_.leave_in_log(batcher_.buffered_bytes());
-    if (over_budget()) let_stuck_table_go();
-    if (!in_transaction_) batcher_.seal_due(drained);
+    std::optional<TargetFindings> lost = applier_.in_transaction() ? std::nullopt : target_watch_.take();
+    // The bookmark is the step that tells whether the target takes anybody's rows.
+    if (applier_.turn(drained, lost)) store_progress();
     confirm(/*at_once=*/false);
     save_progress();
     publish_status();
@@ -155,13 +143,6 @@ bool Stream::run() {
     wakeup_.drain();
   }
   return finish();
-}
-
-void Stream::replace_lost() {
-  std::optional<TargetFindings> found = target_watch_.take();
-  if (!found) return;
-  if (!found->loss.empty()) throw Error(ErrorCode::TargetReplaced, found->loss);
-  schema_events_.replace_lost(*found);
 }
 
 /// An open connection may lead nowhere: the source's machine or the network between may be gone. So a source that says
@@ -177,7 +158,7 @@ void Stream::expect_word() {
   }
   if (silent > patience / kAsksPerSilence && now - asked_at_ > patience / kAsksPerSilence) {
     asked_at_ = now;
-    source_.send_status(watermark_.position(), ReplicationStream::Reply::Wanted);
+    source_.send_status(applier_.watermark().position(), ReplicationStream::Reply::Wanted);
   }
   if (is_running_ && now - well_at_ >= kWellInterval) {
     well_at_ = now;
@@ -189,7 +170,7 @@ void Stream::expect_word() {
 bool Stream::read_available() {
   bool drained = false;
   int frames = 0;
-  while (!drained && frames < kFramesPerTurn && !over_budget()) {
+  while (!drained && frames < kFramesPerTurn && !applier_.over_budget()) {
     std::optional<WalFrame> frame = source_.try_next();
     drained = !frame;
     if (!frame) break;
@@ -204,48 +185,16 @@ bool Stream::read_available() {
 void Stream::take(const WalFrame& frame) {
   if (frame.kind == WalFrame::Kind::Keepalive) {
     // Between transactions the server has sent everything up to here, so there is nothing of ours before it.
-    if (!in_transaction_) watermark_.transaction_ended(frame.wal_end);
+    applier_.nothing_before(frame.wal_end);
     reply_wanted_ = reply_wanted_ || frame.reply_requested;
     return;
   }
-  if (frame.start) change_lsn_ = frame.start;
-  change_bytes_ = frame.payload.size();
-  decoder_.decode(frame.payload, *this);
-}
-
-void Stream::collect_events() {
-  for (LaneEvent& event : lanes_.take_events()) {
-    batcher_.written(event.bytes);
-    for (Watermark::Ticket ticket : event.tickets) watermark_.close(ticket);
-    if (!event.failure) {
-      refused_since_.reset();
-      through_at_ = Clock::now();
-      if (event.bytes > 0) batcher_.taken(*event.lane, event.took);
-      continue;
-    }
-    ErrorCode code = event.failure->code();
-    bool refused = code == ErrorCode::TargetOverloaded || code == ErrorCode::TargetUnreachable;
-    if (event.retrying && refused && !refused_since_) refused_since_ = Clock::now();
-    // What the breaker refused says nothing that is not known.
-    if (!event.failure->detail("breaker").empty()) continue;
-    last_error_ = event.failure->what();
-    if (event.retrying) {
-      ++retries_;
-      if (code == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
-      log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
-    } else {
-      schema_events_.lane_failed(event);
-    }
-  }
-  for (const CopyEvent& event : copier_.take_events()) {
-    if (event.failure) last_error_ = event.failure->what();
-    schema_events_.copy_event(event);
-  }
-  lag_.applied(watermark_.position());
+  applier_.begin_change(frame.start, frame.payload.size());
+  decoder_.decode(frame.payload, applier_);
 }
 
 void Stream::confirm(bool at_once) {
-  Lsn position = watermark_.position();
+  Lsn position = applier_.watermark().position();
   auto now = Clock::now();
   bool moved = position > confirmed_ && now - confirmed_at_ >= kConfirmInterval;
   bool overdue = now - confirmed_at_ >= source_.status_interval();
@@ -263,11 +212,11 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
-  if (lanes_.depth(*bookmark_lane_) == 0) {
-    schema_events_.look_begins();
-    lanes_.push(bookmark_lane_, std::make_unique<TargetWatchTask>(target_watch_, bookmark_));
+  if (applier_.own_steps() == 0 && !target_watch_.is_waited_for()) {
+    applier_.look_begins();
+    applier_.push_own(std::make_unique<TargetWatchTask>(target_watch_, bookmark_));
   }
-  if (transactions_ == 0 || saved_ == confirmed_) return;
+  if (applier_.transactions() == 0 || saved_ == confirmed_) return;
   store_progress();
 }
 
@@ -275,38 +224,18 @@ void Stream::store_progress() {
   saved_ = confirmed_;
   catalog_.save_applied(record_.name, confirmed_);
   failpoint("progress.saved");
-  if (lanes_.depth(*bookmark_lane_) <= 1) save_bookmark();
+  if (applier_.own_steps() <= 1) save_bookmark();
   catalog_.prune(record_.name, confirmed_);
-  schema_events_.forget_old(confirmed_);
-}
-
-/// Memory is full, and reading has stopped for everybody. When the reason is a table whose rows do not get through
-/// while others' do, that table alone is to pay for it. That others' do is seen by the bookmark when nothing else is on
-/// its way: a server that takes no rows at all is waited for.
-void Stream::let_stuck_table_go() {
-  LaneScheduler::Stuck stuck = lanes_.find_stuck();
-  if (stuck.lane == nullptr || stuck.lane == bookmark_lane_ || 2 * stuck.bytes < batcher_.buffered_bytes()) return;
-  if (stuck.others_go_on) {
-    schema_events_.give_up(
-        stuck.lane, Error(ErrorCode::TargetOverloaded,
-                          fmt::format("its rows have filled the memory, because ClickHouse has taken none for {} s",
-                                      std::chrono::duration_cast<std::chrono::seconds>(stuck.tried_for).count()),
-                          "see why ClickHouse does not take this table's rows; it is copied again by itself"));
-    return;
-  }
-  auto now = Clock::now();
-  if (now - probed_at_ < kProbeInterval) return;
-  probed_at_ = now;
-  store_progress();
+  applier_.forget_old(confirmed_);
 }
 
 std::chrono::milliseconds Stream::time_to_wait() const {
   auto now = Clock::now();
   auto until = now + kPublishInterval;
-  if (!in_transaction_) {
-    if (auto due = batcher_.next_due()) until = std::min(until, *due);
+  if (!applier_.in_transaction()) {
+    if (auto due = applier_.batcher().next_due()) until = std::min(until, *due);
   }
-  if (watermark_.position() > confirmed_) until = std::min(until, confirmed_at_ + kConfirmInterval);
+  if (applier_.watermark().position() > confirmed_) until = std::min(until, confirmed_at_ + kConfirmInterval);
   until = std::min(until, confirmed_at_ + source_.status_interval());
   return std::chrono::ceil<std::chrono::milliseconds>(std::max(until - now, Clock::duration::zero()));
 }
@@ -316,43 +245,52 @@ std::chrono::milliseconds Stream::time_to_wait() const {
 bool Stream::finish() {
   log::info(stop_.stop_requested() ? "stopping: writing what has been read"
                                    : "reading the log again from where it was last confirmed");
-  const bool no_copy_cut_short = copier_.stop();
+  const bool no_copy_cut_short = applier_.copier().stop();
   read_transaction_to_end();
-  if (!in_transaction_) batcher_.seal_all();
+  if (!applier_.in_transaction()) applier_.batcher().seal_all();
   auto deadline = Clock::now() + limits::kGracePeriod / 2;
   const WritePermit* permit = settings_.clickhouse.permit.get();
   bool at_rest = false;
-  while (!watermark_.idle() && !at_rest && Clock::now() < deadline && (permit == nullptr || permit->held())) {
-    at_rest = lanes_.wait_idle(kConfirmInterval);
-    collect_events();
+  while (!applier_.watermark().idle() && !at_rest && Clock::now() < deadline && (permit == nullptr || permit->held())) {
+    at_rest = applier_.lanes().wait_idle(kConfirmInterval);
+    applier_.collect_events();
     // What is left waits for what does not come any more: the end of its transaction, or of a copy.
-    at_rest = at_rest && lanes_.wait_idle(0ms);
+    at_rest = at_rest && applier_.lanes().wait_idle(0ms);
   }
   confirm(/*at_once=*/true);
   catalog_.save_applied(record_.name, confirmed_);
   save_bookmark();
-  lanes_.wait_idle(limits::kGracePeriod / 10);
-  return (at_rest || watermark_.idle()) && no_copy_cut_short;
+  applier_.lanes().wait_idle(limits::kGracePeriod / 10);
+  return (at_rest || applier_.watermark().idle()) && no_copy_cut_short;
 }
 
 void Stream::read_transaction_to_end() {
-  for (auto until = Clock::now() + kTransactionEndWithin; in_transaction_ && Clock::now() < until && !over_budget();) {
+  for (auto until = Clock::now() + kTransactionEndWithin;
+       applier_.in_transaction() && Clock::now() < until && !applier_.over_budget();) {
     if (read_available()) source_.wait({.wakeup_fd = wakeup_.fd(), .for_frames = true}, kConfirmInterval);
     wakeup_.drain();
   }
 }
 
 /// ClickHouse learns what the catalog knows already, never before: replication/bookmark.h.
-void Stream::save_bookmark() { lanes_.push(bookmark_lane_, std::make_unique<BookmarkTask>(bookmark_, confirmed_)); }
+void Stream::save_bookmark() { applier_.push_own(std::make_unique<BookmarkTask>(bookmark_, confirmed_)); }
 
-/// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.
-std::chrono::milliseconds Stream::refused_for(bool copying) {
+void Stream::publish_status() {
   auto now = Clock::now();
-  if (batcher_.buffered_bytes() == 0 || copying) through_at_ = now;
-  auto since = now;
-  if (now - through_at_ > limits::kSilentTargetTimeout) since = through_at_;
-  if (refused_since_) since = std::min(since, *refused_since_);
-  return std::chrono::floor<std::chrono::milliseconds>(now - since);
+  if (now - published_at_ < kPublishInterval) return;
+  published_at_ = now;
+  WorkerStatus status;
+  status.connected = true;
+  status.is_leader = true;
+  status.remade = record_.remade;
+  if (!status.remade.empty()) status.remade_at = record_.created;
+  status.received = applier_.watermark().ended();
+  status.applied = applier_.watermark().position();
+  status.source_position = std::max(position_.latest(), status.received);
+  status.lag_bytes = status.source_position.value - std::min(status.applied, status.source_position).value;
+  applier_.report(status);
+  inventory_watch_->report(status);
+  board_.put(std::move(status));
 }
 
 }  // namespace echodb

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "clickhouse/client.h"
+#include "clickhouse/quoting.h"
 
 namespace echodb {
 namespace {

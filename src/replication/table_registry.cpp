@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "columns/value_errors.h"
 
 namespace echodb {
 namespace {
@@ -29,12 +30,13 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
   for (TableRecord& record : records) {
     auto table = std::make_unique<MirroredTable>();
     for (TableVersion& version : record.versions) {
-      mark_text(record, version.schema);
+      mark_widened(record, version.schema);
       table->versions.push_back({.version = std::move(version)});
     }
     record.versions.clear();
     Oid oid = record.oid;
     table->record = std::move(record);
+    share_types(*table);
     table->lane = std::make_shared<Lane>(table->record.target_name);
     tables_.emplace(oid, std::move(table));
   }
@@ -110,26 +112,43 @@ LiveVersion& TableRegistry::version_at(MirroredTable& table, Lsn change) {
 void TableRegistry::add_version(MirroredTable& table, TableVersion version) {
   ECHO_ASSERT(table.open == nullptr);
   forget_plans(table);
-  mark_text(table.record, version.schema);
+  mark_widened(table.record, version.schema);
   if (table.versions.back().version.lsn == version.lsn) table.versions.pop_back();
   table.versions.push_back({.version = std::move(version)});
+  share_types(table);
 }
 
-void TableRegistry::mark_text(const TableRecord& record, TableSchema& schema) {
-  for (Column& column : schema.columns) {
-    column.as_text = std::ranges::count(record.text_columns, column.attnum, &TextColumn::attnum) > 0;
-  }
+/// Rows of every schema go into the columns of today.
+void TableRegistry::share_types(MirroredTable& table) {
+  for (LiveVersion& version : table.versions) keep_types(version.version.schema, table.schema());
 }
 
-void TableRegistry::make_text(MirroredTable& table, const TextColumn& column) {
+void TableRegistry::widen(MirroredTable& table, const WidenedColumn& column) {
   ECHO_ASSERT(table.open == nullptr);
-  table.record.text_columns.push_back(column);
+  std::erase_if(table.record.widened_columns,
+                [&](const WidenedColumn& other) { return other.attnum == column.attnum; });
+  table.record.widened_columns.push_back(column);
   forget_plans(table);
+}
+
+ColumnWidth TableRegistry::width_for(const MirroredTable& table, const Column& column, const Error& error) const {
+  const std::string_view needs = error.detail(kNeeds);
+  const TargetType type = column_target_type(table.schema(), column, choices_);
+  for (const ColumnWidth width : {ColumnWidth::NullableElements, ColumnWidth::Widest}) {
+    if (width <= column.width) continue;
+    if (needs == kNeedsVariant && width == ColumnWidth::NullableElements) continue;
+    Column wider = column;
+    wider.width = width;
+    const TargetType wide = column_target_type(table.schema(), wider, choices_);
+    // A value that is refused for what it is, an element maybe, wants another type for it.
+    if (needs.empty() ? wide.value_type != type.value_type : wide.column_type != type.column_type) return width;
+  }
+  return ColumnWidth::Text;
 }
 
 void TableRegistry::forget_plans(MirroredTable& table) {
   for (LiveVersion& version : table.versions) {
-    mark_text(table.record, version.version.schema);
+    mark_widened(table.record, version.version.schema);
     version.plan = nullptr;
     version.positions = nullptr;
   }

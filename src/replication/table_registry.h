@@ -33,10 +33,10 @@ class TableRegistry {
   LiveVersion& version_at(MirroredTable& table, Lsn change);
   /// Adds a schema, or replaces the newest when it is of the same position, and forgets the plans, which depend on it.
   void add_version(MirroredTable& table, TableVersion version);
-  /// From now on the column arrives as text, under every schema the table has had.
-  void make_text(MirroredTable& table, const TextColumn& column);
-  /// Marks the columns that arrive as text.
-  static void mark_text(const TableRecord& record, TableSchema& schema);
+  /// From now on the column has the wider type, under every schema the table has had.
+  void widen(MirroredTable& table, const WidenedColumn& column);
+  /// The least width that gives the column a type which may hold what this error refused.
+  [[nodiscard]] ColumnWidth width_for(const MirroredTable& table, const Column& column, const Error& error) const;
 
   /// The table to write to now: the target, or its shadow.
   [[nodiscard]] TargetTable write_target(const MirroredTable& table) const;
@@ -62,6 +62,7 @@ class TableRegistry {
 
  private:
   static void forget_plans(MirroredTable& table);
+  static void share_types(MirroredTable& table);
   void give_lane(MirroredTable& table);
   void give_names();
 

@@ -30,12 +30,17 @@ bool is_noted(const TargetNote& noted, const TargetNote& now) {
 
 void TargetInventory::begin(Oid table, const FoundTable& found) {
   auto note = noted_.find(table);
-  if (note == noted_.end()) return;
-  if (std::string loss = loss_since(note->second, found); !loss.empty()) suspected_[table] = std::move(loss);
+  std::string loss = note == noted_.end() ? std::string() : loss_since(note->second, found);
+  if (loss.empty()) {
+    known_[table] = note_of(found);
+  } else {
+    suspected_[table] = std::move(loss);
+  }
 }
 
-void TargetInventory::stepped(Oid table) {
+void TargetInventory::stepped(Oid table, Step step) {
   at_rest_.erase(table);
+  if (step.target_kept) return;
   known_.erase(table);
   suspected_.erase(table);
   doubted_.erase(table);

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "catalog/store.h"
+#include "catalog/stream_catalog.h"
 #include "replication/lane.h"
 #include "replication/lane_task.h"
 #include "replication/table_registry.h"
@@ -19,9 +19,9 @@ namespace echodb {
 ///
 /// A target's uuid changes, and its rows go, by steps of our own as well: creations, exchanges, rebuilds, TRUNCATE. So
 /// a look counts for a table only if its lane was empty when the look was asked for, and no step came until its answer
-/// was taken; and a step has what was known forgotten. The catalog forgets with the step's own transaction
-/// (CatalogStore::save_table). A step that was cut short may have run all the same, and comes again from the log: what
-/// the catalog knows from before counts once the log has been read as far as it went at the start.
+/// was taken; and a step that may do so has what was known forgotten. The catalog forgets with the step's own
+/// transaction (StreamCatalog::save_table). A step that was cut short may have run all the same, and comes again from
+/// the log: what the catalog knows from before counts once the log has been read as far as it went at the start.
 ///
 /// Two looks in a row have to find a loss: a server that is just starting may not show everything yet.
 ///
@@ -33,10 +33,14 @@ class TargetInventory {
   TargetInventory(std::map<Oid, TargetNote> notes, Lsn judge_from)
       : noted_(std::move(notes)), judge_from_(judge_from) {}
 
-  /// What is found of a table at the start is compared with what an earlier run noted.
+  /// What is found of a table at the start is compared with what an earlier run noted, and what is found later with
+  /// that.
   void begin(Oid table, const FoundTable& found);
+  struct Step {
+    bool target_kept = false;  ///< it neither replaces nor empties the target
+  };
   /// A step that is no insert goes into the table's lane.
-  void stepped(Oid table);
+  void stepped(Oid table, Step step);
   /// A look is asked for, and everything before this position has been read.
   void look_begins(TableRegistry& registry, const LaneScheduler& lanes, Lsn read);
 
@@ -61,12 +65,12 @@ class TargetInventory {
 /// Notes it in the catalog. In the table's own lane, so that a step that comes later has it forgotten.
 class TargetNoteTask final : public LaneTask {
  public:
-  TargetNoteTask(CatalogStore& catalog, std::string stream, Oid table, TargetNote note)
+  TargetNoteTask(StreamCatalog& catalog, std::string stream, Oid table, TargetNote note)
       : catalog_(catalog), stream_(std::move(stream)), table_(table), note_(std::move(note)) {}
   void run(WriterTools&) override { catalog_.save_target_note(stream_, table_, note_); }
 
  private:
-  CatalogStore& catalog_;
+  StreamCatalog& catalog_;
   std::string stream_;
   Oid table_;
   TargetNote note_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "clickhouse/quoting.h"
 #include "columns/make_column.h"
 #include "columns/row_binary_reader.h"
 
@@ -116,12 +117,12 @@ bool can_look_up(const ServerVersion& server) {
   return has_is_deleted_argument(server) && server.at_least(kFormatFunctionSinceMajor, kFormatFunctionSinceMinor);
 }
 
-FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, ClickHouseClient& clickhouse,
+FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, TargetClient& clickhouse,
                             std::span<const std::string> keys, std::span<const std::size_t> columns) {
   const std::string sql = look_up_sql(plan, target.table, keys, columns);
   // Another replica must not answer from before our last insert. The keys make the statement long.
-  ClickHouseClient::Parameters parameters{{"select_sequential_consistency", "1"},
-                                          {"max_query_size", std::to_string(sql.size() + kMaxQuerySizeDefault)}};
+  TargetClient::Parameters parameters{{"select_sequential_consistency", "1"},
+                                      {"max_query_size", std::to_string(sql.size() + kMaxQuerySizeDefault)}};
   if (plan.has_json()) parameters["output_format_binary_write_json_as_string"] = "1";
   try {
     return read_answer(clickhouse.query(sql, parameters), plan, columns, target.server);

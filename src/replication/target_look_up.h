@@ -17,7 +17,7 @@ inline constexpr std::size_t kBytesPerLookUp = 16ULL << 20;
 /// The current rows of these keys (each as RowHistory::key has it) in the target: these columns of the plan. Nothing
 /// when the target's columns are of other types than the plan's, as they are when the log is read again and the target
 /// has been changed already.
-FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, ClickHouseClient& clickhouse,
+FoundRows look_up_in_target(const TablePlan& plan, const InsertTask::Target& target, TargetClient& clickhouse,
                             std::span<const std::string> keys, std::span<const std::size_t> columns);
 
 /// Room enough for what a server may put around a statement: max_query_size is its own length and this.

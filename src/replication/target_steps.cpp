@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/failpoint.h"
+#include "clickhouse/quoting.h"
 
 namespace echodb {
 namespace {
@@ -17,11 +18,7 @@ constexpr int kExchangeSinceMinor = 4;
 
 bool has_exchange(const ServerVersion& server) { return server.at_least(kExchangeSinceMajor, kExchangeSinceMinor); }
 
-bool exists(ClickHouseClient& clickhouse, const TargetTable& table) {
-  return clickhouse.query("EXISTS TABLE " + qualified(table)) == "1\n";
-}
-
-bool is_ours(ClickHouseClient& clickhouse, const TargetTable& table) {
+bool is_ours(TargetClient& clickhouse, const TargetTable& table) {
   return clickhouse.query(fmt::format(
              "SELECT count() FROM system.columns WHERE database = {} AND table = {} AND name = {}",
              quote_literal(table.database), quote_literal(table.name), quote_literal(kVersionColumn))) == "1\n";
@@ -33,24 +30,24 @@ Error not_ours(const TargetTable& table) {
                "rename or drop it in ClickHouse; the table is tried again by itself, or at once by `echodb resync`");
 }
 
-std::string comment_of(ClickHouseClient& clickhouse, const TargetTable& table) {
+std::string comment_of(TargetClient& clickhouse, const TargetTable& table) {
   return clickhouse.query(
       fmt::format("SELECT comment FROM system.tables WHERE database = {} AND name = {} FORMAT TSVRaw",
                   quote_literal(table.database), quote_literal(table.name)));
 }
 
-bool is_marked(ClickHouseClient& clickhouse, const TargetTable& table) {
+bool is_marked(TargetClient& clickhouse, const TargetTable& table) {
   return comment_of(clickhouse, table).starts_with(kShadowComment);
 }
 
 /// What an exchange has taken out of the target's place is called this until it is dropped.
 TargetTable retired(const TargetTable& shadow) { return {shadow.database, shadow.name + std::string(kOldSuffix)}; }
 
-void set_comment(ClickHouseClient& clickhouse, const TargetTable& table, std::string_view comment) {
+void set_comment(TargetClient& clickhouse, const TargetTable& table, std::string_view comment) {
   clickhouse.query(fmt::format("ALTER TABLE {} MODIFY COMMENT {}", qualified(table), quote_literal(comment)));
 }
 
-ClickHouseClient::Parameters drop_parameters(const ServerVersion& server) {
+TargetClient::Parameters drop_parameters(const ServerVersion& server) {
   constexpr int kSizeSinceMajor = 23;
   constexpr int kSizeSinceMinor = 12;
   if (!server.at_least(kSizeSinceMajor, kSizeSinceMinor)) return {};
@@ -62,9 +59,9 @@ std::string rename_table_sql(const TargetTable& from, const TargetTable& to) {
 }
 
 /// Makes the name free: a table of ours, left by an earlier mirror, is dropped or kept under another name.
-void make_room(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server,
+void make_room(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server,
                const CreateOptions& options) {
-  if (!exists(clickhouse, table)) return;
+  if (!is_there(clickhouse, table)) return;
   if (!is_ours(clickhouse, table)) throw not_ours(table);
   if (!options.keep_existing) return drop_target(clickhouse, table, server);
   const TargetTable kept{table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)};
@@ -72,11 +69,11 @@ void make_room(ClickHouseClient& clickhouse, const TargetTable& table, const Ser
 }
 
 /// Servers without EXCHANGE: two renames in one statement.
-void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+void exchange_by_renames(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
   const TargetTable old = retired(tables.shadow);
-  if (exists(clickhouse, tables.shadow)) {
+  if (is_there(clickhouse, tables.shadow)) {
     drop_target(clickhouse, old, server);
-    std::string first = exists(clickhouse, tables.target)
+    std::string first = is_there(clickhouse, tables.target)
                             ? fmt::format("{} TO {}, ", qualified(tables.target), qualified(old))
                             : std::string();
     clickhouse.query_once(
@@ -87,47 +84,55 @@ void exchange_by_renames(ClickHouseClient& clickhouse, const TablePair& tables, 
 
 }  // namespace
 
-void drop_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+void drop_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
   clickhouse.query(drop_table_sql(table), drop_parameters(server));
 }
 
-void empty_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+void empty_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
   clickhouse.query(truncate_table_sql(table), drop_parameters(server));
 }
 
-void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
+void create_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options) {
   make_room(clickhouse, definition.table, server, options);
   clickhouse.query(create_table_sql(definition, server));
 }
 
-void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
-  if (exists(clickhouse, table) && is_ours(clickhouse, table)) drop_target(clickhouse, table, server);
+void drop_if_ours(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+  if (is_there(clickhouse, table) && is_ours(clickhouse, table)) drop_target(clickhouse, table, server);
 }
 
-void drop_shadow(ClickHouseClient& clickhouse, const TargetTable& shadow, const ServerVersion& server) {
+void drop_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server) {
   drop_target(clickhouse, shadow, server);
   drop_target(clickhouse, retired(shadow), server);
 }
 
-void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
+bool is_there(TargetClient& clickhouse, const TargetTable& table) {
+  return clickhouse.query("EXISTS TABLE " + qualified(table)) == "1\n";
+}
+
+void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server) {
+  clickhouse.query(create_table_sql(shadow, server));
+  if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
+}
+
+void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server) {
   // Left by an earlier exchange: it must not be taken for this one's.
   remove_shadow_mark(clickhouse, target, server);
   drop_shadow(clickhouse, shadow.table, server);
-  clickhouse.query(create_table_sql(shadow, server));
-  if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
+  ensure_shadow(clickhouse, shadow, server);
   failpoint("shadow.created");
 }
 
-void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
-  if (exists(clickhouse, tables.target) && !is_ours(clickhouse, tables.target)) throw not_ours(tables.target);
+void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+  if (is_there(clickhouse, tables.target) && !is_ours(clickhouse, tables.target)) throw not_ours(tables.target);
   if (!has_exchange(server)) return exchange_by_renames(clickhouse, tables, server);
   const TargetTable old = retired(tables.shadow);
   do {
     if (is_marked(clickhouse, old)) clickhouse.query_once(rename_table_sql(old, tables.shadow));
-    if (!exists(clickhouse, tables.shadow)) break;
-    if (!exists(clickhouse, tables.target)) {
+    if (!is_there(clickhouse, tables.shadow)) break;
+    if (!is_there(clickhouse, tables.target)) {
       clickhouse.query_once(rename_table_sql(tables.shadow, tables.target));
       break;
     }
@@ -145,17 +150,17 @@ void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, cons
   drop_target(clickhouse, old, server);
 }
 
-bool is_exchanged(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
-  if (!has_exchange(server)) return !exists(clickhouse, tables.shadow);
+bool is_exchanged(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+  if (!has_exchange(server)) return !is_there(clickhouse, tables.shadow);
   return is_marked(clickhouse, tables.target);
 }
 
-void remove_shadow_mark(ClickHouseClient& clickhouse, const TargetTable& target, const ServerVersion& server) {
+void remove_shadow_mark(TargetClient& clickhouse, const TargetTable& target, const ServerVersion& server) {
   if (!has_exchange(server) || !is_marked(clickhouse, target)) return;
   set_comment(clickhouse, target, "");
 }
 
-void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server) {
+void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server) {
   const TablePair& tables = rebuild.tables;
   create_shadow(clickhouse, tables.target, rebuild.shadow, server);
   std::string into;
@@ -173,10 +178,10 @@ void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const 
   remove_shadow_mark(clickhouse, tables.target, server);
 }
 
-void rename_target(ClickHouseClient& clickhouse, const Rename& names, const ServerVersion& server,
+void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options) {
   const auto& [from, to] = names;
-  if (from.name == to.name || !exists(clickhouse, from) || !is_ours(clickhouse, from)) return;
+  if (from.name == to.name || !is_there(clickhouse, from) || !is_ours(clickhouse, from)) return;
   make_room(clickhouse, to, server, options);
   clickhouse.query_once(rename_table_sql(from, to));
 }

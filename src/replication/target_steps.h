@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "clickhouse/client.h"
 #include "clickhouse/table_ddl.h"
+#include "clickhouse/target_client.h"
 #include "postgres/lsn.h"
 
 namespace echodb {
@@ -17,30 +17,33 @@ struct CreateOptions {
   bool keep_existing = false;  ///< ECHODB_ON_DROP=keep
   Lsn at;                      ///< part of the kept table's new name
 };
-void create_target(ClickHouseClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
+void create_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options);
 
 /// However large it is: a server asks for leave above 50 GB, unless told otherwise (from 23.12 on).
-void drop_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server);
-void empty_target(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+void drop_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+void empty_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 /// Drops the table, if it is there and was made by EchoDB.
-void drop_if_ours(ClickHouseClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+void drop_if_ours(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 
 struct TablePair {
   TargetTable target;
   TargetTable shadow;
 };
 /// Drops the shadow, and what an exchange that was cut short has left under another name.
-void drop_shadow(ClickHouseClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
-/// An empty shadow table in place of any earlier one. It is marked as such by its comment.
-void create_shadow(ClickHouseClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
+void drop_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
+[[nodiscard]] bool is_there(TargetClient& clickhouse, const TargetTable& table);
+/// A shadow table, marked as such by its comment, unless it is there.
+void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server);
+/// An empty one in place of any earlier one.
+void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server);
 
 /// Puts the shadow in the target's place, in one step where the server can, and drops what was there. The mark stays,
 /// so that one can tell that it happened, until remove_shadow_mark().
-void exchange_shadow(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server);
-[[nodiscard]] bool is_exchanged(ClickHouseClient& clickhouse, const TablePair& tables, const ServerVersion& server);
-void remove_shadow_mark(ClickHouseClient& clickhouse, const TargetTable& target, const ServerVersion& server);
+void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server);
+[[nodiscard]] bool is_exchanged(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server);
+void remove_shadow_mark(TargetClient& clickhouse, const TargetTable& target, const ServerVersion& server);
 
 /// Writes the target's live rows again under another sorting key, some columns under another name, and exchanges.
 struct Rebuild {
@@ -48,14 +51,14 @@ struct Rebuild {
   TableDefinition shadow;
   std::vector<ColumnRename> renames;
 };
-void rebuild_target(ClickHouseClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
+void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
 struct Rename {
   TargetTable from;
   TargetTable to;
 };
 /// Nothing when there is no such table of ours. What has the new name is treated as in create_target().
-void rename_target(ClickHouseClient& clickhouse, const Rename& names, const ServerVersion& server,
+void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options);
 
 }  // namespace echodb

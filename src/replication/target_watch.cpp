@@ -4,13 +4,14 @@
 
 #include <algorithm>
 #include <iterator>
-#include <nlohmann/json.hpp>
-#include <sstream>
+
+#include "clickhouse/quoting.h"
+#include "columns/row_binary_reader.h"
 
 namespace echodb {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using Clock = SteadyClock;
 
 constexpr int kUuidSinceMajor = 20;
 constexpr int kUuidSinceMinor = 10;
@@ -24,50 +25,41 @@ struct UpSince {
   Clock::time_point latest;
 };
 
-UpSince up_since(ClickHouseClient& clickhouse) {
+UpSince up_since(TargetClient& clickhouse) {
   const auto asked = Clock::now();
   const std::chrono::seconds uptime(std::stoll("0" + clickhouse.query("SELECT toUInt64(uptime())")));
   return {.earliest = asked - uptime - std::chrono::seconds(1), .latest = Clock::now() - uptime};
 }
 
-/// One line of JSON is one row.
-template <typename Take>
-void each_row(ClickHouseClient& clickhouse, const std::string& sql, Take take) {
-  std::istringstream rows(clickhouse.query(sql + " FORMAT JSONCompactEachRow"));
-  for (std::string line; std::getline(rows, line);) {
-    const auto row = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-    // A name that is no UTF-8 is not one of ours.
-    if (row.is_array() && std::ranges::all_of(row, [](const auto& field) { return field.is_string(); })) take(row);
-  }
+FoundTable read_table(RowBinaryReader& reader) {
+  const std::string_view uuid = reader.read_string();
+  return {.uuid = uuid == kNoUuid ? std::string() : std::string(uuid), .may_empty = reader.read<std::uint8_t>() != 0};
 }
 
-std::string text_at(const nlohmann::json& row, std::size_t column) { return row.at(column).get<std::string>(); }
-
-std::map<std::string, FoundTable> tables_of(ClickHouseClient& clickhouse, const std::string& database,
+/// Names that are no UTF-8 are not ours, and do no harm here.
+std::map<std::string, FoundTable> tables_of(TargetClient& clickhouse, const std::string& database,
                                             const ServerVersion& server) {
   std::map<std::string, FoundTable> tables;
-  const std::string uuid = server.at_least(kUuidSinceMajor, kUuidSinceMinor) ? "toString(uuid)" : "''";
-  each_row(clickhouse,
-           fmt::format("SELECT name, {}, toString(engine_full LIKE '% TTL %' OR engine_full LIKE '%clean%') "
-                       "FROM system.tables WHERE database = {}",
-                       uuid, quote_literal(database)),
-           [&](const nlohmann::json& row) {
-             const std::string found = text_at(row, 1);
-             tables[text_at(row, 0)] = {.uuid = found == kNoUuid ? std::string() : found,
-                                        .may_empty = text_at(row, 2) == "1"};
-           });
-  each_row(
-      clickhouse,
-      fmt::format("SELECT table, toString(sum(rows)), toString(min(min_block_number)), "
-                  "toString(max(max_block_number)) FROM system.parts WHERE database = {} AND active GROUP BY table",
-                  quote_literal(database)),
-      [&](const nlohmann::json& row) {
-        auto table = tables.find(text_at(row, 0));
-        if (table == tables.end()) return;
-        table->second.rows = std::stoull(text_at(row, 1));
-        table->second.first_block = std::stoll(text_at(row, 2));
-        table->second.last_block = std::stoll(text_at(row, 3));
-      });
+  const std::string there = clickhouse.query(fmt::format(
+      "SELECT name, {}, engine_full LIKE '% TTL %' OR engine_full LIKE '%clean%' FROM system.tables "
+      "WHERE database = {} FORMAT RowBinary",
+      server.at_least(kUuidSinceMajor, kUuidSinceMinor) ? "toString(uuid)" : "''", quote_literal(database)));
+  for (RowBinaryReader reader(as_bytes(there)); !reader.at_end();) {
+    std::string name(reader.read_string());
+    tables[std::move(name)] = read_table(reader);
+  }
+  const std::string parts = clickhouse.query(
+      fmt::format("SELECT table, sum(rows), min(min_block_number), max(max_block_number) FROM system.parts "
+                  "WHERE database = {} AND active GROUP BY table FORMAT RowBinary",
+                  quote_literal(database)));
+  for (RowBinaryReader reader(as_bytes(parts)); !reader.at_end();) {
+    auto found = tables.find(std::string(reader.read_string()));
+    FoundTable made_since;
+    FoundTable& table = found == tables.end() ? made_since : found->second;
+    table.rows = reader.read<std::uint64_t>();
+    table.first_block = reader.read<std::int64_t>();
+    table.last_block = reader.read<std::int64_t>();
+  }
   const std::string bookmark_uuid = tables[std::string(kBookmarkTable)].uuid;
   for (auto& [name, table] : tables) table.bookmark_uuid = bookmark_uuid;
   return tables;
@@ -75,7 +67,7 @@ std::map<std::string, FoundTable> tables_of(ClickHouseClient& clickhouse, const 
 
 }  // namespace
 
-TargetFindings TargetWatch::look(ClickHouseClient& clickhouse) {
+TargetFindings TargetWatch::look(TargetClient& clickhouse) {
   const UpSince up = up_since(clickhouse);
   TargetFindings found{.broken = find_broken_parts(clickhouse, database_),
                        .tables = tables_of(clickhouse, database_, server_)};
@@ -84,7 +76,7 @@ TargetFindings TargetWatch::look(ClickHouseClient& clickhouse) {
   return found;
 }
 
-void TargetWatch::look_again(ClickHouseClient& clickhouse, const BookmarkKeeper& bookmark) {
+void TargetWatch::look_again(TargetClient& clickhouse, const BookmarkKeeper& bookmark) {
   if (std::string loss = bookmark.examine(clickhouse); !loss.empty()) {
     std::lock_guard lock(mutex_);
     found_ = TargetFindings{.loss = std::move(loss)};
@@ -104,6 +96,11 @@ void TargetWatch::look_again(ClickHouseClient& clickhouse, const BookmarkKeeper&
   // Nobody has taken what an earlier look found yet.
   if (found_) std::ranges::move(found_->broken, std::back_inserter(found.broken));
   found_ = std::move(found);
+}
+
+bool TargetWatch::is_waited_for() {
+  std::lock_guard lock(mutex_);
+  return found_.has_value();
 }
 
 std::optional<TargetFindings> TargetWatch::take() {

@@ -9,7 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "clickhouse/client.h"
+#include "base/steady_clock.h"
+#include "clickhouse/target_client.h"
 #include "replication/bookmark.h"
 #include "replication/broken_parts.h"
 #include "replication/lane_task.h"
@@ -41,9 +42,11 @@ class TargetWatch {
       : database_(std::move(database)), server_(std::move(server)) {}
 
   /// What is there now.
-  TargetFindings look(ClickHouseClient& clickhouse);
+  TargetFindings look(TargetClient& clickhouse);
   /// The same for take(); broken parts are looked for only if the server has started anew since the last look.
-  void look_again(ClickHouseClient& clickhouse, const BookmarkKeeper& bookmark);
+  void look_again(TargetClient& clickhouse, const BookmarkKeeper& bookmark);
+  /// The last look has found something that nobody has taken yet.
+  [[nodiscard]] bool is_waited_for();
   /// What the last look found, once.
   [[nodiscard]] std::optional<TargetFindings> take();
 
@@ -52,7 +55,7 @@ class TargetWatch {
   const ServerVersion server_;
   std::mutex mutex_;
   // Guarded by the mutex.
-  std::chrono::steady_clock::time_point up_since_;  ///< the server, or later: of the last look that ended
+  SteadyClock::time_point up_since_;  ///< the server, or later: of the last look that ended
   std::optional<TargetFindings> found_;
 };
 

@@ -122,7 +122,7 @@ void UnchangedValues::take_from_target(const InsertTask::Target& target, WriterT
 }
 
 void UnchangedValues::take_from_source(WriterTools& tools) {
-  PostgresConnection& source = tools.source();
+  PostgresConnection& source = tools.source.connection();
   wait_until_visible(source);
   take_by_key(open_rows(), [&](const std::vector<std::size_t>& key_rows) {
     FoundRows found = look_up_in_source(batch_, history_, source, key_rows, columns_);

@@ -11,10 +11,18 @@
 
 namespace echodb {
 
-/// A column that became text, because its type cannot hold a value that came.
-struct TextColumnStatus {
+/// A column that got another type, because its own cannot hold a value that came.
+struct WidenedColumnStatus {
   std::string name;
+  std::string type;   ///< ClickHouse's; "text" for one that holds everything
   std::string since;  ///< the position of that value in the log
+};
+
+/// A column that keeps the type it was made with, where the settings of today ask for another one.
+struct KeptColumnStatus {
+  std::string name;
+  std::string type;
+  std::string today;
 };
 
 /// One table as /metrics and `status` show it.
@@ -27,7 +35,8 @@ struct TableStatus {
   std::string error;
   std::string error_lsn;
   std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until it is copied again; nullopt: right now
-  std::vector<TextColumnStatus> text_columns;
+  std::vector<WidenedColumnStatus> text_columns;
+  std::vector<KeptColumnStatus> kept_types;
 };
 
 /// A table that is watched and not mirrored, or the reverse: catalog/inventory.h.
@@ -82,6 +91,7 @@ struct WorkerStatus {
   double lag_ms = 0;  ///< age of the oldest change that is not in ClickHouse yet; 0 when there is none
   std::uint64_t rows_copied = 0;
   std::uint64_t rows_to_copy = 0;
+  bool rows_to_copy_known = true;  ///< false: PostgreSQL never counted some of the tables (ANALYZE)
   std::uint64_t rows_applied = 0;
   std::uint64_t transactions = 0;
   std::uint64_t buffered_bytes = 0;

@@ -25,8 +25,12 @@ json tables_json(const std::vector<TableStatus>& tables) {
   }
   for (const TableStatus& table : tables) {
     json text_columns = json::array();
-    for (const TextColumnStatus& column : table.text_columns) {
-      text_columns.push_back({{"column", column.name}, {"since_lsn", column.since}});
+    for (const WidenedColumnStatus& column : table.text_columns) {
+      text_columns.push_back({{"column", column.name}, {"type", column.type}, {"since_lsn", column.since}});
+    }
+    json kept_types = json::array();
+    for (const KeptColumnStatus& column : table.kept_types) {
+      kept_types.push_back({{"column", column.name}, {"type", column.type}, {"today", column.today}});
     }
     all["list"].push_back({{"source", table.source},
                            {"target", table.target},
@@ -36,7 +40,8 @@ json tables_json(const std::vector<TableStatus>& tables) {
                            {"error", text_or_null(table.error)},
                            {"error_lsn", text_or_null(table.error_lsn)},
                            {"next_attempt_s", table.next_attempt ? json(table.next_attempt->count()) : json(nullptr)},
-                           {"text_columns", std::move(text_columns)}});
+                           {"text_columns", std::move(text_columns)},
+                           {"kept_types", std::move(kept_types)}});
   }
   return all;
 }
@@ -99,6 +104,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"source_lsn", to_string(status.source_position)},
       {"rows_copied", status.rows_copied},
       {"rows_to_copy", status.rows_to_copy},
+      {"rows_to_copy_known", status.rows_to_copy_known},
       {"rows_applied", status.rows_applied},
       {"transactions", status.transactions},
       {"buffered_bytes", status.buffered_bytes},

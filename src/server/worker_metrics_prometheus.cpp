@@ -108,10 +108,11 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   Family states = gauge("echodb_table_state", "The state each table is in, as a label");
   Family copied = counter("echodb_table_rows_copied_total", "Rows copied, by table");
   Family applied = counter("echodb_table_rows_applied_total", "Changes applied, by table");
-  Family text_columns = gauge("echodb_text_column", "Columns that became text when a value had no counterpart");
+  Family text_columns = gauge("echodb_text_column", "Columns that got another type when a value had no counterpart");
   for (const TableStatus& table : status.tables) {
-    for (const TextColumnStatus& column : table.text_columns) {
-      text_columns.add(1, {{"table", table.source}, {"column", column.name}, {"since_lsn", column.since}});
+    for (const WidenedColumnStatus& column : table.text_columns) {
+      text_columns.add(
+          1, {{"table", table.source}, {"column", column.name}, {"type", column.type}, {"since_lsn", column.since}});
     }
     states.add(1, {{"table", table.source}, {"state", table.state}});
     copied.add(number(table.rows_copied), {{"table", table.source}});

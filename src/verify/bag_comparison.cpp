@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <iterator>
-#include <mutex>
 #include <random>
 #include <set>
 
+#include "base/pause.h"
 #include "config/limits.h"
 #include "verify/bag_rows.h"
 #include "verify/heap_walk.h"
@@ -117,10 +116,7 @@ BagComparison::Outcome BagComparison::run() {
   Outcome outcome;
   first_pass(outcome);
   for (int number = 1; number < kPassesMax && !doubts_.empty(); ++number) {
-    std::mutex mutex;
-    std::condition_variable_any stopped;
-    std::unique_lock lock(mutex);
-    stopped.wait_for(lock, tools_.stop, number == 1 ? kPauseFirst : kPause, [] { return false; });
+    pause(number == 1 ? kPauseFirst : kPause, tools_.stop);
     try {
       look_again(number);
     } catch (const Error& error) {

@@ -3,26 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
 #include "base/log.h"
-#include "columns/row_binary_reader.h"
+#include "replication/column_types.h"
 
 namespace echodb {
 namespace {
-
-std::map<std::string, std::string, std::less<>> read_types(const TargetTable& table, ClickHouseClient& clickhouse) {
-  const std::string answer = clickhouse.query(
-      fmt::format("SELECT name, type FROM system.columns WHERE database = {} AND table = {} FORMAT RowBinary",
-                  quote_literal(table.database), quote_literal(table.name)));
-  std::map<std::string, std::string, std::less<>> types;
-  RowBinaryReader reader(as_bytes(answer));
-  while (!reader.at_end()) {
-    std::string name(reader.read_string());
-    types[std::move(name)] = reader.read_string();
-  }
-  return types;
-}
 
 /// The target's column may be Nullable where the source's has become NOT NULL.
 TargetType type_in_target(const TableSchema& schema, const PlannedColumn& planned, const TypeChoices& choices,
@@ -92,9 +78,7 @@ std::string CheckedTable::live_rows(const std::string& condition) const {
 
 TableSchema schema_in_force(const TableRecord& record) {
   TableSchema schema = record.versions.back().schema;
-  for (Column& column : schema.columns) {
-    column.as_text = std::ranges::count(record.text_columns, column.attnum, &TextColumn::attnum) > 0;
-  }
+  mark_widened(record, schema);
   return schema;
 }
 
@@ -109,7 +93,7 @@ CheckedTable look_at_table(const std::string& stream, const TableRecord& record,
                      .server = choices.server,
                      .plan = std::make_shared<TablePlan>(schema, schema, choices),
                      .target_types = {}};
-  const auto held = read_types(table.target, clickhouse);
+  const auto held = read_column_types(clickhouse, table.target);
   if (held.empty()) throw gone("the target has no such table", record.target_name);
   for (const std::string& column : own_columns(*table.plan)) {
     if (!held.contains(column)) throw gone("the target lacks a column of EchoDB's", column);

@@ -33,7 +33,7 @@ struct CheckedTable {
   [[nodiscard]] std::string live_rows(const std::string& condition) const;
 };
 
-/// The schema in force of a table's record, with the columns that became text.
+/// The schema in force of a table's record, with the columns that got another type.
 TableSchema schema_in_force(const TableRecord& record);
 
 /// The detail of the error that names a table or column which the target does not have.

@@ -67,7 +67,7 @@ ExactCount::Outcome ExactCount::attempt_keyed(const SourceMoment& moment, std::u
       "SELECT countIf(v < {0} AND d = 0), groupArrayIf(tuple({1}), v >= {0}) FROM (SELECT {1}, max({2}) AS v, "
       "argMax({3}, {2}) AS d FROM {4} GROUP BY {1}) FORMAT RowBinary",
       moment.before.value, keys, kVersionColumn, kIsDeletedColumn, qualified(table_.target));
-  ClickHouseClient::Parameters parameters = target_.parameters(0);
+  TargetClient::Parameters parameters = target_.parameters(0);
   if (has_is_deleted_argument(table_.server)) {
     parameters["final"] = "0";
     // The sorting key is the key: no group has to be kept once it has passed.
@@ -107,7 +107,7 @@ ExactCount::Outcome ExactCount::attempt_bag(const SourceMoment& moment, std::uin
       "FROM (SELECT {2} AS b, minIf({3}, {4} = 1) AS d FROM {5} GROUP BY {6}, {2}, {7}) FORMAT RowBinary",
       moment.after.value, moment.before.value, kLsnColumn, kVersionColumn, kIsDeletedColumn, qualified(table_.target),
       kRowHashColumn, kOrdinalColumn);
-  ClickHouseClient::Parameters parameters = target_.parameters(0);
+  TargetClient::Parameters parameters = target_.parameters(0);
   if (has_is_deleted_argument(table_.server)) {
     parameters["final"] = "0";
     parameters["optimize_aggregation_in_order"] = "1";

@@ -1,8 +1,6 @@
 #include "verify/heap_walk.h"
 
-#include <condition_variable>
-#include <mutex>
-
+#include "base/pause.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -17,10 +15,7 @@ void Pace::read(std::uint64_t rows, const std::stop_token& stop) {
   if (rows_per_second_ == 0) return;
   rows_ += rows;
   const std::chrono::duration<double> due(static_cast<double>(rows_) / static_cast<double>(rows_per_second_));
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_until(lock, stop, began_ + std::chrono::duration_cast<Clock::duration>(due), [] { return false; });
+  pause(began_ + std::chrono::duration_cast<Clock::duration>(due) - Clock::now(), stop);
 }
 
 SourceMoment HeapWalk::run(const Steps& steps) {

@@ -21,7 +21,7 @@ constexpr std::chrono::milliseconds kLookAgainAfter{50};
 
 /// Runs ALTER … DELETE and returns when it is done.
 void delete_rows(TargetReader& target, const CheckedTable& table, const std::string& condition) {
-  ClickHouseClient::Parameters parameters = target.parameters(condition.size());
+  TargetClient::Parameters parameters = target.parameters(condition.size());
   const bool can_wait = table.server.at_least(kMutationsSyncSinceMajor, 0);
   if (can_wait) parameters["mutations_sync"] = "2";
   target.client().query(fmt::format("ALTER TABLE {} DELETE WHERE {}", qualified(table.target), condition), parameters);
@@ -41,20 +41,19 @@ void delete_rows(TargetReader& target, const CheckedTable& table, const std::str
 struct RepairTools {
   RepairTools(const CheckEnvironment& environment, const CheckedTable& checked, const std::stop_token& stop)
       : table(checked),
-        rendering(environment.settings.postgres, ConnectionKind::Ordinary, stop),
         reader(environment.settings, checked, stop),
         target(environment.settings.clickhouse, checked, stop),
-        writer{.clickhouse = ClickHouseClient(environment.settings.clickhouse, stop),
-               .source = [this]() -> PostgresConnection& { return rendering; }} {}
+        connections(connect_writer(environment.settings.clickhouse, environment.settings.postgres, stop)),
+        writer(connections.tools()) {}
   RepairTools(const RepairTools&) = delete;
   RepairTools& operator=(const RepairTools&) = delete;
 
   void send(const TableBatch& batch) { send_batch(writer.clickhouse, batch, table.target, table.server); }
 
   const CheckedTable& table;
-  PostgresConnection rendering;
   SourceReader reader;
   TargetReader target;
+  WriterConnections connections;
   WriterTools writer;
 };
 

@@ -74,7 +74,10 @@ void DigestFold::add(std::uint64_t digest) {
   empty_ = false;
 }
 
-bool digests_in_place(const TargetType& type) { return !type.is_array() && !is_json(type); }
+bool digests_in_place(const TargetType& type) {
+  // Servers that have Time64 may not hash it.
+  return !type.is_array() && !is_json(type) && type.form != ValueForm::TimeOfDay;
+}
 
 std::string digest_expression(std::string_view column, bool nullable) {
   if (!nullable) return fmt::format("xxHash64({})", column);

@@ -1,10 +1,9 @@
 #include "verify/settlement.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <numeric>
 
+#include "base/pause.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -78,11 +77,7 @@ Settlement::Outcome Settlement::run() {
 }
 
 void Settlement::pause(int round) const {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_for(lock, stop_, std::min(kPauseFirst * (1 << std::min(round - 1, 10)), kPauseMax),
-                   [] { return false; });
+  echodb::pause(std::min(kPauseFirst * (1 << std::min(round - 1, 10)), kPauseMax), stop_);
   if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "the check was stopped");
 }
 

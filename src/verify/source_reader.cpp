@@ -71,10 +71,8 @@ SourceReader::SourceReader(const Settings& settings, const CheckedTable& table, 
       stop_(std::move(stop)),
       connection_(source_, ConnectionKind::Ordinary, stop_),
       texts_(copied_texts(*table.plan, connection_.server_version())),
-      tools_{.clickhouse = ClickHouseClient(settings.clickhouse, stop_), .source = [this]() -> PostgresConnection& {
-               if (!rendering_) rendering_.emplace(source_, ConnectionKind::Ordinary, stop_);
-               return *rendering_;
-             }} {
+      rendering_(connect_writer(settings.clickhouse, settings.postgres, stop_)),
+      tools_(rendering_.tools()) {
   connection_.execute("SET application_name = 'echodb check'");
 }
 

@@ -106,8 +106,8 @@ class SourceReader {
   PostgresSettings source_;
   std::stop_token stop_;
   PostgresConnection connection_;
-  std::optional<PostgresConnection> rendering_;
   CopiedTexts texts_;
+  WriterConnections rendering_;  ///< asks for texts while the connection is in the middle of a COPY
   WriterTools tools_;
 };
 

@@ -19,8 +19,8 @@ constexpr const char* kPriority = "10";
 TargetReader::TargetReader(const ClickHouseSettings& settings, const CheckedTable& table, std::stop_token stop)
     : table_(table), client_(settings, std::move(stop)) {}
 
-ClickHouseClient::Parameters TargetReader::parameters(std::size_t statement_bytes) const {
-  ClickHouseClient::Parameters parameters{{"priority", kPriority}};
+TargetClient::Parameters TargetReader::parameters(std::size_t statement_bytes) const {
+  TargetClient::Parameters parameters{{"priority", kPriority}};
   // Another replica must not answer from before the stream's last insert.
   if (has_is_deleted_argument(table_.server)) parameters["select_sequential_consistency"] = "1";
   if (statement_bytes > 0) parameters["max_query_size"] = std::to_string(statement_bytes + kMaxQuerySizeDefault);
@@ -134,7 +134,7 @@ void TargetReader::read_raw(const std::string& list, const std::string& conditio
                             const std::function<void(Bytes)>& consume) {
   const std::string sql = fmt::format("SELECT {} FROM {}{}{} FORMAT RowBinary", list, qualified(table_.target),
                                       condition.empty() ? "" : " WHERE ", condition);
-  ClickHouseClient::Parameters raw = parameters(sql.size());
+  TargetClient::Parameters raw = parameters(sql.size());
   if (has_is_deleted_argument(table_.server)) raw["final"] = "0";
   client_.read(sql, consume, raw);
 }

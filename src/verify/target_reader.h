@@ -49,7 +49,7 @@ class TargetReader {
   /// Rows and tombstones as they were inserted, not only the live ones.
   void read_raw(const std::string& list, const std::string& condition, const std::function<void(Bytes)>& consume);
   /// The settings of every statement of a check.
-  [[nodiscard]] ClickHouseClient::Parameters parameters(std::size_t statement_bytes) const;
+  [[nodiscard]] TargetClient::Parameters parameters(std::size_t statement_bytes) const;
   /// A key's columns.
   [[nodiscard]] std::string key_list() const;
 

@@ -126,7 +126,9 @@ TargetType choose_type(Input& input) {
     type.oid = kEnum;
     type.kind = TypeKind::Enum;
   }
-  return target_type(type, {.server = {.major = 26, .minor = 7, .text = {}}, .nullable = flags % 2 == 1});
+  return target_type(type, {.server = {.major = 26, .minor = 7, .text = {}},
+                            .nullable = flags % 2 == 1,
+                            .arrays = static_cast<ArrayChoice>(flags / 2 % 3)});
 }
 
 /// Gives some text to the values that only a source can render.

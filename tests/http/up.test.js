@@ -1,14 +1,11 @@
 // `echodb up` on a fresh directory: passwords of its own, a way in for the worker, a token for the checker.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
 import { ask, half } from './raw.js';
-import { freePort, temporaryDirectory } from './servers.js';
+import { Up, runIn } from './up_process.js';
 
-const binary = process.env.HTTP_TEST_BINARY;
 const bounded = { timeout: 120_000 };
 
 describe('echodb up', () => {
@@ -16,58 +13,20 @@ describe('echodb up', () => {
   let ports;
   let up;
 
-  // A developer's own settings must not matter.
-  const environment = (own) => ({
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(POSTGRES|CLICKHOUSE|CONSISTENCY|HEALTH|ECHODB|PG)/.test(name) || name === 'ECHODB_CHDB_LIBRARY')),
-    POSTGRES_PORT: ports.postgres,
-    CLICKHOUSE_PORT: ports.clickhouse,
-    HEALTH_CHECK_PORT: ports.worker,
-    CONSISTENCY_CHECKER_PORT: ports.checker,
-    CONSISTENCY_CHECK_INTERVAL: '0',
-    ...own,
-  });
-
-  async function start(own = {}) {
-    up = { child: spawn(binary, ['up'], { cwd: directory, env: environment(own) }), output: '' };
-    for (const stream of [up.child.stdout, up.child.stderr]) stream.on('data', (text) => (up.output += text));
-    up.ended = new Promise((resolve) => up.child.on('exit', (code) => resolve(code)));
-    let ended = false;
-    up.ended.then(() => (ended = true));
-    while (!up.output.includes('EchoDB is running')) {
-      if (ended) throw new Error(up.output);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-  async function stop() {
-    up.child.kill('SIGTERM');
-    assert.equal(await up.ended, 0, up.output);
-  }
-
-  const echodb = async (...args) => {
-    try {
-      return { code: 0, ...(await promisify(execFile)(binary, args, { cwd: directory, env: environment({}) })) };
-    } catch (error) {
-      return error;
-    }
-  };
-  const psql = (sql, secret) =>
-    promisify(execFile)('psql', ['-h', '127.0.0.1', '-p', String(ports.postgres), '-U', 'echodb', '-qAtc', sql, 'echodb'], {
-      env: { ...process.env, PGPASSWORD: secret },
-    });
+  const environment = (own) => up.environment(own);
+  const start = (own) => up.start(own);
+  const stop = () => up.stop();
+  const echodb = (...args) => up.echodb(...args);
+  const psql = (sql, secret) => up.psql(sql, secret);
+  const stored = () => up.stored();
   const clickhouse = (target, sql, secret) =>
     ask(target, { method: 'POST', path: '/?database=echodb', headers: { Host: 'localhost', 'X-ClickHouse-User': 'echodb', 'X-ClickHouse-Key': secret }, body: sql });
-  const stored = () => Object.fromEntries(readFileSync(join(directory, 'data/credentials'), 'utf8').split('\n').filter((line) => line.includes('=')).map((line) => line.split('=')));
 
   before(async () => {
-    directory = temporaryDirectory();
-    const [postgres, click, worker, checker] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-    ports = { postgres, clickhouse: click, worker, checker };
+    up = await Up.make();
+    ({ directory, ports } = up);
   });
-  after(async () => {
-    up?.child.kill('SIGTERM');
-    await up?.ended;
-    rmSync(directory, { recursive: true, force: true });
-  });
+  after(() => up.remove());
 
   test('a first start makes up passwords that only its user can read', bounded, async () => {
     await start();
@@ -211,7 +170,7 @@ describe('echodb up', () => {
   test('a checker that others reach does not start without a token', bounded, async () => {
     const own = environment({ CONSISTENCY_CHECKER_HOST: '0.0.0.0' });
     for (const command of ['up', 'checker']) {
-      const refused = await promisify(execFile)(binary, [command], { cwd: directory, env: own }).catch((error) => error);
+      const refused = await runIn(directory, [command], own);
       assert.equal(refused.code, 1, command);
       assert.match(refused.stderr, /CONSISTENCY_CHECKER_TOKEN/);
     }

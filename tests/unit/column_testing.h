@@ -19,9 +19,10 @@ inline TargetType base_type(Oid oid, bool nullable = false, std::int32_t typmod 
                      {.server = kCurrentServer, .nullable = nullable});
 }
 
+/// With room for NULL elements and, where the column may be NULL, for NULL and any dimensions.
 inline TargetType array_of(Oid element, bool nullable = false, std::int32_t typmod = -1) {
   return target_type({.oid = 1, .typmod = typmod, .kind = TypeKind::Array, .declared = {}, .element_oid = element},
-                     {.server = kCurrentServer, .nullable = nullable});
+                     {.server = kCurrentServer, .nullable = nullable, .arrays = ArrayChoice::Variant});
 }
 
 /// typmod of numeric(precision, scale).

@@ -35,7 +35,8 @@ TEST(Overrides, EveryTypeMayBecomeItsText) {
   EXPECT_EQ(from_binary(overridden(23, "String"), "ffffffff").substr(1), "-1");
   // A bytea is a String of its bytes anyway; its text it becomes only when it must hold every value.
   EXPECT_EQ(from_binary(overridden(17, "String"), "00ff"), std::string("\2\0\xff", 3));
-  const TargetType bytea = target_type(of(17), {.server = kCurrentServer, .nullable = false, .as_text = true});
+  const TargetType bytea =
+      target_type(of(17), {.server = kCurrentServer, .nullable = false, .width = ColumnWidth::Text});
   EXPECT_EQ(from_binary(bytea, "00ff").substr(1), "\\x00ff");
   EXPECT_EQ(from_text(bytea, "a\\\\\\377").substr(1), "\\x615cff");
   EXPECT_EQ(from_binary(overridden(701, "String"), "3fb999999999999a").substr(1), "0.1");

@@ -35,7 +35,7 @@ TEST(PostgresValues, AsTextEveryValueIsTheTextPostgresPrints) {
   std::size_t compared = 0;
   for (const PostgresValue& value : postgres_values()) {
     const TargetType type =
-        target_type(column_type_of(value), {.server = kCurrentServer, .nullable = false, .as_text = true});
+        target_type(column_type_of(value), {.server = kCurrentServer, .nullable = false, .width = ColumnWidth::Text});
     EXPECT_EQ(type.column_type, "String");
     if (type.form == ValueForm::SourceText) continue;
     SCOPED_TRACE(value.declared + " " + value.text);

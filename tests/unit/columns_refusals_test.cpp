@@ -1,6 +1,7 @@
 #include <limits>
 
 #include "column_testing.h"
+#include "columns/value_errors.h"
 
 // Values that the target cannot hold are refused, in both forms; never replaced.
 namespace echodb::unit {
@@ -47,7 +48,9 @@ TEST(Refusals, DecimalHasNoRoomForMoreDigits) {
 
 TEST(Refusals, UnboundedNumericHas38DigitsOnEitherSideOfThePoint) {
   for (bool nullable : {false, true}) {
-    const TargetType type = base_type(1700, nullable);
+    const TargetType type =
+        target_type({.oid = 1700, .declared = {}},
+                    {.server = kCurrentServer, .nullable = nullable, .unbounded_numeric = UnboundedNumeric::Decimal38});
     const std::string nines(38, '9');
     EXPECT_EQ(error_of([&] { from_text(type, "-" + nines + "." + nines); }), "nothing was thrown");
     EXPECT_EQ(from_text(type, "0001.50" + std::string(60, '0')), from_text(type, "1.5"));
@@ -130,6 +133,31 @@ TEST(Refusals, ArraysOfSeveralDimensionsAndOtherBounds) {
   auto to = make_column(type);
   EXPECT_EQ(error_of([&] { to->append_from(*from, 0); }), "unsupported_value");
   EXPECT_EQ(to->rows(), 0U);
+}
+
+TEST(Refusals, APlainArrayNamesWhatWouldHoldItsNulls) {
+  const TargetType plain =
+      target_type({.oid = 1007, .kind = TypeKind::Array, .declared = "integer[]", .element_oid = 23},
+                  {.server = kCurrentServer, .nullable = true});
+  auto column = make_column(plain);
+  auto needs_of = [](auto action) {
+    try {
+      action();
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::UnsupportedValue);
+      return std::string(error.detail(kNeeds));
+    }
+    return std::string("nothing was thrown");
+  };
+  EXPECT_EQ(needs_of([&] { column->append_text("{1,NULL}"); }), kNeedsNullableElements);
+  // int4[] of a NULL
+  const std::string null_element = from_hex("0000000100000001000000170000000100000001ffffffff");
+  EXPECT_EQ(needs_of([&] { column->append_binary(as_bytes(null_element)); }), kNeedsNullableElements);
+  EXPECT_EQ(needs_of([&] { column->append_null(); }), kNeedsVariant);
+  EXPECT_EQ(needs_of([&] { column->append_text("{{1}}"); }), kNeedsVariant);
+  EXPECT_EQ(column->rows(), 0U);
+  column->append_text("{1,2}");
+  EXPECT_EQ(native_data(*column), from_text(plain, "{1,2}"));
 }
 
 TEST(Refusals, MalformedArraysAreProtocolViolations) {

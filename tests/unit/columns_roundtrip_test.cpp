@@ -312,8 +312,9 @@ TEST_F(Roundtrip, JsonIsReadBackAsString) {
 
 TEST_F(Roundtrip, VectorsAreArraysOfFloats) {
   for (bool nullable : {false, true}) {
-    const TargetType type = target_type({.oid = 16500, .declared = "vector(3)", .extension_type = "vector"},
-                                        {.server = kCurrentServer, .nullable = nullable});
+    const TargetType type =
+        target_type({.oid = 16500, .declared = "vector(3)", .extension_type = "vector"},
+                    {.server = kCurrentServer, .nullable = nullable, .arrays = ArrayChoice::Variant});
     auto column = make_column(type);
     // As pgvector's vector_send writes '[1,-2.5,0]': the dimensions, two bytes unused, the floats.
     column->append_binary(as_bytes(from_hex("000300003f800000c020000000000000")));

@@ -33,7 +33,7 @@ TEST(TypeMap, ChoosesADecimalThatHoldsTheModifier) {
   EXPECT_EQ(column_type(1700, numeric_typmod(76, 76)), "Nullable(Decimal(76, 76))");
   EXPECT_EQ(column_type(1700, numeric_typmod(3, -2)), "Nullable(Decimal(5, 0))");
   EXPECT_EQ(column_type(1700, numeric_typmod(2, 5)), "Nullable(Decimal(5, 5))");
-  EXPECT_EQ(column_type(1700), "Nullable(Decimal(76, 38))");
+  EXPECT_EQ(column_type(1700), "Nullable(Decimal(76, 20))");
   EXPECT_FALSE(base_type(1700).fell_back_to_text);
   const TargetType text =
       target_type({.oid = 1700, .declared = {}},
@@ -57,10 +57,69 @@ TEST(TypeMap, EnumsAreLowCardinalityInTheTableAndStringsOnTheWire) {
   EXPECT_FALSE(type.fell_back_to_text);
 }
 
-TEST(TypeMap, ArraysAreVariantsOnlyWhereTheyMayBeNull) {
+TargetType array(Oid element, const TypeOptions& options, std::int32_t typmod = -1) {
+  return target_type(
+      {.oid = 1, .typmod = typmod, .kind = TypeKind::Array, .declared = "some[]", .element_oid = element}, options);
+}
+
+TEST(TypeMap, ArraysArePlainUntilTheyHaveToHoldNull) {
+  TypeOptions options{.server = kCurrentServer, .nullable = true};
+  EXPECT_EQ(array(23, options).column_type, "Array(Int32)");
+  EXPECT_EQ(array(1700, options, numeric_typmod(10, 2)).column_type, "Array(Decimal(10, 2))");
+  options.width = ColumnWidth::NullableElements;
+  EXPECT_EQ(array(23, options).column_type, "Array(Nullable(Int32))");
+  options.width = ColumnWidth::Widest;
+  EXPECT_EQ(array(23, options).column_type, "Variant(Array(Nullable(Int32)), String)");
+  EXPECT_EQ(array(1700, options).column_type, "Variant(Array(Nullable(Decimal(76, 38))), String)");
+  options.nullable = false;
+  EXPECT_EQ(array(23, options).column_type, "Variant(Array(Nullable(Int32)), String)") << "any dimensions";
+  options.server = kOldServer;
+  EXPECT_EQ(array(23, options).column_type, "Array(Nullable(Int32))") << "there is no wider one";
+}
+
+TEST(TypeMap, ArraysHaveRoomForNullWhenThatIsAskedFor) {
   EXPECT_EQ(array_of(23).column_type, "Array(Nullable(Int32))");
   EXPECT_EQ(array_of(23, true).column_type, "Variant(Array(Nullable(Int32)), String)");
-  EXPECT_EQ(array_of(1700, false, numeric_typmod(10, 2)).column_type, "Array(Nullable(Decimal(10, 2)))");
+  EXPECT_EQ(
+      array(23, {.server = kCurrentServer, .nullable = true, .arrays = ArrayChoice::NullableElements}).column_type,
+      "Array(Nullable(Int32))");
+}
+
+TEST(TypeMap, AColumnStaysWhatItWasMadeAs) {
+  const ColumnType bytes{.oid = 17, .declared = "bytea"};
+  const ColumnType number{.oid = 1700, .declared = "numeric"};
+  const ColumnType document{.oid = 3802, .declared = "jsonb"};
+  const ColumnType list{.oid = 1, .kind = TypeKind::Array, .declared = "text[]", .element_oid = 25};
+  const ColumnType flag{.oid = 16, .declared = "boolean"};
+  const ColumnType day{.oid = 1082, .declared = "date"};
+  const ColumnType mood{.oid = 16400, .kind = TypeKind::Enum, .declared = "mood"};
+  const std::pair<ColumnType, std::string> made[] = {{bytes, "String"},
+                                                     {number, "Decimal(76, 38)"},
+                                                     {number, "Decimal(76, 20)"},
+                                                     {number, "String"},
+                                                     {number, "Int64"},
+                                                     {document, "JSON"},
+                                                     {document, "LowCardinality(String)"},
+                                                     {list, "Array(String)"},
+                                                     {list, "Array(Nullable(String))"},
+                                                     {list, "Variant(Array(Nullable(String)), String)"},
+                                                     {list, "String"},
+                                                     {flag, "UInt8"},
+                                                     {day, "String"},
+                                                     {mood, "String"}};
+  for (const auto& [type, chosen] : made) {
+    for (const bool nullable : {false, true}) {
+      for (const auto numeric : {UnboundedNumeric::Decimal, UnboundedNumeric::Text}) {
+        const TargetType kept = target_type(type, {.server = kCurrentServer,
+                                                   .nullable = nullable,
+                                                   .unbounded_numeric = numeric,
+                                                   .json = JsonForm::Json,
+                                                   .override_type = "IPv4",
+                                                   .chosen_type = chosen});
+        EXPECT_EQ(without_nullable(kept.column_type), chosen) << type.declared << " " << kept.column_type;
+      }
+    }
+  }
 }
 
 TEST(TypeMap, TypesThatOnlyTheSourceCanRenderAreTextFromTheSource) {
@@ -100,8 +159,10 @@ TEST(TypeMap, TypesOfKnownExtensionsAreToldByName) {
   EXPECT_EQ(target_type(hstore, nullable).form, ValueForm::HstoreText);
   EXPECT_TRUE(target_type(hstore, nullable).fell_back_to_text);
   EXPECT_EQ(target_type(vector, not_null).column_type, "Array(Float32)");
-  EXPECT_EQ(target_type(vector, nullable).column_type, "Variant(Array(Float32), String)");
-  EXPECT_EQ(target_type(vector, {.server = kOldServer, .nullable = true}).form, ValueForm::SourceText);
+  EXPECT_EQ(target_type(vector, nullable).column_type, "Array(Float32)");
+  EXPECT_EQ(target_type(vector, {.server = kCurrentServer, .nullable = true, .width = ColumnWidth::Widest}).column_type,
+            "Variant(Array(Float32), String)");
+  EXPECT_EQ(target_type(vector, {.server = kOldServer, .nullable = true}).column_type, "Array(Float32)");
   // The same oids in another database may be anything.
   EXPECT_EQ(target_type({.oid = 16500, .declared = "x"}, nullable).form, ValueForm::SourceText);
 }
@@ -119,7 +180,8 @@ TEST(TypeMap, JsonIsATypeOfItsOwnWhenAskedForAndThere) {
 
 TEST(TypeMap, AsTextEveryTypeIsAString) {
   auto as_text_of = [](ColumnType type) {
-    return target_type(type, {.server = kCurrentServer, .nullable = false, .override_type = "IPv4", .as_text = true});
+    return target_type(
+        type, {.server = kCurrentServer, .nullable = false, .override_type = "IPv4", .width = ColumnWidth::Text});
   };
   for (const auto& [oid, form] : std::initializer_list<std::pair<Oid, ValueForm>>{{16, ValueForm::BoolText},
                                                                                   {17, ValueForm::ByteaText},
@@ -156,9 +218,11 @@ TEST(TypeMap, AnOldServerGetsTypesItHas) {
             "Nullable(String)");
   EXPECT_EQ(on_old_server({.oid = 16400, .kind = TypeKind::Enum, .declared = {}}).column_type, "Nullable(String)");
   const ColumnType ints{.oid = 1007, .kind = TypeKind::Array, .declared = "integer[]", .element_oid = 23};
-  EXPECT_EQ(on_old_server(ints, false).column_type, "Array(Nullable(Int32))");
-  EXPECT_EQ(on_old_server(ints, true).column_type, "Nullable(String)");
-  EXPECT_EQ(on_old_server(ints, true).form, ValueForm::SourceText);
+  EXPECT_EQ(on_old_server(ints, false).column_type, "Array(Int32)");
+  EXPECT_EQ(on_old_server(ints, true).column_type, "Array(Int32)");
+  const TargetType text = target_type(ints, {.server = kOldServer, .nullable = true, .arrays = ArrayChoice::Variant});
+  EXPECT_EQ(text.column_type, "Nullable(String)");
+  EXPECT_EQ(text.form, ValueForm::SourceText);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "config/settings.h"
+#include "config/unknown_variables.h"
 
 namespace echodb {
 namespace {
@@ -232,6 +233,38 @@ TEST(Settings, RefuseANameOfOursThatDoesNotExist) {
   unsetenv("ECHODB_NO_SUCH_SETTING");
   EXPECT_NE(fault_of(variables).find("ECHODB_NO_SUCH_SETTING"), std::string::npos);
   EXPECT_NO_THROW(load_settings({{{"SOURCE_PEER_NAME", "from an older file"}}}));
+}
+
+TEST(UnknownVariables, AreNamedWithTheNearestKnownName) {
+  const std::vector<std::string> others{"PGSSLMODE"};
+  auto described = [&](const char* name) { return describe_unknown_variables({{name, "x"}}, others); };
+  EXPECT_EQ(described("POSTGRES_HOTS"),
+            std::vector<std::string>{
+                "POSTGRES_HOTS in .env has no effect: there is no such setting; did you mean POSTGRES_HOST?"});
+  EXPECT_EQ(described("PGSLLMODE").front().substr(10),
+            "in .env has no effect: there is no such setting; did you mean PGSSLMODE?");
+  EXPECT_EQ(described("APP_NAME"),
+            std::vector<std::string>{"APP_NAME in .env has no effect: there is no such setting"});
+  for (const char* name : {"POSTGRES_HOST", "PGSSLMODE", "PEERDB_CATALOG_PASSWORD", "ECHODB_WHATEVER"}) {
+    EXPECT_TRUE(described(name).empty()) << name;
+  }
+}
+
+TEST(UnknownVariables, OfOurOwnPrefixAreRefused) {
+  EXPECT_TRUE(
+      mentions(fault_of({{"ECHODB_JSN", "json"}}), "ECHODB_JSN: there is no such setting; did you mean ECHODB_JSON?"));
+}
+
+TEST(LoadSettings, ReportsWhatLaterFoldersFindBesideItsOwn) {
+  auto check = [](const Settings& settings, std::vector<std::string>& faults) {
+    if (settings.column_types.size() == 1) faults.emplace_back("found later");
+  };
+  try {
+    load_settings({{{"ECHODB_COLUMN_TYPES", "a.b.c=X"}, {"POSTGRES_PORT", "none"}}}, check);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_TRUE(mentions(error.what(), "POSTGRES_PORT: ") && mentions(error.what(), "\n  found later"));
+  }
 }
 
 }  // namespace

@@ -55,11 +55,12 @@ inline ColumnType column_type_of(const PostgresValue& value) {
           .extension_type = base == "citext" || base == "hstore" ? base : std::string()};
 }
 
-/// numeric without a precision as its text, since some of the values have no other place.
+/// With room for all of the values: numeric without a precision as its text, since some have no other place.
 inline TargetType type_of(const PostgresValue& value, bool nullable) {
-  const auto numeric = value.declared == "numeric" ? UnboundedNumeric::Text : UnboundedNumeric::Decimal;
-  return target_type(column_type_of(value),
-                     {.server = kCurrentServer, .nullable = nullable, .unbounded_numeric = numeric});
+  const auto numeric = value.declared == "numeric" ? UnboundedNumeric::Text : UnboundedNumeric::Decimal38;
+  return target_type(
+      column_type_of(value),
+      {.server = kCurrentServer, .nullable = nullable, .unbounded_numeric = numeric, .arrays = ArrayChoice::Variant});
 }
 
 }  // namespace echodb::unit

@@ -7,19 +7,19 @@
 namespace echodb {
 namespace {
 
-constexpr Oid kTable = 16385;
+constexpr Oid kBoardTable = 16385;
 constexpr Oid kOther = 16400;
 
 std::vector<CopyRange> cut(int ranges) {
   std::vector<CopyRange> all;
-  for (int number = 0; number < ranges; ++number) all.push_back({.copy = 7, .number = number, .relation = kTable});
+  for (int number = 0; number < ranges; ++number) all.push_back({.copy = 7, .number = number, .relation = kBoardTable});
   return all;
 }
 
 class Board : public ::testing::Test {
  protected:
   /// A copy with so many ranges, planned.
-  void begin(int ranges, Oid table = kTable) {
+  void begin(int ranges, Oid table = kBoardTable) {
     board_.add({.id = 1, .table = table}, nullptr);
     CopyWork plan = take();
     EXPECT_EQ(plan.kind, CopyWork::Kind::Plan);
@@ -55,7 +55,7 @@ TEST_F(Board, NothingOfOneCopyWaitsForTheOther) {
   CopyWork first = take();
   begin(1, kOther);
   EXPECT_EQ(take().copy->job.table, kOther) << "the first one's only range is held";
-  EXPECT_EQ(first.copy->job.table, kTable);
+  EXPECT_EQ(first.copy->job.table, kBoardTable);
 }
 
 TEST_F(Board, ARangePutBackIsTheOnlyOneThatIsTriedAgain) {
@@ -111,7 +111,7 @@ TEST_F(Board, CancelReturnsWhenTheHoldersHaveStopped) {
   CopyWork held = take();
   std::atomic<bool> cancelled{false};
   std::jthread cancelling([&] {
-    board_.cancel(kTable);
+    board_.cancel(kBoardTable);
     cancelled = true;
   });
   while (!held.copy->ended.stop_requested()) std::this_thread::yield();
@@ -128,7 +128,7 @@ TEST_F(Board, CancelWaitsForACopyThatHasFailedToo) {
   EXPECT_FALSE(board_.give_back(std::move(first), CopyOutcome::Failed, {.error = refusal("no")}));
   std::atomic<bool> cancelled{false};
   std::jthread cancelling([&] {
-    board_.cancel(kTable);
+    board_.cancel(kBoardTable);
     cancelled = true;
   });
   for (int i = 0; i < 100; ++i) std::this_thread::yield();

@@ -6,14 +6,14 @@
 namespace echodb {
 namespace {
 
-constexpr const char* kTable =
+constexpr const char* kTableMessage =
     R"({"op":"table","tag":"CREATE TABLE","published":true,"table":{"oid":7,"schema":"public","name":"t","relkind":"r",
         "replica_identity":"d","relfilenode":7,"partition_root":0,"primary_key":[1],"identity_index":[],
         "columns":[{"attnum":1,"name":"id","not_null":true,"generated":false,"missing_value":null,
                     "type":{"oid":23,"typmod":-1,"kind":"b","declared":"integer"}}]}})";
 
 TEST(DdlMessage, ReadsATable) {
-  DdlMessage message = parse_ddl_message(kTable);
+  DdlMessage message = parse_ddl_message(kTableMessage);
   const auto& table = std::get<TableMessage>(message);
   EXPECT_EQ(table.tag, "CREATE TABLE");
   EXPECT_TRUE(table.published);
@@ -35,7 +35,7 @@ TEST(DdlMessage, ReadsTheOthers) {
 }
 
 std::string with(std::string_view from, std::string_view to) {
-  std::string text(kTable);
+  std::string text(kTableMessage);
   return text.replace(text.find(from), from.size(), to);
 }
 

@@ -32,6 +32,9 @@ template <typename Condition>
   return ::testing::AssertionSuccess();
 }
 
+/// The steps here ask nobody.
+WriterConnections no_servers(const std::stop_token& stop) { return connect_writer({}, {}, stop); }
+
 /// Writes its name down when it runs.
 class Note final : public LaneTask {
  public:
@@ -63,14 +66,14 @@ class LaneTest : public ::testing::Test {
   std::vector<std::string> notes_;
   std::shared_ptr<Lane> a_ = std::make_shared<Lane>("a");
   std::shared_ptr<Lane> b_ = std::make_shared<Lane>("b");
-  LaneScheduler scheduler_{{.transient = [](const Error&) { return false; }}};
+  LaneScheduler scheduler_{{.connect = &no_servers, .transient = [](const Error&) { return false; }}};
 };
 
 TEST_F(LaneTest, ATaskWaitsForWhatAnotherLaneWasGivenBefore) {
   ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
   scheduler_.push(a_, note("gives the name up"));
   auto takes_it = note("takes the name");
-  scheduler_.run_after(*takes_it, a_);
+  scheduler_.run_after(*takes_it, scheduler_.end_of(a_));
   scheduler_.push(b_, std::move(takes_it));
   scheduler_.push(b_, note("writes under the name"));
   scheduler_.wait_idle(20ms);
@@ -80,15 +83,19 @@ TEST_F(LaneTest, ATaskWaitsForWhatAnotherLaneWasGivenBefore) {
   EXPECT_EQ(notes(), (std::vector<std::string>{"gives the name up", "takes the name", "writes under the name"}));
 }
 
-TEST_F(LaneTest, WhatALaneDropsNobodyWaitsFor) {
+TEST_F(LaneTest, WhatALaneDropsIsWaitedForUntilItIsMadeUpFor) {
   ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
   scheduler_.push(a_, note("dropped"));
   auto next = note("next");
-  scheduler_.run_after(*next, a_);
+  scheduler_.run_after(*next, scheduler_.end_of(a_));
   scheduler_.push(b_, std::move(next));
   scheduler_.reset(a_);
-  ASSERT_TRUE(have_run(1));
-  EXPECT_EQ(notes(), std::vector<std::string>{"next"});
+  scheduler_.wait_idle(20ms);
+  EXPECT_TRUE(notes().empty());
+  scheduler_.push(a_, note("puts on record what was dropped"));
+  scheduler_.let_go(a_);
+  ASSERT_TRUE(have_run(2));
+  EXPECT_EQ(notes(), (std::vector<std::string>{"puts on record what was dropped", "next"}));
 }
 
 /// Cannot succeed.
@@ -139,7 +146,7 @@ TEST_F(LaneTest, BlockedIsWhatNobodyMayWriteYet) {
   ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
   scheduler_.push(a_, std::make_unique<Rows>(refused, std::vector<Watermark::Ticket>{1}));
   auto waiting = std::make_unique<Rows>(refused, std::vector<Watermark::Ticket>{2});
-  scheduler_.run_after(*waiting, a_);
+  scheduler_.run_after(*waiting, scheduler_.end_of(a_));
   scheduler_.push(b_, std::move(waiting));
   EXPECT_EQ(scheduler_.blocked_bytes(*a_), 100U);
   EXPECT_EQ(scheduler_.blocked_bytes(*b_), 100U);
@@ -153,7 +160,10 @@ class StuckLaneTest : public LaneTest {
  protected:
   std::atomic<bool> refused_{true};
   std::atomic<bool> taken_{false};
-  LaneScheduler patient_{{.retry_delay_max = 1ms, .stuck_after = 20ms, .transient = [](const Error&) { return true; }}};
+  LaneScheduler patient_{
+      {.connect = &no_servers, .retry_delay_max = 1ms, .stuck_after = 20ms, .transient = [](const Error&) {
+         return true;
+       }}};
 };
 
 TEST_F(StuckLaneTest, AStuckLaneIsFoundOnceOthersGoOn) {
@@ -205,7 +215,7 @@ TEST_F(StuckLaneTest, DroppedRowsHandTheirTicketsOverAndStepsStayInLine) {
   patient_.push(a_, note("renames"));
   patient_.push(a_, std::make_unique<Rows>(refused_, std::vector<Watermark::Ticket>{2}));
   auto takes_it = note("takes the name");
-  patient_.run_after(*takes_it, a_);
+  patient_.run_after(*takes_it, patient_.end_of(a_));
   patient_.push(b_, std::move(takes_it));
   ASSERT_TRUE(comes_true("the lane is found stuck", [&] { return patient_.find_stuck().lane == a_; }));
   LaneEvent dropped = patient_.drop_rows(a_);

@@ -7,7 +7,7 @@ namespace {
 
 constexpr Xid kXid = 4711;
 constexpr Lsn kHere{100};
-constexpr std::string_view kText = R"({"op":"drop","oid":7})";
+constexpr std::string_view kMessageText = R"({"op":"drop","oid":7})";
 
 std::string sealed(const MessageSeal& seal, std::string_view text, Xid xid) {
   return seal.code(text, xid) + " " + std::string(text);
@@ -22,21 +22,21 @@ TEST(MessageSeal, ComputesHmacSha256) {
 
 TEST(MessageSeal, OpensWhatItSealed) {
   MessageSeal seal("key");
-  EXPECT_EQ(seal.open(sealed(seal, kText, kXid), kXid, kHere), kText);
+  EXPECT_EQ(seal.open(sealed(seal, kMessageText, kXid), kXid, kHere), kMessageText);
 }
 
 TEST(MessageSeal, RefusesAnotherTransactionsMessage) {
   MessageSeal seal("key");
-  EXPECT_FALSE(seal.open(sealed(seal, kText, kXid), kXid + 1, kHere));
+  EXPECT_FALSE(seal.open(sealed(seal, kMessageText, kXid), kXid + 1, kHere));
 }
 
 TEST(MessageSeal, RefusesAnotherKeysMessage) {
-  EXPECT_FALSE(MessageSeal("key").open(sealed(MessageSeal("other"), kText, kXid), kXid, kHere));
+  EXPECT_FALSE(MessageSeal("key").open(sealed(MessageSeal("other"), kMessageText, kXid), kXid, kHere));
 }
 
 TEST(MessageSeal, RefusesEveryChangedByte) {
   MessageSeal seal("key");
-  std::string whole = sealed(seal, kText, kXid);
+  std::string whole = sealed(seal, kMessageText, kXid);
   for (std::size_t at = 0; at < whole.size(); ++at) {
     std::string changed = whole;
     changed[at] = static_cast<char>(changed[at] ^ 1);
@@ -47,9 +47,9 @@ TEST(MessageSeal, RefusesEveryChangedByte) {
 
 TEST(MessageSeal, TakesAnEarlierVersionsMessagesUpToTheirEnd) {
   MessageSeal seal("key", Lsn{100});
-  EXPECT_EQ(seal.open(kText, kXid, Lsn{99}), kText);
-  EXPECT_FALSE(seal.open(kText, kXid, Lsn{100}));
-  EXPECT_FALSE(MessageSeal("key").open(kText, kXid, Lsn{99}));
+  EXPECT_EQ(seal.open(kMessageText, kXid, Lsn{99}), kMessageText);
+  EXPECT_FALSE(seal.open(kMessageText, kXid, Lsn{100}));
+  EXPECT_FALSE(MessageSeal("key").open(kMessageText, kXid, Lsn{99}));
 }
 
 }  // namespace

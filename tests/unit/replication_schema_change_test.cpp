@@ -8,7 +8,7 @@ namespace {
 
 constexpr Oid kInt4 = 23;
 constexpr Oid kInt8 = 20;
-constexpr Oid kText = 25;
+constexpr Oid kTextType = 25;
 constexpr Oid kDate = 1082;
 using Effort = SchemaChange::Effort;
 
@@ -17,7 +17,7 @@ Column column(std::int16_t attnum, std::string name, Oid type, bool not_null = f
   made.attnum = attnum;
   made.name = std::move(name);
   made.type.oid = type;
-  made.type.declared = type == kText ? "text" : "integer";
+  made.type.declared = type == kTextType ? "text" : "integer";
   made.not_null = not_null;
   return made;
 }
@@ -27,7 +27,7 @@ TableSchema users() {
   table.oid = 1;
   table.schema = "public";
   table.name = "users";
-  table.columns = {column(1, "id", kInt4, true), column(2, "name", kText)};
+  table.columns = {column(1, "id", kInt4, true), column(2, "name", kTextType)};
   table.primary_key = {1};
   return table;
 }
@@ -98,7 +98,7 @@ TEST(SchemaChange, TellsARenameFromADropAndAnAdd) {
   EXPECT_NE(change.statements[0].find("RENAME COLUMN"), std::string::npos);
 
   TableSchema replaced = users();
-  replaced.columns[1] = column(3, "name", kText);
+  replaced.columns[1] = column(3, "name", kTextType);
   EXPECT_EQ(compare(users(), replaced).statements.size(), 2U) << "same name, another attnum: another column";
 }
 

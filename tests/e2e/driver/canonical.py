@@ -74,6 +74,7 @@ _RULES = {
     "real": lambda text: _float(text, "<f"),
     "double precision": lambda text: _float(text, "<d"),
     "numeric": _numeric,
+    "time without time zone": _moment,
     "timestamp without time zone": _moment,
     "timestamp with time zone": _moment,
     "bytea": lambda text: text.removeprefix("\\x").upper(),

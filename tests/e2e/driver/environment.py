@@ -7,6 +7,7 @@ from pathlib import Path
 import requests
 
 from .children import Failed, until
+from .debian import debian_server
 from .echodb import EchoDb
 from .postgres import PostgresServer, Session
 
@@ -46,11 +47,14 @@ def lsn(text: str) -> int:
 class Environment:
     """PostgreSQL, ClickHouse and a worker between them, in a temporary directory of their own."""
 
-    def __init__(self, program: Path, bindir: Path, variables: dict[str, str], bare: bool):
+    def __init__(self, program: Path, bindir: Path, variables: dict[str, str], bare: bool, target: str = ""):
+        """`target`: "debian" for Debian's clickhouse-server in place of the embedded one."""
         self.directory = Path(tempfile.mkdtemp(prefix="echodb-e2e-"))
         self.directory.chmod(0o755)  # PostgreSQL may run as another user
         self.postgres = PostgresServer(bindir, self.directory)
         self.echodb = EchoDb(program, self.postgres, self.directory, variables)
+        if target == "debian":
+            self.echodb.clickhouse = debian_server(self.echodb.clickhouse_port, self.directory)
         self.sessions: dict[str, Session] = {}
         self.bare = bare
 

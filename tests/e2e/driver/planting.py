@@ -48,7 +48,8 @@ def another(column: str, kind: str) -> str | None:
     if kind.startswith("Variant("):
         return f"if(isNull({name}), CAST('planted', {typed}), CAST(NULL, {typed}))"
     if kind.startswith("Array("):
-        one = "[1]" if kind == "Array(Float32)" else "[NULL]"
+        element = kind.removeprefix("Array(").removesuffix(")")
+        one = "[NULL]" if element.startswith("Nullable(") else f"[defaultValueOfTypeName({literal(element)})]"
         return f"if(empty({name}), CAST({one}, {typed}), CAST([], {typed}))"
     for pattern, (first, second) in PAIRS:
         if re.fullmatch(pattern, bare(kind)):

@@ -8,6 +8,7 @@ import psycopg2
 import requests
 
 from .children import Failed
+from .debian import has_debian_server
 from .environment import Environment
 from .needs import is_there
 from .planting import plant_and_repair, verify_all
@@ -43,15 +44,15 @@ class Runner:
         return failure
 
     def _attempt(self, script: Script) -> str | None:
+        if script.target == "debian" and not has_debian_server():
+            return self._skip(script, "clickhouse-server")
         try:
             environment = self._environment_for(script)
         except FAILURES as error:
             return self._give_up(f"the servers did not start: {error}")
         for need in script.needs:
             if not is_there(need, environment.postgres):
-                print(f"skip {script.name}: it needs {need}", flush=True)
-                self.skipped.append(script)
-                return None
+                return self._skip(script, need)
         steps = Steps(environment)
         line = 0
         try:
@@ -71,6 +72,10 @@ class Runner:
         finally:
             steps.close()
 
+    def _skip(self, script: Script, need: str) -> None:
+        print(f"skip {script.name}: it needs {need}", flush=True)
+        self.skipped.append(script)
+
     def _verify(self, environment: Environment) -> None:
         """What the script has left must be equal by `echodb verify`, too, and faults planted in it found."""
         running = environment.echodb.worker.running and environment.echodb.clickhouse.running
@@ -86,7 +91,7 @@ class Runner:
         if script.own_environment:
             self.discard()
         if self.environment is None:
-            self.environment = Environment(self.program, self.bindir, script.env, script.bare)
+            self.environment = Environment(self.program, self.bindir, script.env, script.bare, script.target)
             self.environment.start()
         return self.environment
 

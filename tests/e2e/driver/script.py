@@ -6,10 +6,10 @@ from pathlib import Path
 
 # `verb: text`, `verb(name): text`, and the verbs that stand alone.
 STEP = re.compile(
-    r"(?:(?P<verb>pg fails|pg|ch|worker|clickhouse|postgres|metrics|log|status|await|shell|start|verify|checker|ask)(?:\((?P<name>\w+)\))?:"
+    r"(?:(?P<verb>pg fails|pg|ch|worker|clickhouse|postgres|metrics|log|status|await|shell|start|verify|checker|ask|set|documented)(?:\((?P<name>\w+)\))?:"
     r"|(?P<lone>sync|setup|equal|join)(?:\((?P<lone_name>\w+)\))?(?=\s|$))(?P<rest>.*)$"
 )
-HEADER = re.compile(r"(?P<name>slow|bare|fresh|env|needs)(?::[ \t]*(?P<value>.*))?$")
+HEADER = re.compile(r"(?P<name>slow|bare|fresh|env|needs|target)(?::[ \t]*(?P<value>.*))?$")
 WITH_BODY = {"pg", "pg fails", "ch", "shell", "start", "await"}
 RESULT_MARK = "----"
 
@@ -35,6 +35,7 @@ class Script:
     bare: bool = False  # the script runs setup and starts the worker itself
     fresh: bool = False  # empty servers, whatever ran before
     env: dict[str, str] = field(default_factory=dict)
+    target: str = ""  # "debian": Debian's clickhouse-server instead of the embedded one
     needs: list[str] = field(default_factory=list)  # what not every server has; see needs.py
     steps: list[Step] = field(default_factory=list)
 
@@ -44,13 +45,17 @@ class Script:
 
     @property
     def own_environment(self) -> bool:
-        return self.bare or self.fresh or bool(self.env)
+        return self.bare or self.fresh or bool(self.env) or bool(self.target)
 
 
 def _apply_header(script: Script, match: re.Match) -> None:
     if match["name"] == "env":
         name, _, value = (match["value"] or "").partition("=")
         script.env[name.strip()] = value.strip()
+    elif match["name"] == "target":
+        if match["value"] != "debian":
+            raise ScriptError(f"{script.path}: target: debian; not '{match['value']}'")
+        script.target = match["value"]
     elif match["name"] == "needs":
         script.needs.append((match["value"] or "").strip())
     else:
@@ -105,6 +110,8 @@ def read_script(path: Path) -> Script:
             script.steps.append(reader.step(step))
         else:
             raise reader.fail(f"not a step: {line}")
+    if any(step.verb == "set" for step in script.steps) and not script.own_environment:
+        raise ScriptError(f"{path}: 'set' wants servers of its own: say 'fresh'")
     if not script.title:
         raise ScriptError(f"{path}: the first line must say what the script shows")
     return script

@@ -9,6 +9,7 @@ import subprocess
 from .children import Failed, until
 from .checker import ask
 from .compare import check_equal
+from .documented import check_documented
 from .environment import Environment
 from .script import ScriptError, Step
 
@@ -85,6 +86,17 @@ class Steps:
 
     def do_setup(self, _step: Step) -> None:
         self.echodb.setup()
+
+    def do_set(self, step: Step) -> None:
+        """For what is started from here on; without a value the setting is as if it had never been there."""
+        name, _, value = (part.strip() for part in step.text.partition("="))
+        if value:
+            self.echodb.env[name] = value
+        else:
+            self.echodb.env.pop(name, None)
+
+    def do_documented(self, step: Step) -> None:
+        check_documented(self.environment, step.text)
 
     def do_worker(self, step: Step) -> None:
         echodb, worker = self.echodb, self.echodb.worker

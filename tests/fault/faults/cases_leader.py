@@ -31,7 +31,7 @@ def leader_killed_with_lock(stack: Stack) -> str:
     return "rows flow again after " + ", ".join(f"{seconds:.2f}" for seconds in times) + " s"
 
 
-@case("the leader is killed: with Redis the follower takes over when the key has expired")
+@case("the leader is killed: with Redis the follower takes over as well, and has the key")
 def leader_killed_with_redis(stack: Stack) -> str:
     redis = redis_for(stack)
     leader, follower = stack.start_pair(LEADER_ELECTION_TTL=str(TTL), **redis.variables())

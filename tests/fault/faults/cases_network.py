@@ -40,33 +40,6 @@ def leader_cut_off(stack: Stack) -> str:
     return f"rows flow again after {seconds:.2f} s with a TTL of {TTL} s"
 
 
-@case("PostgreSQL crashes unseen by the leader, whose lock is gone and whose lease is not: nobody writes beside it")
-def source_crashed_unseen(stack: Stack) -> str:
-    source, variables = to_postgres(stack)
-    target = stack.clickhouse_proxy()
-    leader = stack.start_leader(LEADER_ELECTION_TTL="15", CLICKHOUSE_PORT=str(target.port), **variables)
-    follower = stack.start_follower(LEADER_ELECTION_TTL="15")
-    target.stuck.add("scratch")
-    until(10, "inserts hang", lambda: target.held > 0)
-    time.sleep(3)  # a TRUNCATE waits behind them
-    source.stall()
-    source.abandon()  # nobody hears of the connections' end
-    stack.postgres.crash()
-    started = time.monotonic()
-    seconds = stack.await_flow("rows flow again", started)
-    stack.load.stop()
-    stack.load = None
-    stack.await_applied(follower)
-    target.stuck.clear()
-    time.sleep(2)  # time enough for what the first leader would still send
-    rows = stack.echodb.query("SELECT count(*), min(round) FROM scratch FINAL WHERE _peerdb_is_deleted = 0").decode()
-    if rows.split() != [str(value) for value in stack.postgres.fetch("SELECT count(*), min(round) FROM scratch")[0]]:
-        raise Failed(f"the first leader has written beside the second: {rows}")
-    source.resume()
-    until(60, "the one that was cut off follows", leader.follows, leader.child.check_alive)
-    return f"rows flow {seconds:.2f} s after its new start with a TTL of 15 s"
-
-
 @case("the leader's connections are left half-open: it ends its own lost session, and does not wait for its TTL")
 def own_session_lost(stack: Stack) -> str:
     with stack.postgres_setting("wal_sender_timeout", "5s"):

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 from driver.children import Child, free_port, until
+from driver.postgres import DATABASE
 
 KEY = "echodb:auto_mirror:leader_lock"
 
@@ -38,8 +39,11 @@ class Redis:
             answer = connection.recv(4096).decode()
         return answer.split("\r\n")[1] if answer.startswith("$") and not answer.startswith("$-1") else answer[1:].strip()
 
-    def holder(self) -> str:
-        return self.ask("GET", KEY)
+    def holder(self, database: str = DATABASE) -> str:
+        """The WORKER_ID of the worker that has the key of the source's stream; empty when nobody has."""
+        value = self.ask("EVAL", "local keys = redis.call('KEYS', ARGV[1]) "
+                         "return keys[1] and redis.call('GET', keys[1]) or ''", "0", f"{KEY}:*:{database}")
+        return value.rsplit("|", 2)[0]
 
     def variables(self) -> dict[str, str]:
         return {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(self.port)}

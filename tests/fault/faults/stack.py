@@ -24,15 +24,20 @@ SYNC_SECONDS = 600
 LOG_LINES_SHOWN = 25
 
 
+# For a worker whose process nobody else can look for, as if it were on another machine.
+APART = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+
+
 class Worker:
     """One `echodb worker` with its own name and port."""
 
-    def __init__(self, stack: "Stack", name: str, variables: dict[str, str]):
+    def __init__(self, stack: "Stack", name: str, variables: dict[str, str], apart: bool):
         self.name, self.port = name, free_port()
         echodb = stack.echodb
         env = echodb.env | {"WORKER_ID": name, "HEALTH_CHECK_PORT": str(self.port)} | variables
         self.log = stack.directory / f"{name}.log"
-        self.child = Child(name, [str(echodb.program), "worker"], self.log, env, stack.directory)
+        command = (APART if apart else []) + [str(echodb.program), "worker"]
+        self.child = Child(name, command, self.log, env, stack.directory)
         self.http = echodb.http
         self.child.start()
 
@@ -108,15 +113,15 @@ class Stack:
         self.environment.start()
         self.echodb.setup()
 
-    def start_worker(self, **variables: str) -> Worker:
+    def start_worker(self, apart: bool = False, **variables: str) -> Worker:
         self.started += 1
-        worker = Worker(self, f"worker-{self.started}", variables)
+        worker = Worker(self, f"worker-{self.started}", variables, apart)
         self.workers.append(worker)
         return worker
 
-    def start_leader(self, **variables: str) -> Worker:
+    def start_leader(self, apart: bool = False, **variables: str) -> Worker:
         """A worker that leads, and a load that flows through it."""
-        worker = self.start_worker(**variables)
+        worker = self.start_worker(apart, **variables)
         until(READY_SECONDS, f"{worker.name} leads", worker.leads, worker.child.check_alive)
         self.start_load()
         self.await_flow("the load flows")

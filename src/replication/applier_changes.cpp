@@ -1,15 +1,15 @@
-// The stream's half that hears pgoutput's messages: transactions, rows and schema messages find their table here.
+// The applier's half that hears pgoutput's messages: transactions, rows and schema messages find their table here.
 
 #include <algorithm>
 #include <bit>
 #include <optional>
 
 #include "base/log.h"
-#include "replication/stream.h"
+#include "replication/applier.h"
 
 namespace echodb {
 
-void Stream::on_begin(const BeginMessage& message) {
+void Applier::on_begin(const BeginMessage& message) {
   in_transaction_ = true;
   xid_ = message.xid;
   stamp_ = {.commit = message.final_lsn, .ordinal = 0};
@@ -18,7 +18,7 @@ void Stream::on_begin(const BeginMessage& message) {
   schema_events_.transaction_began(xid_);
 }
 
-void Stream::on_commit(const CommitMessage& message) {
+void Applier::on_commit(const CommitMessage& message) {
   in_transaction_ = false;
   schema_events_.transaction_ended();
   watermark_.transaction_ended(message.end_lsn);
@@ -26,7 +26,7 @@ void Stream::on_commit(const CommitMessage& message) {
 }
 
 /// The table whose change this is, when the change is to be applied.
-MirroredTable* Stream::table_for_change(Oid oid) {
+MirroredTable* Applier::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
   if (table == nullptr || !table->followed() || table->lost || change_lsn_ <= table->record.floor) return nullptr;
   if (!table->left_in_log.empty()) return nullptr;
@@ -40,7 +40,7 @@ MirroredTable* Stream::table_for_change(Oid oid) {
 
 /// Counts the change, whether it is applied or not, so that it has the same ordinal when the log is read again.
 template <typename Add>
-void Stream::change(Oid oid, Add add) {
+void Applier::change(Oid oid, Add add) {
   ++stamp_.ordinal;
   MirroredTable* table = table_for_change(oid);
   if (table == nullptr) return;
@@ -59,7 +59,7 @@ void Stream::change(Oid oid, Add add) {
     if (missing > 0) batch.note_transaction(xid_);
     batcher_.grew(*table, change_bytes_, missing);
   } catch (const Error& error) {
-    last_error_ = error.what();
+    note_error(error);
     schema_events_.fail(*table, error, change_lsn_);
   }
 }
@@ -67,7 +67,7 @@ void Stream::change(Oid oid, Add add) {
 /// Without event triggers this message is the first to tell of a schema change: of its names and of the types that are
 /// PostgreSQL's own. (Another type may be a domain over the one we know.) What the table is now is asked for then, and
 /// it is copied again.
-void Stream::check_relation(const MirroredTable& table, const RelationMessage& message) {
+void Applier::check_relation(const MirroredTable& table, const RelationMessage& message) {
   constexpr Oid kFirstUserOid = 16384;
   if (!table.followed() || table.lost) return;
   auto fits = [&](const LiveVersion& live) {
@@ -83,15 +83,15 @@ void Stream::check_relation(const MirroredTable& table, const RelationMessage& m
     return known == message.columns.size();
   };
   if (std::ranges::any_of(table.versions, fits)) return;
-  schema_events_.apply(LostMessage{.oid = message.oid,
-                                   .reason = "its rows have other columns than before, and there are no event triggers",
-                                   .exclusive = false},
-                       change_lsn_);
+  apply(LostMessage{.oid = message.oid,
+                    .reason = "its rows have other columns than before, and there are no event triggers",
+                    .exclusive = false},
+        change_lsn_);
 }
 
 /// The message comes once in a session, and again after the source changed the table; a schema that we note for another
 /// reason is read by the last one.
-void Stream::on_relation(const RelationMessage& message) {
+void Applier::on_relation(const RelationMessage& message) {
   if (message.schema == kMessageSchema && message.name == kMessageTable) message_table_ = message.oid;
   MirroredTable* table = registry_.find(message.oid);
   if (table == nullptr) return;
@@ -101,14 +101,14 @@ void Stream::on_relation(const RelationMessage& message) {
   for (LiveVersion& version : table->versions) version.positions = nullptr;
 }
 
-void Stream::on_insert(const InsertMessage& message) {
+void Applier::on_insert(const InsertMessage& message) {
   if (message.relation == message_table_) return apply_message(message.row.front().value, change_lsn_);
   change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
     batch.add_inserted_row(message.row, positions, stamp_);
   });
 }
 
-void Stream::on_update(const UpdateMessage& message) {
+void Applier::on_update(const UpdateMessage& message) {
   change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
     if (batch.plan().is_bag()) {
       batch.add_bag_delete(message.old, positions, stamp_);
@@ -119,7 +119,7 @@ void Stream::on_update(const UpdateMessage& message) {
   });
 }
 
-void Stream::on_delete(const DeleteMessage& message) {
+void Applier::on_delete(const DeleteMessage& message) {
   change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
     if (batch.plan().is_bag()) {
       batch.add_bag_delete(message.old, positions, stamp_);
@@ -129,7 +129,7 @@ void Stream::on_delete(const DeleteMessage& message) {
   });
 }
 
-void Stream::on_truncate(const TruncateMessage& message) {
+void Applier::on_truncate(const TruncateMessage& message) {
   for (Oid oid : message.relations) {
     MirroredTable* table = registry_.find(oid);
     if (table == nullptr || !table->followed() || change_lsn_ <= table->record.floor) continue;
@@ -137,7 +137,7 @@ void Stream::on_truncate(const TruncateMessage& message) {
   }
 }
 
-void Stream::on_logical_message(const LogicalMessage& message) {
+void Applier::on_logical_message(const LogicalMessage& message) {
   if (message.prefix != kDdlMessagePrefix) return;
   if (!message.transactional) return skip_message("it belongs to no transaction", message.lsn);
   apply_message(message.content, message.lsn);
@@ -145,7 +145,7 @@ void Stream::on_logical_message(const LogicalMessage& message) {
 
 /// Anybody may write a message with our prefix, and one of ours may be of a kind that only a later version knows:
 /// neither concerns any table but the one it is about, if there is one, and what that is now is found by looking.
-void Stream::apply_message(Bytes content, Lsn lsn) {
+void Applier::apply_message(Bytes content, Lsn lsn) {
   std::optional<std::string_view> text = seal_.open(as_text(content), xid_, lsn);
   if (!text) return skip_message("its code is not that of our triggers", lsn);
   std::optional<DdlMessage> message;
@@ -154,11 +154,11 @@ void Stream::apply_message(Bytes content, Lsn lsn) {
   } catch (const Error& error) {
     return skip_message(error.what(), lsn);
   }
-  schema_events_.apply(*message, lsn);
+  apply(*message, lsn);
 }
 
 /// Told ever more seldom: whoever floods the log of the source must not flood ours.
-void Stream::skip_message(std::string_view why, Lsn lsn) {
+void Applier::skip_message(std::string_view why, Lsn lsn) {
   if (std::has_single_bit(++messages_skipped_)) {
     log::warn("a message in the log at {} with our prefix is skipped, the {}. so far: {}", to_string(lsn),
               messages_skipped_, why);

@@ -1,0 +1,93 @@
+// The applier's half that tells what it does: the part of the status that /metrics, /ready and `status` show.
+
+#include <algorithm>
+
+#include "config/limits.h"
+#include "replication/applier.h"
+
+namespace echodb {
+namespace {
+
+std::vector<WidenedColumnStatus> widened_columns(const MirroredTable& table, const SchemaEvents& events) {
+  std::vector<WidenedColumnStatus> columns;
+  for (const WidenedColumn& widened : table.record.widened_columns) {
+    const Column* column = table.schema().find_column(widened.attnum);
+    if (column == nullptr) continue;
+    columns.push_back({.name = column->name,
+                       .type = events.type_for_people(table, widened.attnum),
+                       .since = to_string(widened.since)});
+  }
+  return columns;
+}
+
+std::vector<KeptColumnStatus> kept_columns(const MirroredTable& table, const SchemaEvents& events) {
+  std::vector<KeptColumnStatus> columns;
+  for (const KeptType& kept : events.kept_types_of(table.record.oid)) {
+    columns.push_back({.name = kept.column, .type = kept.type, .today = kept.today});
+  }
+  return columns;
+}
+
+LagClock::Time wall_clock() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
+}  // namespace
+
+/// A value for which a column is widened is no error that lasts: the table's status names it.
+void Applier::note_error(const Error& error) {
+  const bool widens = error.code() == ErrorCode::UnsupportedValue && !error.detail("column").empty() &&
+                      settings_.unsupported_values == UnsupportedValues::Text;
+  if (!widens) last_error_ = error.what();
+}
+
+void Applier::report(WorkerStatus& status) {
+  status.lag_ms = lag_.lag_ms(wall_clock());
+  status.transactions = transactions_;
+  status.buffered_bytes = batcher_.buffered_bytes();
+  status.mirrors_created = schema_events_.counters().created;
+  status.mirrors_dropped = schema_events_.counters().dropped;
+  status.mirrors_failed = schema_events_.counters().failed;
+  status.retries = retries_;
+  status.messages_skipped = messages_skipped_;
+  status.last_error = last_error_;
+  status.rows_copied = copier_.progress().rows_copied;
+  status.rows_to_copy = copier_.progress().rows_to_copy;
+  status.rows_to_copy_known = copier_.progress().rows_to_copy_known;
+  status.state = "streaming";
+  status.text_fallbacks = schema_events_.text_fallbacks();
+  registry_.for_each([&](const MirroredTable& table) { report_table(status, table); });
+  status.refused_for = refused_for(status.state == "copying");
+}
+
+void Applier::report_table(WorkerStatus& status, const MirroredTable& table) const {
+  // One whose target could not be dropped is of interest until it is.
+  const bool dropped = table.record.state == TableState::Dropped;
+  if (dropped && table.record.error.empty()) return;
+  bool settling = table.record.state == TableState::Streaming && table.settling && watermark_.is_open(*table.settling);
+  TableState state = settling ? TableState::Copying : dropped ? TableState::Error : table.record.state;
+  if (state == TableState::Copying) status.state = "copying";
+  status.rows_applied += table.rows_applied;
+  status.tables.push_back({.source = table.name(),
+                           .target = table.record.target_name,
+                           .state = std::string(to_string(state)),
+                           .rows_copied = table.record.rows_copied,
+                           .rows_applied = table.rows_applied,
+                           .error = table.record.error,
+                           .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
+                           .next_attempt = schema_events_.next_attempt(table.record.oid),
+                           .text_columns = widened_columns(table, schema_events_),
+                           .kept_types = kept_columns(table, schema_events_)});
+}
+
+/// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.
+std::chrono::milliseconds Applier::refused_for(bool copying) {
+  auto now = SteadyClock::now();
+  if (batcher_.buffered_bytes() == 0 || copying) through_at_ = now;
+  auto since = now;
+  if (now - through_at_ > limits::kSilentTargetTimeout) since = through_at_;
+  if (refused_since_) since = std::min(since, *refused_since_);
+  return std::chrono::floor<std::chrono::milliseconds>(now - since);
+}
+
+}  // namespace echodb

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/catalog.h"
+#include "sim/random.h"
+#include "sim/source.h"
+#include "sim/target.h"
+
+namespace echodb::sim {
+
+/// What applications, operators and strangers do, one step at a time.
+class Workload {
+ public:
+  Workload(Random& random, Source& source, Target& target, const Catalog& catalog)
+      : random_(random), source_(source), target_(target), catalog_(catalog) {}
+
+  /// Tables with rows that are there before EchoDB is.
+  void prepare();
+  /// The next step: a transaction, most of the time.
+  void step();
+  /// Somebody drops, empties and makes anew target tables now and then, and puts another target in its place, or an
+  /// earlier state of it.
+  void allow_strangers() { strangers_ = true; }
+  /// Somebody has done so since this was asked last.
+  [[nodiscard]] bool take_deed() { return std::exchange(deed_done_, false); }
+  /// Rows of which memory is soon full.
+  void flood();
+
+ private:
+  void strange_deed();
+  void harm_table();
+  void transaction();
+  void statement();
+  bool change_table(Oid table);
+  void write_row(Oid table);
+  void create();
+  void swap_names();
+  Oid any_table();
+  std::string free_name();
+  SourceRow row_of(const SourceTable& table, std::int64_t key);
+  std::optional<std::string> value();
+
+  Random& random_;
+  Source& source_;
+  Target& target_;
+  const Catalog& catalog_;
+  bool strangers_ = false;
+  bool deed_done_ = false;
+  bool has_ddl_ = false;  ///< the transaction at hand
+};
+
+}  // namespace echodb::sim
