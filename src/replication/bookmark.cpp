@@ -94,6 +94,23 @@ std::string insert_sql(const std::string& database, const Bookmark& bookmark) {
       qualified(table_of(database)), values_of(bookmark));
 }
 
+bool of_one_source(const Bookmark& one, const Bookmark& other) {
+  return one.stream == other.stream && one.system_identifier == other.system_identifier;
+}
+
+/// Of two sources that find a target free at the same time, the one that stores its bookmark last sees the other's.
+void require_no_other(const std::vector<Bookmark>& now, const std::vector<Bookmark>& before, const Bookmark& claimed) {
+  for (const Bookmark& other : now) {
+    auto is_its = [&](const Bookmark& known) { return of_one_source(known, other); };
+    if (is_its(claimed) || std::ranges::any_of(before, is_its)) continue;
+    throw Error(
+        ErrorCode::TargetTaken,
+        fmt::format("another source, database {} of cluster {}, began to use the target database at the same time",
+                    other.database, other.system_identifier),
+        "set CLICKHOUSE_DATABASE to a database of each source's own");
+  }
+}
+
 void create_table(TargetClient& clickhouse, const std::string& database) {
   clickhouse.query(
       fmt::format("CREATE TABLE IF NOT EXISTS {} (stream String, system_identifier String, timeline UInt32, "
@@ -131,6 +148,7 @@ Bookmark claim_target(TargetClient& clickhouse, const std::string& database, Boo
   if (bookmark.target_id.empty() && !all.empty()) bookmark.target_id = choose(all, bookmark.stream)->target_id;
   if (bookmark.target_id.empty()) bookmark.target_id = make_secret();
   clickhouse.query(insert_sql(database, bookmark));
+  require_no_other(read_all(clickhouse, database), all, bookmark);
   return bookmark;
 }
 

@@ -53,7 +53,7 @@ std::optional<Bookmark> read_bookmark(TargetClient& clickhouse, const std::strin
 
 /// Stores a bookmark that makes the target this stream's, whoever's it was, and returns it as it was stored: with a
 /// number that neither the target has had nor, given in `bookmark`, the catalog, and with the id it was given, or else
-/// the target's, or else a new one.
+/// the target's, or else a new one. Error(TargetTaken) when another source does so at the same time.
 Bookmark claim_target(const ClickHouseSettings& settings, Bookmark bookmark, std::stop_token stop);
 Bookmark claim_target(TargetClient& clickhouse, const std::string& database, Bookmark bookmark);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/log.h"
 #include "clickhouse/quoting.h"
 #include "columns/row_binary_reader.h"
 
@@ -36,18 +37,9 @@ FoundTable read_table(RowBinaryReader& reader) {
   return {.uuid = uuid == kNoUuid ? std::string() : std::string(uuid), .may_empty = reader.read<std::uint8_t>() != 0};
 }
 
-/// Names that are no UTF-8 are not ours, and do no harm here.
-std::map<std::string, FoundTable> tables_of(TargetClient& clickhouse, const std::string& database,
-                                            const ServerVersion& server) {
-  std::map<std::string, FoundTable> tables;
-  const std::string there = clickhouse.query(fmt::format(
-      "SELECT name, {}, engine_full LIKE '% TTL %' OR engine_full LIKE '%clean%' FROM system.tables "
-      "WHERE database = {} FORMAT RowBinary",
-      server.at_least(kUuidSinceMajor, kUuidSinceMinor) ? "toString(uuid)" : "''", quote_literal(database)));
-  for (RowBinaryReader reader(as_bytes(there)); !reader.at_end();) {
-    std::string name(reader.read_string());
-    tables[std::move(name)] = read_table(reader);
-  }
+/// False when the user may not see parts: then nobody can say that a table was emptied.
+bool add_parts(TargetClient& clickhouse, const std::string& database, std::map<std::string, FoundTable>& tables,
+               bool may_tell) try {
   const std::string parts = clickhouse.query(
       fmt::format("SELECT table, sum(rows), min(min_block_number), max(max_block_number) FROM system.parts "
                   "WHERE database = {} AND active GROUP BY table FORMAT RowBinary",
@@ -60,6 +52,32 @@ std::map<std::string, FoundTable> tables_of(TargetClient& clickhouse, const std:
     table.first_block = reader.read<std::int64_t>();
     table.last_block = reader.read<std::int64_t>();
   }
+  return true;
+} catch (const Error& error) {
+  if (error.code() != ErrorCode::TargetRejected) throw;
+  if (may_tell) {
+    log::warn(
+        "tables that somebody empties are not noticed: {} (GRANT SELECT ON system.* lets EchoDB notice lost rows)",
+        error.message());
+  }
+  return false;
+}
+
+/// Names that are no UTF-8 are not ours, and do no harm here.
+std::map<std::string, FoundTable> tables_of(TargetClient& clickhouse, const std::string& database,
+                                            const ServerVersion& server, bool may_tell) {
+  std::map<std::string, FoundTable> tables;
+  const std::string there = clickhouse.query(fmt::format(
+      "SELECT name, {}, engine_full LIKE '% TTL %' OR engine_full LIKE '%clean%' FROM system.tables "
+      "WHERE database = {} FORMAT RowBinary",
+      server.at_least(kUuidSinceMajor, kUuidSinceMinor) ? "toString(uuid)" : "''", quote_literal(database)));
+  for (RowBinaryReader reader(as_bytes(there)); !reader.at_end();) {
+    std::string name(reader.read_string());
+    tables[std::move(name)] = read_table(reader);
+  }
+  if (!add_parts(clickhouse, database, tables, may_tell)) {
+    for (auto& [name, table] : tables) table.may_empty = true;
+  }
   const std::string bookmark_uuid = tables[std::string(kBookmarkTable)].uuid;
   for (auto& [name, table] : tables) table.bookmark_uuid = bookmark_uuid;
   return tables;
@@ -70,7 +88,7 @@ std::map<std::string, FoundTable> tables_of(TargetClient& clickhouse, const std:
 TargetFindings TargetWatch::look(TargetClient& clickhouse) {
   const UpSince up = up_since(clickhouse);
   TargetFindings found{.broken = find_broken_parts(clickhouse, database_),
-                       .tables = tables_of(clickhouse, database_, server_)};
+                       .tables = tables_of(clickhouse, database_, server_, /*may_tell=*/true)};
   std::lock_guard lock(mutex_);
   up_since_ = up.latest;
   return found;
@@ -88,7 +106,7 @@ void TargetWatch::look_again(TargetClient& clickhouse, const BookmarkKeeper& boo
     std::lock_guard lock(mutex_);
     has_restarted = up.earliest > up_since_;
   }
-  TargetFindings found{.tables = tables_of(clickhouse, database_, server_)};
+  TargetFindings found{.tables = tables_of(clickhouse, database_, server_, /*may_tell=*/has_restarted)};
   if (has_restarted) found.broken = find_broken_parts(clickhouse, database_);
   std::lock_guard lock(mutex_);
   // Only now: a look that failed is repeated.

@@ -35,6 +35,8 @@ void Simulation::note_false_alarm(const std::string& words) {
 
 /// Safe to be cut short anywhere: until the last step the stream is to be made again.
 void Simulation::make_stream_again(TargetClient& client) {
+  // A slot that is made waits for whoever is in progress.
+  source_.settle();
   const Lsn here = source_.end_of_log();
   std::vector<TableRecord> tables;
   for (const auto& [oid, table] : source_.tables()) {
