@@ -8,6 +8,20 @@
 
 namespace echodb::sim {
 
+/// As setup leaves it: the tables that there are, to be copied.
+void Simulation::install() {
+  workload_.prepare();
+  const Lsn here = source_.end_of_log();
+  source_.confirmed = slot_on_disk_ = here;
+  checked_ahead_ = source_.log().size();
+  catalog_.save_applied(kStream, here);
+  for (const auto& [oid, table] : source_.tables()) {
+    TableRecord record{.oid = oid, .target_name = table.schema->name, .state = TableState::Pending, .floor = here};
+    TableVersion version{.lsn = here, .schema = *table.schema, .snapshot = {}};
+    catalog_.save_table(kStream, record, &version);
+  }
+}
+
 Bookmark Simulation::begin(TargetClient& client) {
   const std::optional<Bookmark> found = read_bookmark(client, kDatabase, kStream);
   const std::string loss = target_loss(catalog_.stream(), found, kDatabase);

@@ -127,20 +127,6 @@ Simulation::Simulation(std::uint64_t seed, const std::vector<std::string>& witho
   if (strangers && std::ranges::find(without, "strangers") == without.end()) workload_.allow_strangers();
 }
 
-/// As setup leaves it: the tables that there are, to be copied.
-void Simulation::install() {
-  workload_.prepare();
-  const Lsn here = source_.end_of_log();
-  source_.confirmed = slot_on_disk_ = here;
-  checked_ahead_ = source_.log().size();
-  catalog_.save_applied(kStream, here);
-  for (const auto& [oid, table] : source_.tables()) {
-    TableRecord record{.oid = oid, .target_name = table.schema->name, .state = TableState::Pending, .floor = here};
-    TableVersion version{.lsn = here, .schema = *table.schema, .snapshot = {}};
-    catalog_.save_table(kStream, record, &version);
-  }
-}
-
 std::optional<Finding> Simulation::run() {
   install();
   for (; lives_left_ > 0 && !finding_; --lives_left_) live_once(/*is_last=*/false);
@@ -224,7 +210,14 @@ void Simulation::Life::lead(bool is_last) {
   SimTargetClient client(world_.target_, faults_);
   applier_.resume(world_.source_.end_of_log(), watch_.look(client), client);
   if (is_last) {
-    for (std::size_t turns = 0; !is_at_rest(); ++turns) {
+    bool harmed = false;
+    for (std::size_t turns = 0; !is_at_rest() || !harmed; ++turns) {
+      // At rest all tables have been looked at, so what somebody does to one now has to be noticed.
+      if (!harmed && is_at_rest()) {
+        harmed = true;
+        looks_ = 0;
+        world_.workload_.harm_table();
+      }
       if (turns == kTurnsToSettle) {
         world_.finding_ = Finding{"always moving", "nothing goes wrong any more, and it does not come to rest"};
         return;
@@ -257,7 +250,7 @@ bool Simulation::Life::turn() {
     drained = !log_.next(applier_) || applier_.over_budget();
   }
   constexpr unsigned kSettle = 100;
-  constexpr unsigned kLook = 30;
+  constexpr unsigned kLook = 100;
   constexpr unsigned kSave = 60;
   constexpr unsigned kLate = 40;
   if (random.chance(kSettle)) world_.source_.settle();

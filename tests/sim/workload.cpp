@@ -74,8 +74,10 @@ void Workload::strange_deed() {
   // A state that has the newest bookmark that the catalog knows of may lack rows unnoticed: docs/target-safety.md.
   const std::optional<std::uint64_t> held = target_.backup_number();
   const bool can_restore = held && *held < catalog_.stream().target_number;
-  constexpr unsigned kRestore = 400;
+  constexpr unsigned kRestore = 250;
+  constexpr unsigned kOneTable = 600;
   std::size_t kind = random_.below(Kinds);
+  if (random_.chance(kOneTable)) kind = random_.below(2) == 0 ? DropTable : HarmTable;
   if (can_restore && random_.chance(kRestore)) kind = Restore;
   if (kind == BackUp || (kind == Restore && !can_restore)) return target_.back_up();
   if (kind == HarmTable) return harm_table();
@@ -90,7 +92,7 @@ void Workload::strange_deed() {
 
 /// Of a table that nobody has looked at yet nobody can say that it was another one.
 void Workload::harm_table() {
-  if (catalog_.notes().empty()) return;
+  if (!strangers_ || catalog_.notes().empty()) return;
   auto noted = catalog_.notes().begin();
   std::advance(noted, static_cast<std::ptrdiff_t>(random_.below(catalog_.notes().size())));
   const TableRecord& record = catalog_.tables().at(noted->first);

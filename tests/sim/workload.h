@@ -24,6 +24,8 @@ class Workload {
   /// Somebody drops, empties and makes anew target tables now and then, and puts another target in its place, or an
   /// earlier state of it.
   void allow_strangers() { strangers_ = true; }
+  /// Where they are allowed, somebody empties a table that EchoDB has looked at, or makes it anew.
+  void harm_table();
   /// Somebody has done so since this was asked last.
   [[nodiscard]] bool take_deed() { return std::exchange(deed_done_, false); }
   /// Rows of which memory is soon full.
@@ -31,7 +33,6 @@ class Workload {
 
  private:
   void strange_deed();
-  void harm_table();
   void transaction();
   void statement();
   bool change_table(Oid table);
