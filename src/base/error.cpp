@@ -25,6 +25,8 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::TargetAuthentication: return "target_authentication";
     case ErrorCode::TargetOverloaded: return "target_overloaded";
     case ErrorCode::TargetRejected: return "target_rejected";
+    case ErrorCode::TargetTaken: return "target_taken";
+    case ErrorCode::TargetReplaced: return "target_replaced";
     case ErrorCode::LeadershipLost: return "leadership_lost";
     case ErrorCode::Stopped: return "stopped";
   }

@@ -32,6 +32,8 @@ enum class ErrorCode {
   TargetAuthentication,  ///< ClickHouse refused the user or the password
   TargetOverloaded,      ///< ClickHouse asks for patience: too many parts, memory, queries
   TargetRejected,        ///< ClickHouse answered a statement with an error
+  TargetTaken,           ///< the target database belongs to another stream or source
+  TargetReplaced,        ///< the target is another one than before, or went back in time
   LeadershipLost,        ///< another worker leads, or this one cannot prove that it does
   Stopped,               ///< the caller asked to stop
 };

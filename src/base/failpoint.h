@@ -12,7 +12,7 @@ namespace echodb {
 
 /// Points where a crash is most dangerous: something has been done and not yet been written down, or the reverse. At
 /// a point that ECHODB_FAILPOINTS names, the process sends itself SIGKILL when it passes it the given time. For tests.
-inline constexpr std::array<std::string_view, 24> kFailpoints{
+inline constexpr std::array<std::string_view, 26> kFailpoints{
     "setup.triggers_installed",  // in the transaction that also makes the publication
     "setup.source_installed",    // that transaction is committed
     "setup.tables_published",    // every table is in the publication, there is no slot yet
@@ -27,6 +27,8 @@ inline constexpr std::array<std::string_view, 24> kFailpoints{
     "insert.acknowledged",       // ClickHouse has them, their ticket is open
     "status.sent",               // the slot may move
     "progress.saved",            // the applied position is in the catalog
+    "bookmark.claimed",          // ClickHouse knows of the run, the catalog does not know that
+    "bookmark.written",          // ClickHouse has the position, the catalog does not know that
     "target.created",            // before the catalog knows
     "schema.step_done",          // after each step of a schema change
     "schema.saved",              // the catalog has the new state, the copy that follows has not begun

@@ -35,6 +35,13 @@ class Findings {
   }
   void ok(std::string what) { all_.push_back({Finding::Severity::Ok, {}, std::move(what), {}}); }
 
+  /// Something fatal of this kind was found.
+  [[nodiscard]] bool has(ErrorCode code) const {
+    return std::ranges::any_of(all_, [&](const Finding& finding) {
+      return finding.severity == Finding::Severity::Fatal && finding.code == code;
+    });
+  }
+
   [[nodiscard]] std::vector<Finding> worst_first() && {
     std::ranges::stable_sort(all_, {}, &Finding::severity);
     return std::move(all_);

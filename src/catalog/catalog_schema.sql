@@ -16,6 +16,11 @@ CREATE TABLE IF NOT EXISTS _echodb.streams (
 
 -- Why the slot has to be made again, with a copy of every table; NULL: it has not.
 ALTER TABLE _echodb.streams ADD COLUMN IF NOT EXISTS remake text;
+-- Why it was made again the last time, and when (created_at); NULL: it never was.
+ALTER TABLE _echodb.streams ADD COLUMN IF NOT EXISTS remade text;
+-- The target's own id, and the number of a bookmark that it has acknowledged: replication/bookmark.h.
+ALTER TABLE _echodb.streams ADD COLUMN IF NOT EXISTS target_id text;
+ALTER TABLE _echodb.streams ADD COLUMN IF NOT EXISTS target_number bigint NOT NULL DEFAULT 0;
 
 -- state: pending, copying, streaming, error, dropped; who may set each is written in catalog/table_state.h.
 CREATE TABLE IF NOT EXISTS _echodb.tables (
@@ -67,6 +72,18 @@ ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS types jsonb;
 
 -- What brings the target to this schema, while it may not be there yet; NULL once it is.
 ALTER TABLE _echodb.table_versions ADD COLUMN IF NOT EXISTS pending jsonb;
+
+-- What the target of a table is known to be; no row: nothing is known since the last step that may have replaced or
+-- emptied it.
+CREATE TABLE IF NOT EXISTS _echodb.target_tables (
+  stream text NOT NULL,
+  oid bigint NOT NULL,
+  uuid text NOT NULL,               -- ClickHouse's own; empty where it gives none
+  bookmark_uuid text NOT NULL,      -- of the bookmark's table in the same database
+  last_block bigint NOT NULL,       -- the highest number of an insert among its parts at that time; -1: it had none
+  PRIMARY KEY (stream, oid),
+  FOREIGN KEY (stream, oid) REFERENCES _echodb.tables ON DELETE CASCADE
+);
 
 -- What of a table has been copied. Blocks are heap blocks; an open end takes all that follow.
 CREATE TABLE IF NOT EXISTS _echodb.copy_ranges (

@@ -22,6 +22,10 @@ struct StreamRecord {
   std::uint32_t timeline = 0;     ///< of the source now; not stored
   bool failed_over = false;       ///< to another timeline since the last run; not stored
   std::string remake = {};        ///< why the slot has to be made again, with a copy of every table; empty: it has not
+  std::string remade = {};        ///< why it was made again the last time; empty: it never was
+  std::string created = {};       ///< when, in UTC; set by find_stream()
+  std::string target_id = {};     ///< the target's own; empty: it has none yet
+  std::uint64_t target_number = 0;  ///< of a bookmark that the target has acknowledged
 };
 
 /// A schema a table has had, from a log position on.
@@ -97,10 +101,18 @@ struct TableRecord {
   std::string error;
   std::optional<Lsn> error_lsn;
   std::vector<TableVersion> versions;  ///< by rising lsn
+  bool target_kept = false;            ///< its target is still what TargetNote says; not stored
 };
 
 /// Marks the columns of the schema that got another type.
 void mark_widened(const TableRecord& record, TableSchema& schema);
+
+/// What the target of a table was when it was last looked at.
+struct TargetNote {
+  std::string uuid;              ///< ClickHouse's own; empty where it gives none
+  std::string bookmark_uuid;     ///< of the bookmark in the same database
+  std::int64_t last_block = -1;  ///< the highest number of an insert among its parts; -1: it had none
+};
 
 /// A check of a table, as it is kept: see verify/check_report.h.
 struct CheckRecord {

@@ -208,7 +208,9 @@ std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
     if (!exists.boolean(0, 0)) return std::nullopt;
     QueryResult found = connection.query(
         // A catalog of an earlier version has fewer columns.
-        "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn, to_jsonb(s) ->> 'remake' "
+        "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn, to_jsonb(s) ->> 'remake', "
+        "to_jsonb(s) ->> 'remade', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
+        "to_jsonb(s) ->> 'target_id', coalesce((to_jsonb(s) ->> 'target_number')::bigint, 0) "
         "FROM _echodb.streams s WHERE name = $1",
         {name});
     if (found.rows() == 0) return std::nullopt;
@@ -218,7 +220,11 @@ std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
                         .system_identifier = std::string(found.text(0, 2)),
                         .consistent = parse_lsn(found.text(0, 3)),
                         .applied = parse_lsn(found.text(0, 4)),
-                        .remake = std::string(found.text(0, 5))};
+                        .remake = std::string(found.text(0, 5)),
+                        .remade = std::string(found.text(0, 6)),
+                        .created = std::string(found.text(0, 7)),
+                        .target_id = std::string(found.text(0, 8)),
+                        .target_number = found.number(0, 9)};
   });
 }
 
@@ -231,10 +237,11 @@ void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<T
     connection.execute("UPDATE _echodb.message_key SET unsealed_until = NULL WHERE unsealed_until IS NOT NULL");
     connection.query("DELETE FROM _echodb.streams WHERE name = $1", {stream.name});
     connection.query(
-        "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn) "
-        "VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn, remade, "
+        "target_id, target_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         {stream.name, stream.slot, stream.publication, stream.system_identifier, to_string(stream.consistent),
-         to_string(stream.applied)});
+         to_string(stream.applied), optional_text(stream.remade), optional_text(stream.target_id),
+         std::to_string(stream.target_number)});
     for (const TableRecord& table : tables) {
       upsert_table(connection, stream.name, table);
       for (const TableVersion& version : table.versions) insert_version(connection, stream.name, table.oid, version);
@@ -246,6 +253,13 @@ void CatalogStore::save_applied(const std::string& stream, Lsn applied) {
   in_transaction([&](PostgresConnection& connection) {
     connection.query("UPDATE _echodb.streams SET applied_lsn = $2, updated_at = now() WHERE name = $1",
                      {stream, to_string(applied)});
+  });
+}
+
+void CatalogStore::save_target(const std::string& stream, const std::string& target_id, std::uint64_t number) {
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.streams SET target_id = $2, target_number = $3 WHERE name = $1",
+                     {stream, target_id, std::to_string(number)});
   });
 }
 
@@ -273,7 +287,36 @@ std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
 void CatalogStore::save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) {
   in_transaction([&](PostgresConnection& connection) {
     upsert_table(connection, stream, table);
+    if (!table.target_kept) {
+      connection.query("DELETE FROM _echodb.target_tables WHERE stream = $1 AND oid = $2",
+                       {stream, std::to_string(table.oid)});
+    }
     if (version != nullptr) insert_version(connection, stream, table.oid, *version);
+  });
+}
+
+std::map<Oid, TargetNote> CatalogStore::load_target_notes(const std::string& stream) {
+  return with_connection([&](PostgresConnection& connection) {
+    std::map<Oid, TargetNote> notes;
+    QueryResult found = connection.query(
+        "SELECT oid, uuid, bookmark_uuid, last_block FROM _echodb.target_tables WHERE stream = $1", {stream});
+    for (std::size_t row = 0; row < found.rows(); ++row) {
+      notes[static_cast<Oid>(found.number(row, 0))] = {.uuid = std::string(found.text(row, 1)),
+                                                       .bookmark_uuid = std::string(found.text(row, 2)),
+                                                       .last_block = std::stoll(std::string(found.text(row, 3)))};
+    }
+    return notes;
+  });
+}
+
+void CatalogStore::save_target_note(const std::string& stream, Oid table, const TargetNote& note) {
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query(
+        "INSERT INTO _echodb.target_tables (stream, oid, uuid, bookmark_uuid, last_block) "
+        "SELECT stream, oid, $3::text, $4::text, $5::bigint FROM _echodb.tables WHERE stream = $1 AND oid = $2 "
+        "ON CONFLICT (stream, oid) DO UPDATE SET uuid = excluded.uuid, bookmark_uuid = excluded.bookmark_uuid, "
+        "last_block = excluded.last_block",
+        {stream, std::to_string(table), note.uuid, note.bookmark_uuid, std::to_string(note.last_block)});
   });
 }
 

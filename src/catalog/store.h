@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -46,12 +47,15 @@ class CatalogStore final : public StreamCatalog {
   /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
   void save_applied(const std::string& stream, Lsn applied) override;
+  void save_target(const std::string& stream, const std::string& target_id, std::uint64_t number) override;
   /// The slot is of no use from now on, for this reason: until create_stream() replaces the stream, it has to be made
   /// again.
   void request_remake(const std::string& stream, const std::string& reason);
 
   std::vector<TableRecord> load_tables(const std::string& stream) override;
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) override;
+  std::map<Oid, TargetNote> load_target_notes(const std::string& stream) override;
+  void save_target_note(const std::string& stream, Oid table, const TargetNote& note) override;
   void announce_version(const std::string& stream, Oid table, const TableVersion& version) override;
   void prune(const std::string& stream, Lsn confirmed) override;
   std::vector<CopyRange> load_ranges(const std::string& stream, Oid table) override;

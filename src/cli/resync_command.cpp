@@ -26,7 +26,7 @@ int resync_command(const Settings& settings, const ResyncOptions& options) {
     throw Error(ErrorCode::InvalidConfiguration, fmt::format("{}.{} is not a table that EchoDB mirrors", schema, name),
                 "`echodb status` lists them");
   }
-  source.query("SELECT _echodb.describe($1::oid, $2)", {found.text(0, 0), kResyncTag});
+  ask_for_description(source, static_cast<Oid>(found.number(0, 0)), kResyncTag);
   fmt::print("{}.{} will be copied again; readers keep the present table until the copy is complete\n", schema, name);
   return 0;
 }

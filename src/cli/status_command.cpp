@@ -33,6 +33,10 @@ void print_stream(const json& metrics) {
              metrics.at("lag_bytes").get<std::uint64_t>(), metrics.at("lag_ms").get<double>());
   fmt::print("rows: {} copied, {} applied\n", metrics.at("rows_copied").get<std::uint64_t>(),
              metrics.at("rows_applied").get<std::uint64_t>());
+  if (const json remade = metrics.value("remade", json()); !remade.is_null()) {
+    fmt::print("every table was copied again from {} on: {}\n", remade.at("at").get<std::string>(),
+               remade.at("reason").get<std::string>());
+  }
   if (!metrics.at("last_error").is_null()) fmt::print("last error: {}\n", metrics.at("last_error").get<std::string>());
 }
 

@@ -35,6 +35,8 @@ void initialise_once() {
 /// Whether the server answers at all, found out before rows are sent again.
 constexpr std::chrono::seconds kProbeTimeout{5};
 
+constexpr const char* kDatabaseOfAllServers = "system";
+
 /// What a request is made of.
 struct Request {
   std::string_view sql_in_url = {};
@@ -222,8 +224,9 @@ class ClickHouseClient::Impl {
     // The answer is complete on the server before its first byte leaves, so a failure has a status of its own, and the
     // summary counts everything.
     std::string url = fmt::format("{}://{}/?wait_end_of_query=1&query_id={}", scheme, where(), escape(query_id));
-    // The database may not be there yet, which is no reason not to answer a question.
-    if (!settings_.database.empty() && !request.is_question) url += "&database=" + escape(settings_.database);
+    // The database may not be there, which is no reason not to answer a question; nor may the user's default one.
+    const bool anywhere = settings_.database.empty() || request.is_question;
+    url += "&database=" + (anywhere ? std::string(kDatabaseOfAllServers) : escape(settings_.database));
     for (const auto& [name, value] : request.parameters) url += fmt::format("&{}={}", escape(name), escape(value));
     if (!request.sql_in_url.empty()) url += "&query=" + escape(request.sql_in_url);
     return url;

@@ -11,6 +11,7 @@
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
 #include "control/column_types.h"
+#include "control/ends.h"
 #include "control/redis_lease.h"
 #include "control/setup.h"
 #include "control/slot_state.h"
@@ -39,6 +40,21 @@ void examine_inventory(PostgresConnection& source, const Settings& settings, con
   if (errors == 0) findings.ok("every watched table is mirrored, or left out on purpose");
 }
 
+/// Whether the target is this stream's, and each end what the other one remembers.
+void note_ends(const Settings& settings, const EndsComparison& ends, Findings& findings) {
+  if (!ends.owner.empty()) {
+    findings.fatal(target_taken(settings, ends.owner));
+  } else if (!ends.source.fault.empty()) {
+    findings.fatal(source_replaced(ends.source.fault));
+  } else if (!ends.target_loss.empty()) {
+    findings.warning(ends.target_loss,
+                     "nothing to do while `echodb worker` runs: it copies every table again behind its readers' backs; "
+                     "`echodb setup` does so now");
+  } else if (ends.bookmark) {
+    findings.ok("ClickHouse holds this source");
+  }
+}
+
 /// What the leader's key in Redis is named for; nullopt when the source does not say.
 std::optional<std::string> find_key_scope(const Settings& settings, std::stop_token stop) {
   try {
@@ -53,17 +69,10 @@ std::optional<std::string> find_key_scope(const Settings& settings, std::stop_to
 
 /// The slot and the stream, if there are any yet.
 void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
-  StreamNames names = stream_names(settings);
   CatalogStore catalog(settings.postgres, "doctor", stop);
-  std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
-  if (std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, names.stream, stop)) {
-    SourceComparison comparison = compare_source(settings.postgres, *bookmark, stream, stop);
-    if (comparison.fault.empty()) {
-      findings.ok("ClickHouse holds this source");
-    } else {
-      findings.fatal(source_replaced(comparison.fault));
-    }
-  }
+  const EndsComparison ends = compare_ends(settings, catalog, stop);
+  note_ends(settings, ends, findings);
+  const std::optional<StreamRecord>& stream = ends.stream;
   if (!stream) {
     findings.ok("nothing is set up yet");
     return;
@@ -167,7 +176,8 @@ void examine_this_machine(const Settings& settings, Findings& findings) {
 std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   Findings findings;
   examine_source_side(settings, findings, stop);
-  examine_target(settings.clickhouse, findings, stop);
+  // What is tried there is tried in the database itself.
+  if (!findings.has(ErrorCode::TargetTaken)) examine_target(settings.clickhouse, findings, stop);
   if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);
   return std::move(findings).worst_first();

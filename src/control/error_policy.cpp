@@ -33,6 +33,8 @@ ErrorPolicy error_policy(ErrorCode code) {
       return {Action::Person, true, "check CLICKHOUSE_USER and CLICKHOUSE_PASSWORD"};
     case ErrorCode::TargetOverloaded: return {Action::Retry, true, "ClickHouse asks for patience"};
     case ErrorCode::TargetRejected: return {Action::Person, false, "see the message of ClickHouse"};
+    case ErrorCode::TargetTaken: return {Action::Person, false, "nothing is written there: it is another stream's"};
+    case ErrorCode::TargetReplaced: return {Action::Retry, false, "every table is copied again"};
     case ErrorCode::LeadershipLost:
       return {Action::Retry, false, "this worker follows now, and leads again when it is its turn"};
     case ErrorCode::Stopped: return {Action::Fail, false, "stopped as asked"};

@@ -8,13 +8,14 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "clickhouse/client.h"
+#include "clickhouse/quoting.h"
+#include "clickhouse/table_ddl.h"
 #include "control/slot_wait.h"
 #include "control/source_identity.h"
+#include "control/stream_tables.h"
 #include "postgres/server_version.h"
 #include "replication/bookmark.h"
-#include "replication/table_registry.h"
-#include "replication/target_steps.h"
-#include "replication/type_choices.h"
 
 namespace echodb {
 namespace {
@@ -46,62 +47,8 @@ Tables read_tables(PostgresConnection& replication, Lsn consistent, const Settin
   return tables;
 }
 
-/// The table that readers know by this source table's name; nullptr when there is none. A table that was dropped and
-/// made again is another one where dropped tables are kept.
-const TableRecord* known_as(const Tables& before, const TableRecord& table, OnDrop on_drop) {
-  auto found = std::ranges::find_if(before, [&](const TableRecord& other) {
-    return other.state != TableState::Dropped &&
-           schema_of(other).qualified_name() == schema_of(table).qualified_name() &&
-           (on_drop == OnDrop::Drop || other.oid == table.oid);
-  });
-  return found == before.end() ? nullptr : &*found;
-}
-
-/// Tables keep their targets' names and their columns' types; new ones get a name that is free.
-void name_targets(Tables& tables, const Tables& before, const StreamStart& start, OnDrop on_drop) {
-  for (TableRecord& table : tables) {
-    const TableRecord* known = known_as(before, table, on_drop);
-    if (known != nullptr) {
-      table.target_name = known->target_name;
-      keep_types(table.versions.back().schema, schema_of(*known));
-    }
-    table.shadow = known != nullptr || (before.empty() && start.target_in_use);
-  }
-  for (TableRecord& table : tables) {
-    if (!table.target_name.empty()) continue;
-    table.target_name =
-        choose_target_name(schema_of(table).schema, schema_of(table).name, [&](const std::string& name) {
-          return std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
-        });
-  }
-}
-
-bool has_name(const Tables& tables, const std::string& target_name) {
-  return std::ranges::find(tables, target_name, &TableRecord::target_name) != tables.end();
-}
-
-/// What the source lost while nobody looked: targets whose table is gone, and shadow tables of copies that were under
-/// way.
-void drop_leftovers(const Settings& settings, const Tables& tables, const Tables& before, std::stop_token stop) {
-  ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
-  const std::string& database = settings.clickhouse.database;
-  const ServerVersion server = clickhouse.server_version();
-  for (const TableRecord& old : before) {
-    drop_shadow(clickhouse, shadow_table(database, old.oid), server);
-    const bool gone = old.state == TableState::Dropped && old.error.empty();
-    if (has_name(tables, old.target_name) || gone || settings.on_drop == OnDrop::Keep) continue;
-    log::info("mirror dropped: {}, whose table is gone", old.target_name);
-    drop_if_ours(clickhouse, {database, old.target_name}, server);
-    // A rename that was not done has left it under an earlier name.
-    for (const std::string& name : old.earlier_names) {
-      if (!has_name(tables, name)) drop_if_ours(clickhouse, {database, name}, server);
-    }
-  }
-  failpoint("setup.leftovers_dropped");
-}
-
-/// A catalog that went back with its source does not know all that is in ClickHouse, and what it does not know may be
-/// somebody else's: that is for a person to drop.
+/// A catalog that went back with its source, or a target that did, or that was another source's: the catalog does not
+/// know all that is in ClickHouse, and what it does not know may be somebody else's. That is for a person to drop.
 void name_strangers(const Settings& settings, const Tables& tables, std::stop_token stop) {
   ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
   std::istringstream found(clickhouse.query(
@@ -136,9 +83,10 @@ class StreamMaker {
                         .publication = start_.names.publication,
                         .system_identifier = source.system_identifier,
                         .consistent = consistent,
-                        .applied = consistent};
+                        .applied = consistent,
+                        .remade = start_.reason};
     try {
-      record(stream, source, read_tables(replication, consistent, settings_));
+      record(stream, source.timeline, read_tables(replication, consistent, settings_));
     } catch (const Error& error) {
       // By now the slot of this name may be that of another leader.
       if (error.code() != ErrorCode::LeadershipLost) drop_slot(replication);
@@ -166,17 +114,25 @@ class StreamMaker {
   }
 
   /// The catalog comes last: only then is what ClickHouse has been told true.
-  void record(const StreamRecord& stream, const SourceIdentity& source, Tables tables) {
+  void record(StreamRecord& stream, std::uint32_t timeline, Tables tables) {
     Tables before = start_.previous ? catalog_.load_tables(stream.name) : Tables();
-    name_targets(tables, before, start_, settings_.on_drop);
-    if (!before.empty()) drop_leftovers(settings_, tables, before, stop_);
-    if (start_.source_replaced) name_strangers(settings_, tables, stop_);
-    write_bookmark(settings_.clickhouse,
-                   {.stream = stream.name,
-                    .system_identifier = source.system_identifier,
-                    .timeline = source.timeline,
-                    .applied = stream.consistent},
-                   stop_);
+    name_targets(tables, before, {.target_unknown = start_.target_unknown, .on_drop = settings_.on_drop});
+    if (!before.empty()) {
+      ClickHouseClient clickhouse(settings_.clickhouse, stop_);
+      drop_leftovers(clickhouse, clickhouse.server_version(), settings_, tables, before);
+      failpoint("setup.leftovers_dropped");
+    }
+    if (start_.target_unknown) name_strangers(settings_, tables, stop_);
+    const Bookmark claimed = claim_target(settings_.clickhouse,
+                                          {.stream = stream.name,
+                                           .database = settings_.postgres.database,
+                                           .system_identifier = stream.system_identifier,
+                                           .timeline = timeline,
+                                           .applied = stream.consistent,
+                                           .number = start_.previous ? start_.previous->target_number : 0},
+                                          stop_);
+    stream.target_id = claimed.target_id;
+    stream.target_number = claimed.number;
     failpoint("setup.bookmark_written");
     catalog_.create_stream(stream, tables);
   }

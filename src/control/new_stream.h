@@ -14,8 +14,10 @@ namespace echodb {
 struct StreamStart {
   StreamNames names;
   std::optional<StreamRecord> previous;  ///< the stream that it takes the place of
-  bool target_in_use = false;            ///< readers have tables that must not be seen half full
-  bool source_replaced = false;          ///< by one that knows nothing of some of them, perhaps
+  std::string reason = {};               ///< why it does; empty: there was none
+  /// The target may have tables that the catalog knows nothing of, or that are not what it knows: readers must not see
+  /// them half full.
+  bool target_unknown = false;
 };
 
 /// Makes the slot and writes the stream and all its tables down as they are at the slot's first position, in place of

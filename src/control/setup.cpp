@@ -14,6 +14,7 @@
 #include "clickhouse/client.h"
 #include "control/column_types.h"
 #include "control/doctor.h"
+#include "control/ends.h"
 #include "control/exclusions.h"
 #include "control/lock_views.h"
 #include "control/new_stream.h"
@@ -158,10 +159,10 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
 
 /// Publishes one table in a transaction of its own, so that no more than one lock is held at a time. A table that was
 /// not published before is announced in the stream, as if it had been created now.
-void publish_table(PostgresConnection& source, const std::string& oid) {
+void publish_table(PostgresConnection& source, Oid table) {
   for (int attempt = 1;; ++attempt) {
     try {
-      source.query("SELECT _echodb.describe($1::oid, $2)", {oid, kSetupTag});
+      ask_for_description(source, table, kSetupTag);
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
@@ -173,7 +174,8 @@ void publish_table(PostgresConnection& source, const std::string& oid) {
 
 void publish_tables(PostgresConnection& source) {
   QueryResult watched = source.query("SELECT t FROM _echodb.watched_tables() t");
-  for (std::size_t row = 0; row < watched.rows(); ++row) publish_table(source, std::string(watched.text(row, 0)));
+  for (std::size_t row = 0; row < watched.rows(); ++row)
+    publish_table(source, static_cast<Oid>(watched.number(row, 0)));
   QueryResult unwatched = source.query(
       "SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w "
       "WHERE p.pubname IN (w.publication, w.publication || '_insert_only') "
@@ -190,13 +192,6 @@ void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
   clickhouse.query("CREATE DATABASE IF NOT EXISTS " + quote_identifier(settings.clickhouse.database));
 }
 
-SourceComparison compare_with_bookmark(const Settings& settings, const std::optional<StreamRecord>& stream,
-                                       std::stop_token stop) {
-  std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, stream_names(settings).stream, stop);
-  if (bookmark) return compare_source(settings.postgres, *bookmark, stream, std::move(stop));
-  return {.identity = identify_source(settings.postgres, std::move(stop)), .has_bookmark = false};
-}
-
 /// Why the stream cannot go on from this slot; empty when it can.
 std::string slot_loss(const std::optional<SlotState>& slot, const SourceComparison& source) {
   if (!slot) return "the replication slot is gone";
@@ -206,6 +201,17 @@ std::string slot_loss(const std::optional<SlotState>& slot, const SourceComparis
                        to_string(*source.switched_at));
   }
   return slot->loss();
+}
+
+void require_own(const Settings& settings, const EndsComparison& ends) {
+  if (!ends.owner.empty()) throw target_taken(settings, ends.owner);
+  if (!ends.source.fault.empty()) throw source_replaced(ends.source.fault);
+}
+
+/// Why the two ends do not go together; empty when they do.
+std::string strangeness(const EndsComparison& ends) {
+  if (!ends.owner.empty()) return "the target belonged to " + ends.owner;
+  return ends.source.fault.empty() ? ends.target_loss : ends.source.fault;
 }
 
 void warn_of(const std::vector<Finding>& findings) {
@@ -234,23 +240,31 @@ StreamNames stream_names(const Settings& settings) {
 }
 
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
-  std::optional<StreamRecord> stream = catalog.find_stream(stream_names(settings).stream);
-  if (!stream || !stream->remake.empty()) return std::nullopt;
-  SourceComparison source = compare_with_bookmark(settings, stream, stop);
-  if (!source.fault.empty()) throw source_replaced(source.fault);
+  EndsComparison ends = compare_ends(settings, catalog, stop);
+  require_own(settings, ends);
+  std::optional<StreamRecord> stream = std::move(ends.stream);
+  if (!stream || !stream->remake.empty() || !ends.target_loss.empty()) return std::nullopt;
   PostgresConnection connection(settings.postgres, ConnectionKind::Ordinary, stop);
-  std::string loss = slot_loss(look_at_slot(connection, stream->slot), source);
+  std::string loss = slot_loss(look_at_slot(connection, stream->slot), ends.source);
   // An earlier version's triggers and tables are brought up to date.
   if (!loss.empty() || !is_installed(connection)) return std::nullopt;
+  if (!ends.bookmark) prepare_clickhouse(settings, stop);
   // From here on the target follows this timeline.
-  write_bookmark(settings.clickhouse,
-                 {.stream = stream->name,
-                  .system_identifier = source.identity.system_identifier,
-                  .timeline = source.identity.timeline,
-                  .applied = stream->applied},
-                 std::move(stop));
-  stream->timeline = source.identity.timeline;
-  stream->failed_over = source.switched_at.has_value();
+  const Bookmark claimed = claim_target(settings.clickhouse,
+                                        {.stream = stream->name,
+                                         .database = settings.postgres.database,
+                                         .system_identifier = ends.source.identity.system_identifier,
+                                         .timeline = ends.source.identity.timeline,
+                                         .applied = stream->applied,
+                                         .number = stream->target_number,
+                                         .target_id = stream->target_id},
+                                        std::move(stop));
+  failpoint("bookmark.claimed");
+  catalog.save_target(stream->name, claimed.target_id, claimed.number);
+  stream->target_id = claimed.target_id;
+  stream->target_number = claimed.number;
+  stream->timeline = ends.source.identity.timeline;
+  stream->failed_over = ends.source.switched_at.has_value();
   return stream;
 }
 
@@ -258,15 +272,16 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   StreamNames names = stream_names(settings);
   std::vector<Finding> findings = examine(settings, stop);
   if (options.accept_new_source) {
-    std::erase_if(findings, [](const Finding& finding) { return finding.code == ErrorCode::SourceReplaced; });
+    std::erase_if(findings, [](const Finding& finding) {
+      return finding.code == ErrorCode::SourceReplaced || finding.code == ErrorCode::TargetTaken;
+    });
   }
   require_no_fatal(findings);
   warn_of(findings);
+  EndsComparison ends = compare_ends(settings, catalog, stop);
+  if (!options.accept_new_source) require_own(settings, ends);
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   prepare_clickhouse(settings, stop);
-  std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
-  SourceComparison comparison = compare_with_bookmark(settings, stream, stop);
-  if (!comparison.fault.empty() && !options.accept_new_source) throw source_replaced(comparison.fault);
   install_lock_views(source);
   catalog.install();
   install_in_source(source, settings, names);
@@ -274,15 +289,18 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   publish_tables(source);
   failpoint("setup.tables_published");
   std::optional<SlotState> slot = look_at_slot(source, names.slot);
-  std::string reason = comparison.fault.empty() ? slot_loss(slot, comparison) : comparison.fault;
+  const std::string strange = strangeness(ends);
+  const std::string reason = strange.empty() ? slot_loss(slot, ends.source) : strange;
+  const std::optional<StreamRecord>& stream = ends.stream;
   if (stream && reason.empty() && stream->remake.empty()) return *stream;
   if (stream) note_remake(catalog, *stream, reason);
   if (slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
   failpoint("setup.slot_dropped");
-  StreamStart start{.names = names,
-                    .previous = stream,
-                    .target_in_use = comparison.has_bookmark,
-                    .source_replaced = !comparison.fault.empty()};
+  StreamStart start{.names = names, .previous = stream};
+  if (stream) start.reason = stream->remake.empty() ? reason : stream->remake;
+  // An attempt that was cut short has made the target this stream's, and no longer finds it strange.
+  const bool begun_before = ends.bookmark && (!stream || !stream->remake.empty());
+  start.target_unknown = !strange.empty() || begun_before;
   StreamRecord created = begin_stream(source, settings, start, catalog, stop);
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);

@@ -22,15 +22,16 @@ StreamNames stream_names(const Settings& settings);
 /// once: what is there stays, tables that are newly watched are published and announced in the stream.
 ///
 /// Throws with everything that is missing, and nothing is left half-made: the slot, the one thing that costs the
-/// source something, comes last. A slot that is gone or of no use is made again: see begin_stream(). A source that is
-/// not the one that ClickHouse holds is Error(SourceReplaced), unless someone said that it is the right one.
+/// source something, comes last. A slot that is gone or of no use is made again, and so is one whose target may lack
+/// what it had acknowledged: see begin_stream(). A target that is somebody else's is Error(TargetTaken), a source that
+/// is not the one that ClickHouse holds Error(SourceReplaced), unless someone said that the two belong together.
 struct SetupOptions {
   bool accept_new_source = false;
 };
 StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop);
 
-/// What `setup` made, when all of it is still there and of use: the stream's record and its slot. Error(SourceReplaced)
-/// as above.
+/// What `setup` made, when all of it is still there and of use: the stream's record and its slot. The target has a new
+/// bookmark then, and the catalog knows. Error(TargetTaken) and Error(SourceReplaced) as above.
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
 
 }  // namespace echodb

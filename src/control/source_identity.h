@@ -43,7 +43,6 @@ struct SourceComparison {
   SourceIdentity identity;
   std::string fault = {};               ///< why it is not the source that the bookmark speaks of; empty: it is
   std::optional<Lsn> switched_at = {};  ///< it is, after a failover: where its timeline left the bookmark's
-  bool has_bookmark = true;             ///< false: ClickHouse holds nothing of this stream
 };
 
 /// `stream` is the catalog's record, if it has one.

@@ -84,9 +84,11 @@ constexpr auto kLastWordsWithin = limits::kGracePeriod * 7 / 10;
 void rest(const SourceWatch& watch) {
   auto left = watch.rest_until() - Clock::now();
   if (left <= Clock::duration::zero()) return;
-  throw Error(ErrorCode::SlotLost, "the slot was given up more than once; the last time: " + watch.last_reason(),
-              "too much log: see why ClickHouse is slow, or raise ECHODB_MAX_RETAINED_WAL; unreadable log: see "
-              "docs/source-safety.md; copying begins again by itself");
+  throw Error(
+      ErrorCode::SlotLost, "the slot was given up more than once; the last time: " + watch.last_reason(),
+      "too much log: see why ClickHouse is slow, or raise ECHODB_MAX_RETAINED_WAL; unreadable log: see "
+      "docs/source-safety.md; another target each time: see that CLICKHOUSE_HOST is one server; copying begins again "
+      "by itself");
 }
 
 /// A worker's life: it follows until it is its turn, leads until it is asked to stop or loses its leadership, and
@@ -274,6 +276,9 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
       complete = stream.run();
     } catch (const Error& error) {
       note_unreadable_log(error, record->slot);
+      // Its slot is of no use any more: setup makes another one. An address behind which several servers take turns is
+      // not copied to without end.
+      if (error.code() == ErrorCode::TargetReplaced) watch_.released(error.message());
       throw;
     }
   }

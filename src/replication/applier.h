@@ -72,9 +72,12 @@ class Applier final : public PgoutputHandler {
   void apply(const DdlMessage& message, Lsn lsn) { schema_events_.apply(message, lsn); }
 
   /// Between two looks at the log: what the lanes and copies have come to, what is due, what is too much. `drained`:
-  /// nothing more is waiting to be read; `lost`: what the target has lost, if it was looked at. Returns whether it has
-  /// to be found out if the target takes anybody's rows: a step of push_own() tells.
+  /// nothing more is waiting to be read; `lost`: what the target has lost, if it was looked at, and
+  /// Error(TargetReplaced) if that is all of it. Returns whether it has to be found out if the target takes anybody's
+  /// rows: a step of push_own() tells.
   bool turn(bool drained, const std::optional<TargetFindings>& lost);
+  /// A look at the target is asked for.
+  void look_begins() { schema_events_.look_begins(); }
   /// What the lanes and copies have come to.
   void collect_events();
   /// The log has to be read again from where it was last confirmed.

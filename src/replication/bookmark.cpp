@@ -2,17 +2,25 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
+#include <algorithm>
+#include <vector>
 
+#include "base/failpoint.h"
+#include "base/secret.h"
+#include "clickhouse/client.h"
 #include "clickhouse/quoting.h"
 #include "clickhouse/table_ddl.h"
+#include "columns/row_binary_reader.h"
+#include "replication/column_types.h"
 
 namespace echodb {
 namespace {
 
-constexpr std::string_view kTable = "_echodb_bookmark";
+constexpr std::uint64_t kNumbersPerRun = 1000;
+constexpr int kNoSuchTable = 60;
+constexpr int kNoSuchDatabase = 81;
 
-std::string table_of(const std::string& database) { return qualified({database, std::string(kTable)}); }
+TargetTable table_of(const std::string& database) { return {database, std::string(kBookmarkTable)}; }
 
 /// The database may not be there yet.
 ClickHouseClient client_of(ClickHouseSettings settings, std::stop_token stop) {
@@ -20,26 +28,98 @@ ClickHouseClient client_of(ClickHouseSettings settings, std::stop_token stop) {
   return ClickHouseClient(settings, std::move(stop));
 }
 
-std::optional<Bookmark> read(TargetClient& clickhouse, const std::string& database, const std::string& stream) {
-  std::string exists =
-      clickhouse.query(fmt::format("SELECT count() FROM system.tables WHERE database = {} AND name = {}",
-                                   quote_literal(database), quote_literal(kTable)));
-  if (exists == "0\n") return std::nullopt;
-  std::istringstream row(clickhouse.query(
-      fmt::format("SELECT system_identifier, timeline, applied, number FROM {} WHERE stream = {} ORDER BY number DESC "
-                  "LIMIT 1",
-                  table_of(database), quote_literal(stream))));
-  Bookmark found{.stream = stream};
-  row >> found.system_identifier >> found.timeline >> found.applied.value >> found.number;
-  return row ? std::optional(found) : std::nullopt;
+/// Columns that an earlier version's table lacks are read as empty texts.
+std::vector<Bookmark> read_rows(TargetClient& clickhouse, const TargetTable& table) {
+  const ColumnTypes columns = read_column_types(clickhouse, table);
+  if (columns.empty()) return {};
+  const bool has_id = columns.contains("target_id");
+  const std::string answer = clickhouse.query(
+      fmt::format("SELECT stream, {}, system_identifier, timeline, applied, number, {} FROM {} ORDER BY number DESC "
+                  "FORMAT RowBinary",
+                  has_id ? "source_database" : "''", has_id ? "target_id" : "''", qualified(table)));
+  std::vector<Bookmark> bookmarks;
+  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) {
+    Bookmark& bookmark = bookmarks.emplace_back();
+    bookmark.stream = reader.read_string();
+    bookmark.database = reader.read_string();
+    bookmark.system_identifier = reader.read_string();
+    bookmark.timeline = reader.read<std::uint32_t>();
+    bookmark.applied = Lsn{reader.read<std::uint64_t>()};
+    bookmark.number = reader.read<std::uint64_t>();
+    bookmark.target_id = reader.read_string();
+  }
+  return bookmarks;
 }
 
-void insert(TargetClient& clickhouse, const std::string& database, const Bookmark& bookmark) {
+/// By falling number. A table or database that is gone has none.
+std::vector<Bookmark> read_all(TargetClient& clickhouse, const std::string& database) {
+  try {
+    return read_rows(clickhouse, table_of(database));
+  } catch (const Error& error) {
+    const bool gone = error.peer_code() == kNoSuchTable || error.peer_code() == kNoSuchDatabase;
+    if (error.code() == ErrorCode::TargetRejected && gone) return {};
+    throw;
+  }
+}
+
+/// An earlier version may have written a stream's newest row, and leaves out the id that an older row still has.
+std::optional<Bookmark> newest_of(const std::vector<Bookmark>& all, const std::string& stream) {
+  auto newest = std::ranges::find(all, stream, &Bookmark::stream);
+  if (newest == all.end()) return std::nullopt;
+  Bookmark bookmark = *newest;
+  auto with_id = std::ranges::find_if(
+      all, [&](const Bookmark& other) { return other.stream == stream && !other.target_id.empty(); });
+  if (with_id != all.end()) bookmark.target_id = with_id->target_id;
+  return bookmark;
+}
+
+std::optional<Bookmark> choose(const std::vector<Bookmark>& all, const std::string& stream) {
+  if (all.empty()) return std::nullopt;
+  auto with_id = std::ranges::find_if(all, [](const Bookmark& bookmark) { return !bookmark.target_id.empty(); });
+  if (with_id != all.end()) return newest_of(all, with_id->stream);
+  std::optional<Bookmark> own = newest_of(all, stream);
+  return own ? own : all.front();
+}
+
+std::string values_of(const Bookmark& bookmark) {
+  return fmt::format("{}, {}, {}, {}, {}, {}, {}", quote_literal(bookmark.stream), quote_literal(bookmark.database),
+                     quote_literal(bookmark.system_identifier), bookmark.timeline, bookmark.applied.value,
+                     bookmark.number, quote_literal(bookmark.target_id));
+}
+
+/// INSERT … SELECT is never asynchronous, whatever the user's profile says.
+std::string insert_sql(const std::string& database, const Bookmark& bookmark) {
+  return fmt::format(
+      "INSERT INTO {} (stream, source_database, system_identifier, timeline, applied, number, target_id) SELECT {}",
+      qualified(table_of(database)), values_of(bookmark));
+}
+
+bool of_one_source(const Bookmark& one, const Bookmark& other) {
+  return one.stream == other.stream && one.system_identifier == other.system_identifier;
+}
+
+/// Of two sources that find a target free at the same time, the one that stores its bookmark last sees the other's.
+void require_no_other(const std::vector<Bookmark>& now, const std::vector<Bookmark>& before, const Bookmark& claimed) {
+  for (const Bookmark& other : now) {
+    auto is_its = [&](const Bookmark& known) { return of_one_source(known, other); };
+    if (is_its(claimed) || std::ranges::any_of(before, is_its)) continue;
+    throw Error(
+        ErrorCode::TargetTaken,
+        fmt::format("another source, database {} of cluster {}, began to use the target database at the same time",
+                    other.database, other.system_identifier),
+        "set CLICKHOUSE_DATABASE to a database of each source's own");
+  }
+}
+
+void create_table(TargetClient& clickhouse, const std::string& database) {
   clickhouse.query(
-      fmt::format("INSERT INTO {} (stream, system_identifier, timeline, applied, number) VALUES ({}, {}, "
-                  "{}, {}, {})",
-                  table_of(database), quote_literal(bookmark.stream), quote_literal(bookmark.system_identifier),
-                  bookmark.timeline, bookmark.applied.value, bookmark.number));
+      fmt::format("CREATE TABLE IF NOT EXISTS {} (stream String, system_identifier String, timeline UInt32, "
+                  "applied UInt64, number UInt64, source_database String, target_id String) "
+                  "ENGINE = ReplacingMergeTree(number) ORDER BY stream",
+                  qualified(table_of(database))));
+  for (const char* column : {"source_database", "target_id"}) {
+    clickhouse.query(add_column_sql(table_of(database), {column, "String", {}}, {.after = "number"}));
+  }
 }
 
 }  // namespace
@@ -47,24 +127,67 @@ void insert(TargetClient& clickhouse, const std::string& database, const Bookmar
 std::optional<Bookmark> read_bookmark(const ClickHouseSettings& settings, const std::string& stream,
                                       std::stop_token stop) {
   ClickHouseClient clickhouse = client_of(settings, std::move(stop));
-  return read(clickhouse, settings.database, stream);
+  return read_bookmark(clickhouse, settings.database, stream);
 }
 
-void write_bookmark(const ClickHouseSettings& settings, Bookmark bookmark, std::stop_token stop) {
+std::optional<Bookmark> read_bookmark(TargetClient& clickhouse, const std::string& database,
+                                      const std::string& stream) {
+  return choose(read_all(clickhouse, database), stream);
+}
+
+Bookmark claim_target(const ClickHouseSettings& settings, Bookmark bookmark, std::stop_token stop) {
   ClickHouseClient clickhouse = client_of(settings, std::move(stop));
-  clickhouse.query(
-      fmt::format("CREATE TABLE IF NOT EXISTS {} (stream String, system_identifier String, timeline UInt32, "
-                  "applied UInt64, number UInt64) ENGINE = ReplacingMergeTree(number) ORDER BY stream",
-                  table_of(settings.database)));
-  std::optional<Bookmark> last = read(clickhouse, settings.database, bookmark.stream);
-  bookmark.number = last ? last->number + 1 : 1;
-  insert(clickhouse, settings.database, bookmark);
+  return claim_target(clickhouse, settings.database, std::move(bookmark));
 }
 
-void BookmarkTask::run(WriterTools& tools) {
-  std::optional<Bookmark> last = read(tools.clickhouse, database_, bookmark_.stream);
-  bookmark_.number = last ? last->number + 1 : 1;
-  insert(tools.clickhouse, database_, bookmark_);
+Bookmark claim_target(TargetClient& clickhouse, const std::string& database, Bookmark bookmark) {
+  create_table(clickhouse, database);
+  const std::vector<Bookmark> all = read_all(clickhouse, database);
+  if (!all.empty()) bookmark.number = std::max(bookmark.number, all.front().number);
+  bookmark.number += kNumbersPerRun;
+  if (bookmark.target_id.empty() && !all.empty()) bookmark.target_id = choose(all, bookmark.stream)->target_id;
+  if (bookmark.target_id.empty()) bookmark.target_id = make_secret();
+  clickhouse.query(insert_sql(database, bookmark));
+  require_no_other(read_all(clickhouse, database), all, bookmark);
+  return bookmark;
+}
+
+bool BookmarkKeeper::is_ours(const std::optional<Bookmark>& found) const {
+  return found && found->stream == held_.stream && found->target_id == held_.target_id &&
+         found->system_identifier == held_.system_identifier && held_.number <= found->number && found->number <= sent_;
+}
+
+/// One statement looks and writes: a server that was put in the target's place a moment ago must not get a bookmark
+/// that says it has everything.
+void BookmarkKeeper::store(TargetClient& clickhouse, Lsn applied) {
+  Bookmark next = held_;
+  next.applied = applied;
+  next.number = sent_ + 1;
+  const std::string table = qualified(table_of(target_database_));
+  const std::string sql = fmt::format(
+      "{} FROM {} WHERE stream = {} AND target_id = {} AND number BETWEEN {} AND {} AND number = (SELECT max(number) "
+      "FROM {}) LIMIT 1",
+      insert_sql(target_database_, next), table, quote_literal(held_.stream), quote_literal(held_.target_id),
+      held_.number, sent_, table);
+  ++sent_;
+  clickhouse.query(sql);
+  const std::optional<Bookmark> found = choose(read_all(clickhouse, target_database_), held_.stream);
+  if (!is_ours(found) || found->number != next.number) {
+    throw Error(ErrorCode::TargetReplaced, "the target no longer has the bookmark that was stored last");
+  }
+  held_ = std::move(next);
+  failpoint("bookmark.written");
+  catalog_.save_target(held_.stream, held_.target_id, held_.number);
+}
+
+std::string BookmarkKeeper::examine(TargetClient& clickhouse) const {
+  const std::optional<Bookmark> found = choose(read_all(clickhouse, target_database_), held_.stream);
+  if (is_ours(found)) return {};
+  if (!found) return "the target database has lost its bookmark: it was dropped, emptied or replaced";
+  return fmt::format(
+      "the target database has another bookmark than this run's: number {} of stream {} and id {}, not number {} of {} "
+      "and {}",
+      found->number, found->stream, found->target_id, held_.number, held_.stream, held_.target_id);
 }
 
 }  // namespace echodb

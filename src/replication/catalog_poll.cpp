@@ -50,7 +50,7 @@ void CatalogPoll::look(PostgresConnection& source) {
       } else if (tables.text(row, 2) == "unwatch") {
         source.query("SELECT _echodb.unfollow($1::oid)", {tables.text(row, 0)});
       } else {
-        source.query("SELECT _echodb.describe($1::oid, $2)", {tables.text(row, 0), kDescribeTag});
+        ask_for_description(source, oid, kDescribeTag);
       }
       seen_[oid] = digest;
     } catch (const Error& error) {

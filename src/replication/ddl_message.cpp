@@ -32,6 +32,10 @@ DdlMessage parse(const nlohmann::json& message) {
 
 }  // namespace
 
+void ask_for_description(PostgresConnection& source, Oid table, std::string_view tag) {
+  source.query("SELECT _echodb.describe($1::oid, $2)", {std::to_string(table), tag});
+}
+
 DdlMessage parse_ddl_message(std::string_view text) {
   try {
     return parse(parse_bounded_json(text));

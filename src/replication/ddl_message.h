@@ -4,6 +4,7 @@
 #include <string_view>
 #include <variant>
 
+#include "postgres/connection.h"
 #include "postgres/table_schema.h"
 
 namespace echodb {
@@ -64,6 +65,9 @@ struct RefusedMessage {
 
 using DdlMessage =
     std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage, RecopyMessage, RefusedMessage>;
+
+/// Asks the source to publish a table and to put its present schema into the log, with one of the tags above.
+void ask_for_description(PostgresConnection& source, Oid table, std::string_view tag);
 
 /// Throws Error(ProtocolViolation) for anything else.
 DdlMessage parse_ddl_message(std::string_view json);

@@ -104,6 +104,12 @@ class SchemaTask final : public LaneTask {
     announces_target_ = true;
     return *this;
   }
+  /// None of the steps replaces or empties the target: what is noted of it stays true.
+  SchemaTask& keep_target() {
+    record_.table.target_kept = true;
+    return *this;
+  }
+  [[nodiscard]] bool keeps_target() const { return record_.table.target_kept; }
   SchemaTask& then(Step step) {
     steps_.push_back(std::move(step));
     return *this;

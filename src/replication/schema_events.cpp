@@ -43,6 +43,7 @@ std::unique_ptr<SchemaTask> SchemaEvents::task_for(const MirroredTable& table, c
 }
 
 void SchemaEvents::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) {
+  target_inventory_.stepped(table.record.oid, {.target_kept = task->keeps_target()});
   task->tickets.push_back(parts_.watermark.open());
   std::ranges::move(std::exchange(table.owed, {}), std::back_inserter(task->tickets));
   if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {
@@ -101,9 +102,13 @@ void SchemaEvents::on(const TableMessage& message, Lsn lsn) {
 void SchemaEvents::put_on_record(const MirroredTable& table) {
   if (table.record.state == TableState::Dropped) return;
   auto task = task_for(table, nullptr, "");
+  task->keep_target();
+  TableRecord record = table.record;
+  record.target_kept = true;
   for (const LiveVersion& live : table.versions) {
-    task->then([record = table.record, version = live.version, &catalog = parts_.catalog,
-                stream = parts_.stream](WriterTools&) { catalog.save_table(stream, record, &version); });
+    task->then([record, version = live.version, &catalog = parts_.catalog, stream = parts_.stream](WriterTools&) {
+      catalog.save_table(stream, record, &version);
+    });
   }
   task->tickets.push_back(parts_.watermark.open());
   parts_.lanes.push(table.lane, std::move(task));
@@ -170,6 +175,7 @@ void SchemaEvents::alter(MirroredTable& table, const TableVersion& version, Sche
   bool copying = table.record.state == TableState::Copying &&
                  (change.effort != SchemaChange::Effort::Nothing || table.gate == nullptr);
   if (copying) task->then(drain_copies(table));
+  if (change.effort != SchemaChange::Effort::Rebuild) task->keep_target();
   if (change.effort != SchemaChange::Effort::Nothing) {
     task->announce({.recopy = change.effort == SchemaChange::Effort::Rebuild, .statements = change.statements});
   }
@@ -201,6 +207,7 @@ void SchemaEvents::rename(MirroredTable& table, const TableSchema& schema) {
   name_taken(table);
   bool copying = table.record.state == TableState::Copying;
   auto task = task_for(table, nullptr, "table_renamed", schema.qualified_name());
+  task->keep_target();
   task->announce_rename(from);
   if (copying) task->then(drain_copies(table));
   std::optional<LanePlace> awaited;

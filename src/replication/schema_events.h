@@ -13,6 +13,7 @@
 #include "replication/lane_tasks.h"
 #include "replication/schema_change.h"
 #include "replication/table_registry.h"
+#include "replication/target_inventory.h"
 #include "replication/target_watch.h"
 #include "replication/watermark.h"
 #include "replication/worker_status.h"
@@ -39,8 +40,10 @@ class SchemaEvents {
   /// Brings every table to where it was left: tables to create, copies to begin or to go on with, tables to copy again
   /// because ClickHouse has lost rows of them.
   void resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
-  /// Tables that ClickHouse has lost, or has lost rows of, are copied again behind their readers' backs. REQUIRES:
-  /// between transactions.
+  /// A look at the target is asked for.
+  void look_begins();
+  /// Its answer: tables that ClickHouse has lost, or has lost rows of, are copied again behind their readers' backs.
+  /// Error(TargetReplaced) when it is not the target any more. REQUIRES: between transactions.
   void replace_lost(const TargetFindings& target);
 
   /// A schema message at this position of the log.
@@ -143,7 +146,8 @@ class SchemaEvents {
   void resume_table(MirroredTable& table, const Resumption& found);
   void finish_steps(MirroredTable& table);
   void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
-  void replace_missing(MirroredTable& table);
+  void replace(MirroredTable& table, const std::string& reason);
+  void judge(MirroredTable& table, const FoundTable& found);
   [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table, TargetClient& clickhouse) const;
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);
@@ -169,6 +173,7 @@ class SchemaEvents {
   };
   std::map<Oid, std::string> recopies_;  ///< asked for by the transaction being read, with the reason
   std::set<Oid> missing_;                ///< tables whose target the last look did not find
+  TargetInventory target_inventory_{{}, {}};
   std::set<Oid> left_in_log_;            ///< tables with `left_in_log`
   std::set<Oid> copied_unread_;          ///< tables with `copied_to`: finish_copies() looks at no others
   std::deque<Xid> recent_transactions_;  ///< a copy must see them

@@ -9,8 +9,14 @@
 #include "replication/target_steps.h"
 
 namespace echodb {
+namespace {
+
+constexpr const char* kGone = "its target is gone from ClickHouse";
+
+}  // namespace
 
 void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
+  target_inventory_ = TargetInventory(parts_.catalog.load_target_notes(parts_.stream), source_position);
   parts_.registry.for_each([&](MirroredTable& table) {
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
     const bool exchanged = is_shadow_exchanged(table, clickhouse);
@@ -25,8 +31,10 @@ void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, Tar
       finish_steps(table);
       // A copy that a step has begun replaces what is broken as well.
       if (table.copy_job == 0) replace_if_broken(table, holder, target.broken);
-      const bool missing = table.record.state == TableState::Streaming && !target.tables.contains(holder.name);
-      if (table.copy_job == 0 && missing) replace_missing(table);
+      auto found = target.tables.find(holder.name);
+      const bool missing = table.record.state == TableState::Streaming && found == target.tables.end();
+      if (table.copy_job == 0 && missing) replace(table, kGone);
+      if (found != target.tables.end()) target_inventory_.begin(table.record.oid, found->second);
       resume_table(table, {.source_position = source_position, .exchanged = exchanged});
     });
     if (completed) put_on_record(table);
@@ -43,15 +51,19 @@ void SchemaEvents::replace_if_broken(MirroredTable& table, const TargetTable& ho
   recopy(table, std::nullopt, {.floor = table.record.floor, .reason = found->words()});
 }
 
-void SchemaEvents::replace_missing(MirroredTable& table) {
-  log::warn("{}: its target {} is gone from ClickHouse; the table is copied again", table.name(),
-            table.record.target_name);
-  recopy(table, std::nullopt, {.floor = table.record.floor, .reason = "its target was gone from ClickHouse"});
+void SchemaEvents::replace(MirroredTable& table, const std::string& reason) {
+  log::warn("{}: {} ({}); the table is copied again", table.name(), reason, table.record.target_name);
+  recopy(table, std::nullopt, {.floor = table.record.floor, .reason = reason});
+}
+
+void SchemaEvents::look_begins() {
+  target_inventory_.look_begins(parts_.registry, parts_.lanes, parts_.watermark.ended());
 }
 
 /// A table with work in its lane may be about to be made, or renamed; so may one that was when ClickHouse was asked: a
 /// target is gone when two looks in a row miss it.
 void SchemaEvents::replace_lost(const TargetFindings& target) {
+  if (!target.loss.empty()) throw Error(ErrorCode::TargetReplaced, target.loss);
   std::set<Oid> missing;
   parts_.registry.for_each([&](MirroredTable& table) {
     if (!target.broken.empty()) {
@@ -59,13 +71,26 @@ void SchemaEvents::replace_lost(const TargetFindings& target) {
       replace_if_broken(table, parts_.registry.write_target(table), target.broken);
     }
     const bool at_rest = table.record.state == TableState::Streaming && parts_.lanes.depth(*table.lane) == 0;
-    if (!at_rest || target.tables.contains(table.record.target_name)) return;
+    if (!at_rest) return;
+    auto found = target.tables.find(table.record.target_name);
+    if (found != target.tables.end()) return judge(table, found->second);
     missing.insert(table.record.oid);
     if (!missing_.contains(table.record.oid)) return;
     parts_.batcher.seal(table);
-    replace_missing(table);
+    replace(table, kGone);
   });
   missing_ = std::move(missing);
+}
+
+void SchemaEvents::judge(MirroredTable& table, const FoundTable& found) {
+  TargetInventory::Verdict verdict = target_inventory_.judge(table.record.oid, found);
+  if (verdict.note) {
+    parts_.lanes.push(table.lane, std::make_unique<TargetNoteTask>(parts_.catalog, parts_.stream, table.record.oid,
+                                                                   *std::move(verdict.note)));
+  }
+  if (verdict.loss.empty()) return;
+  parts_.batcher.seal(table);
+  replace(table, verdict.loss);
 }
 
 void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
@@ -119,6 +144,7 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
   if (!table.followed()) return;
   if (std::vector<std::string> from = take_earlier_names(table); !from.empty()) {
     auto task = task_for(table, nullptr, "");
+    task->keep_target();
     then_rename(table, *task, std::move(from));
     push(table, std::move(task));
   }
@@ -131,7 +157,7 @@ void SchemaEvents::finish_steps(MirroredTable& table) {
   }
   parts_.registry.add_version(table, newest);
   auto task = task_for(table, &newest, "schema_changed", "finished after a restart");
-  task->then(steps.statements);
+  task->keep_target().then(steps.statements);
   push(table, std::move(task));
 }
 

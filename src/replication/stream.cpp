@@ -39,15 +39,28 @@ Lsn start_position(PostgresConnection& source, const StreamRecord& record) {
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
 
+/// Setup has stored it.
+Bookmark held_bookmark(const Settings& settings, const StreamRecord& record) {
+  return {.stream = record.name,
+          .database = settings.postgres.database,
+          .system_identifier = record.system_identifier,
+          .timeline = record.timeline,
+          .applied = record.applied,
+          .number = record.target_number,
+          .target_id = record.target_id};
+}
+
 }  // namespace
 
-/// What a run has to know of the source before it begins.
-struct Stream::SourceFacts {
-  SourceFacts(PostgresConnection source, const StreamRecord& record)
-      : start(start_position(source, record)),
+/// What a run has to know of both ends before it begins.
+struct Stream::Facts {
+  Facts(PostgresConnection source, ClickHouseClient clickhouse, const StreamRecord& record)
+      : target(clickhouse.server_version()),
+        start(start_position(source, record)),
         seal(MessageSeal::load(source)),
         has_event_triggers(echodb::has_event_triggers(source)) {}
 
+  ServerVersion target;
   Lsn start;
   MessageSeal seal;
   bool has_event_triggers;
@@ -56,20 +69,22 @@ struct Stream::SourceFacts {
 Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
                const Transient& transient, std::stop_token stop)
     : Stream(settings, record, catalog, board, transient, stop,
-             SourceFacts(PostgresConnection(settings.postgres, ConnectionKind::Ordinary, stop), record)) {}
+             Facts(PostgresConnection(settings.postgres, ConnectionKind::Ordinary, stop),
+                   ClickHouseClient(settings.clickhouse, stop), record)) {}
 
 Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
-               const Transient& transient, const std::stop_token& stop, const SourceFacts& source)
+               const Transient& transient, const std::stop_token& stop, const Facts& facts)
     : settings_(settings),
       record_(record),
       catalog_(catalog),
       board_(board),
       stop_(stop),
-      target_watch_(settings.clickhouse.database),
+      bookmark_(catalog, settings.clickhouse.database, held_bookmark(settings, record)),
+      target_watch_(settings.clickhouse.database, facts.target),
       applier_({.settings = settings_,
                 .stream = record.name,
                 .catalog = catalog,
-                .target = ClickHouseClient(settings.clickhouse, stop).server_version(),
+                .target = facts.target,
                 .connect =
                     [&](std::stop_token of_writer) {
                       return connect_writer(settings_.clickhouse, settings_.postgres, of_writer);
@@ -83,25 +98,25 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                     },
                 .transient = transient,
                 .on_event = [this] { wakeup_.notify(); },
-                .start = source.start,
-                .seal = source.seal,
-                .has_event_triggers = source.has_event_triggers}),
+                .start = facts.start,
+                .seal = facts.seal,
+                .has_event_triggers = facts.has_event_triggers}),
       source_(settings.postgres,
               {.slot = record.slot,
                .publications = {record.publication, record.publication + "_insert_only"},
                .message_publication = record.publication + std::string(kMessagePublicationSuffix),
-               .start = source.start},
+               .start = facts.start},
               stop),
       position_(settings.postgres) {
   ClickHouseClient clickhouse(settings.clickhouse, stop);
   PostgresConnection looking(settings.postgres, ConnectionKind::Ordinary, stop);
   applier_.resume(parse_lsn(looking.query("SELECT pg_current_wal_lsn()").text(0, 0)), target_watch_.look(clickhouse),
                   clickhouse);
-  if (!source.has_event_triggers || record.failed_over) {
+  if (!facts.has_event_triggers || record.failed_over) {
     catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
                                                .stream = record.name,
                                                .interval = settings.catalog_poll,
-                                               .once = source.has_event_triggers});
+                                               .once = facts.has_event_triggers});
   }
   inventory_watch_.emplace(settings_, record_, catalog_);
   log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, applier_.registry().size(),
@@ -197,7 +212,10 @@ void Stream::save_progress() {
   auto now = Clock::now();
   if (now - saved_at_ < kSaveInterval) return;
   saved_at_ = now;
-  if (applier_.own_steps() == 0) applier_.push_own(std::make_unique<TargetWatchTask>(target_watch_));
+  if (applier_.own_steps() == 0 && !target_watch_.is_waited_for()) {
+    applier_.look_begins();
+    applier_.push_own(std::make_unique<TargetWatchTask>(target_watch_, bookmark_));
+  }
   if (applier_.transactions() == 0 || saved_ == confirmed_) return;
   store_progress();
 }
@@ -255,13 +273,7 @@ void Stream::read_transaction_to_end() {
 }
 
 /// ClickHouse learns what the catalog knows already, never before: replication/bookmark.h.
-void Stream::save_bookmark() {
-  Bookmark bookmark{.stream = record_.name,
-                    .system_identifier = record_.system_identifier,
-                    .timeline = record_.timeline,
-                    .applied = confirmed_};
-  applier_.push_own(std::make_unique<BookmarkTask>(settings_.clickhouse.database, bookmark));
-}
+void Stream::save_bookmark() { applier_.push_own(std::make_unique<BookmarkTask>(bookmark_, confirmed_)); }
 
 void Stream::publish_status() {
   auto now = Clock::now();
@@ -270,6 +282,8 @@ void Stream::publish_status() {
   WorkerStatus status;
   status.connected = true;
   status.is_leader = true;
+  status.remade = record_.remade;
+  if (!status.remade.empty()) status.remade_at = record_.created;
   status.received = applier_.watermark().ended();
   status.applied = applier_.watermark().position();
   status.source_position = std::max(position_.latest(), status.received);

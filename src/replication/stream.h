@@ -44,9 +44,9 @@ class Stream final {
  private:
   static constexpr std::chrono::milliseconds kPublishInterval{100};  ///< from one status to the next
 
-  struct SourceFacts;
+  struct Facts;
   Stream(const Settings& settings, const StreamRecord& record, CatalogStore& catalog, StatusBoard& board,
-         const Transient& transient, const std::stop_token& stop, const SourceFacts& source);
+         const Transient& transient, const std::stop_token& stop, const Facts& source);
 
   bool read_available();
   void take(const WalFrame& frame);
@@ -68,7 +68,8 @@ class Stream final {
   std::stop_token stop_;
   Wakeup wakeup_;
 
-  TargetWatch target_watch_;  // before the applier: a step in its lanes looks
+  BookmarkKeeper bookmark_;  // before the applier, whose own steps store it, and look
+  TargetWatch target_watch_;
   Applier applier_;
   ReplicationStream source_;
   SourcePosition position_;

@@ -136,8 +136,11 @@ void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const Se
       clickhouse.query_once(rename_table_sql(tables.shadow, tables.target));
       break;
     }
-    // The mark tells which of the two is the new table, should an earlier attempt have got this far.
+    // The mark tells which of the two is the new table, should an earlier attempt have got this far. Both have one when
+    // the target's was left by another table that had its name: no EXCHANGE of this shadow has been sent yet.
+    const bool target_marked = is_marked(clickhouse, tables.target);
     if (is_marked(clickhouse, tables.shadow)) {
+      if (target_marked) set_comment(clickhouse, tables.target, "");
       failpoint("exchange.before");
       clickhouse.query_once(
           fmt::format("EXCHANGE TABLES {} AND {}", qualified(tables.shadow), qualified(tables.target)));

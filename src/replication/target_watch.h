@@ -1,54 +1,74 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/steady_clock.h"
 #include "clickhouse/target_client.h"
+#include "replication/bookmark.h"
 #include "replication/broken_parts.h"
 #include "replication/lane_task.h"
 
 namespace echodb {
 
-/// What a look at the target database says of rows that were acknowledged and may be gone.
-struct TargetFindings {
-  std::vector<BrokenParts> broken;
-  std::set<std::string> tables;  ///< the names of those that are there
+/// One table of the target database.
+struct FoundTable {
+  std::string uuid;              ///< another one when the table was made anew; empty where the server gives none
+  std::string bookmark_uuid;     ///< the bookmark's: with another one, the whole database was made anew, or moved
+  bool may_empty = false;        ///< by itself: it has a TTL, or merges that remove deleted rows
+  std::uint64_t rows = 0;        ///< in its parts, deleted ones included
+  std::int64_t first_block = 0;  ///< of its parts; each insert has one, by rising number
+  std::int64_t last_block = 0;
 };
 
-/// Somebody else may drop a target table, or put another database in its place, at any time; and ClickHouse sets parts
-/// aside that it cannot read whenever it starts. This looks now and then. Any thread may call.
+/// What a look at the target database says of rows that were acknowledged and may be gone.
+struct TargetFindings {
+  std::string loss = {};  ///< why the target is not the one that this run writes to; then nothing else is known
+  std::vector<BrokenParts> broken = {};
+  std::map<std::string, FoundTable> tables = {};  ///< by name
+};
+
+/// Somebody else may drop or empty a target table, or put another database in its place, at any time; and ClickHouse
+/// sets parts aside that it cannot read whenever it starts. This looks now and then. Any thread may call.
 class TargetWatch {
  public:
-  explicit TargetWatch(std::string database) : database_(std::move(database)) {}
+  TargetWatch(std::string database, ServerVersion server)
+      : database_(std::move(database)), server_(std::move(server)) {}
 
   /// What is there now.
   TargetFindings look(TargetClient& clickhouse);
   /// The same for take(); broken parts are looked for only if the server has started anew since the last look.
-  void look_again(TargetClient& clickhouse);
+  void look_again(TargetClient& clickhouse, const BookmarkKeeper& bookmark);
+  /// The last look has found something that nobody has taken yet.
+  [[nodiscard]] bool is_waited_for();
   /// What the last look found, once.
   [[nodiscard]] std::optional<TargetFindings> take();
 
  private:
   const std::string database_;
+  const ServerVersion server_;
   std::mutex mutex_;
   // Guarded by the mutex.
-  std::chrono::steady_clock::time_point up_since_;  ///< the server, or later: of the last look that ended
+  SteadyClock::time_point up_since_;  ///< the server, or later: of the last look that ended
   std::optional<TargetFindings> found_;
 };
 
-/// A look from a lane, so that a slow ClickHouse does not hold up the stream's thread.
+/// A look from a lane, so that a slow ClickHouse does not hold up the stream's thread. The bookmark's lane: what is
+/// stored there and what is looked at must not meet.
 class TargetWatchTask final : public LaneTask {
  public:
-  explicit TargetWatchTask(TargetWatch& watch) : watch_(watch) {}
-  void run(WriterTools& tools) override { watch_.look_again(tools.clickhouse); }
+  TargetWatchTask(TargetWatch& watch, const BookmarkKeeper& bookmark) : watch_(watch), bookmark_(bookmark) {}
+  void run(WriterTools& tools) override { watch_.look_again(tools.clickhouse, bookmark_); }
 
  private:
   TargetWatch& watch_;
+  const BookmarkKeeper& bookmark_;
 };
 
 }  // namespace echodb

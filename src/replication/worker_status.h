@@ -102,6 +102,8 @@ struct WorkerStatus {
   std::uint64_t messages_skipped = 0;        ///< with our prefix, and not by our triggers
   std::chrono::milliseconds refused_for{0};  ///< for so long nothing has got through to ClickHouse that was tried
   std::string last_error;                    ///< empty: none
+  std::string remade;                        ///< why every table was copied again from the start; empty: it was not
+  std::string remade_at;                     ///< when, in UTC
   SlotStatus slot;
   std::vector<TableStatus> tables;
   std::vector<UnmirroredStatus> unmirrored;  ///< those in state error are among `tables` too

@@ -5,6 +5,7 @@
 
 #include "clickhouse/client.h"
 #include "replication/copy_start.h"
+#include "replication/ddl_message.h"
 
 namespace echodb {
 namespace {
@@ -15,9 +16,7 @@ class PostgresSource final : public SourceClient {
       : settings_(std::move(settings)), stop_(std::move(stop)) {}
 
   bool shows(std::span<const Xid> transactions) override { return all_visible(connection(), transactions); }
-  void describe(Oid table, std::string_view tag) override {
-    connection().query("SELECT _echodb.describe($1::oid, $2)", {std::to_string(table), std::string(tag)});
-  }
+  void describe(Oid table, std::string_view tag) override { ask_for_description(connection(), table, tag); }
   void notify(const std::string& channel, const std::string& payload) override {
     connection().query("SELECT pg_notify($1, $2)", {channel, payload});
   }

@@ -32,7 +32,7 @@ struct CheckReport {
   std::string table;  ///< schema.name
   CheckMode mode = CheckMode::Fingerprint;
   Verdict verdict = Verdict::Unknown;
-  std::string reason;  ///< why it could not be told
+  std::string reason;  ///< why it could not be told, or what the target lacks
   std::uint64_t source_rows = 0;
   std::uint64_t target_rows = 0;
   std::uint64_t rows_compared = 0;
@@ -43,6 +43,7 @@ struct CheckReport {
   std::chrono::system_clock::time_point at;
   std::chrono::milliseconds duration{0};
   std::vector<std::string> repairs;  ///< what was done, in words
+  bool needs_copy = false;           ///< only a new copy can repair it; not in the JSON
 };
 
 nlohmann::json to_json(const CheckReport& report);

@@ -25,6 +25,17 @@ TargetType type_in_target(const TableSchema& schema, const PlannedColumn& planne
       .with("type", planned.type.column_type);
 }
 
+Error gone(std::string message, const std::string& name) {
+  return Error(ErrorCode::SchemaMismatch, std::move(message), "`echodb resync` makes the target anew")
+      .with(kGoneFromTarget, name);
+}
+
+std::vector<std::string> own_columns(const TablePlan& plan) {
+  std::vector<std::string> names{std::string(kVersionColumn), std::string(kIsDeletedColumn)};
+  if (plan.is_bag()) std::ranges::transform(bag_columns(), std::back_inserter(names), &TargetColumn::name);
+  return names;
+}
+
 bool hashes_as_we_do(ClickHouseClient& clickhouse) {
   try {
     return clickhouse.query(fmt::format("SELECT {}", kProbeExpression)) == fmt::format("{}\n", kProbeFold);
@@ -83,13 +94,13 @@ CheckedTable look_at_table(const std::string& stream, const TableRecord& record,
                      .plan = std::make_shared<TablePlan>(schema, schema, choices),
                      .target_types = {}};
   const auto held = read_column_types(clickhouse, table.target);
-  if (held.empty())
-    throw Error(ErrorCode::SchemaMismatch, "the target has no such table").with("table", record.target_name);
+  if (held.empty()) throw gone("the target has no such table", record.target_name);
+  for (const std::string& column : own_columns(*table.plan)) {
+    if (!held.contains(column)) throw gone("the target lacks a column of EchoDB's", column);
+  }
   for (const PlannedColumn& planned : table.plan->columns()) {
     auto found = held.find(planned.target_name);
-    if (found == held.end()) {
-      throw Error(ErrorCode::SchemaMismatch, "the target lacks a column").with("column", planned.target_name);
-    }
+    if (found == held.end()) throw gone("the target lacks a column", planned.target_name);
     table.target_types.push_back(type_in_target(schema, planned, choices, found->second));
   }
   const bool same_hash = hashes_as_we_do(clickhouse);

@@ -36,6 +36,9 @@ struct CheckedTable {
 /// The schema in force of a table's record, with the columns that got another type.
 TableSchema schema_in_force(const TableRecord& record);
 
+/// The detail of the error that names a table or column which the target does not have.
+inline constexpr const char* kGoneFromTarget = "gone";
+
 /// Looks at the target. Throws Error(SchemaMismatch) when its columns are not the schema's.
 CheckedTable look_at_table(const std::string& stream, const TableRecord& record, const TypeChoices& choices,
                            const std::string& database, ClickHouseClient& clickhouse);

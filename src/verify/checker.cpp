@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "control/setup.h"
+#include "replication/ddl_message.h"
 
 namespace echodb {
 namespace {
 
 constexpr int kAttemptsMax = 3;
+constexpr std::chrono::milliseconds kCopyLookInterval{100};
 
 }  // namespace
 
@@ -54,6 +57,7 @@ CheckReport Checker::check(const TableRecord& table, const CheckOptions& options
   try {
     bool again = true;
     for (int number = 0; again && number < kAttemptsMax; ++number) report = attempt(table, options, again);
+    if (report.needs_copy && options.repair) report = copy_again(table, options, std::move(report));
     record(table, report);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
@@ -75,6 +79,32 @@ CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& optio
   };
   CheckReport report = check_table(environment, *record, options, stop_);
   again = report.verdict == Verdict::Unknown && report.repairs.empty() && is_changed();
+  return report;
+}
+
+/// Through the log, as `echodb resync` asks for it. A copy that takes longer than a check waits goes on by itself.
+CheckReport Checker::copy_again(const TableRecord& table, const CheckOptions& options, CheckReport report) {
+  const std::string stream = stream_names(settings_).stream;
+  const std::string mark = catalog_.table_mark(stream, table.oid);
+  PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
+  ask_for_description(source, table.oid, kResyncTag);
+  const std::string words = fmt::format("a new copy was asked for, because {}", report.reason);
+  const auto until = std::chrono::steady_clock::now() + settings_.consistency_max_lag;
+  bool copied = false;
+  while (!copied && std::chrono::steady_clock::now() < until) {
+    if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "the check was stopped");
+    std::this_thread::sleep_for(kCopyLookInterval);
+    const std::vector<TableRecord> now = tables();
+    auto record = std::ranges::find(now, table.oid, &TableRecord::oid);
+    if (record == now.end()) throw Error(ErrorCode::SchemaMismatch, "the table is no longer mirrored");
+    copied =
+        record->state == TableState::Streaming && !record->shadow && catalog_.table_mark(stream, table.oid) != mark;
+  }
+  if (copied) {
+    bool again = false;
+    report = attempt(table, options, again);
+  }
+  report.repairs.insert(report.repairs.begin(), words);
   return report;
 }
 

@@ -36,6 +36,7 @@ class Checker {
   StreamRecord stream();
   CheckEnvironment environment();
   CheckReport attempt(const TableRecord& table, const CheckOptions& options, bool& again);
+  CheckReport copy_again(const TableRecord& table, const CheckOptions& options, CheckReport report);
   void record(const TableRecord& table, const CheckReport& report);
 
   Settings settings_;

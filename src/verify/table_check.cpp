@@ -10,6 +10,7 @@
 #include "verify/bag_comparison.h"
 #include "verify/exact_count.h"
 #include "verify/repair.h"
+#include "verify/stream_position.h"
 #include "verify/table_comparison.h"
 
 namespace echodb {
@@ -190,6 +191,32 @@ std::string obstacle(const TableRecord& record, const Settings& settings) {
   return {};
 }
 
+/// nullopt when the target lacks the table or a column, which the report then says. The first look may come amid a DROP
+/// or ALTER that the stream carries out: what is still not there once everything up to now is applied is gone.
+std::optional<CheckedTable> find_in_target(const CheckEnvironment& environment, const TableRecord& record,
+                                           const std::stop_token& stop, CheckReport& report) {
+  const Settings& settings = environment.settings;
+  ClickHouseClient clickhouse(settings.clickhouse, stop);
+  for (bool again = false;; again = true) {
+    try {
+      return look_at_table(environment.stream.name, record, environment.choices, settings.clickhouse.database,
+                           clickhouse);
+    } catch (const Error& error) {
+      if (error.detail(kGoneFromTarget).empty()) throw;
+      if (again) {
+        report.verdict = Verdict::Different;
+        report.needs_copy = true;
+        report.reason = fmt::format("{}: {}", error.message(), error.detail(kGoneFromTarget));
+        return std::nullopt;
+      }
+    }
+    StreamPosition position(settings.postgres, environment.stream.slot, settings.consistency_max_lag, stop);
+    report.position = position.log_end();
+    position.await_applied(report.position);
+    environment.confirm();
+  }
+}
+
 }  // namespace
 
 CheckReport check_table(const CheckEnvironment& environment, const TableRecord& record, const CheckOptions& options,
@@ -201,15 +228,15 @@ CheckReport check_table(const CheckEnvironment& environment, const TableRecord& 
   report.reason = obstacle(record, environment.settings);
   if (report.reason.empty()) {
     try {
-      ClickHouseClient clickhouse(environment.settings.clickhouse, stop);
-      const CheckedTable table = look_at_table(environment.stream.name, record, environment.choices,
-                                               environment.settings.clickhouse.database, clickhouse);
-      TableCheck(environment, table, options, stop, report).run();
+      if (const std::optional<CheckedTable> table = find_in_target(environment, record, stop, report)) {
+        TableCheck(environment, *table, options, stop, report).run();
+      }
       // What is not equal may be so because the mirror was stopped, or is being made anew.
       if (report.verdict != Verdict::Equal) environment.confirm();
     } catch (const Error& error) {
       if (error.code() == ErrorCode::Stopped) throw;
       report.verdict = Verdict::Unknown;
+      report.needs_copy = false;
       report.reason = error.what();
       report.mismatched = 0;
       report.mismatches.clear();

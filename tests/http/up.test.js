@@ -153,6 +153,20 @@ describe('echodb up', () => {
     await stop();
   });
 
+  test('another database does not get the target of the first, but one of its own', bounded, async () => {
+    await assert.rejects(start({ POSTGRES_DB: 'second' }), (error) => {
+      assert.match(error.message, /database echodb belongs to database echodb of this PostgreSQL cluster/);
+      assert.match(error.message, /CLICKHOUSE_DATABASE/);
+      return true;
+    });
+    await start({ POSTGRES_DB: 'second', CLICKHOUSE_DATABASE: 'second' });
+    await stop();
+    await start();
+    const { CLICKHOUSE_PASSWORD } = stored();
+    assert.match((await clickhouse({ port: ports.clickhouse }, "SELECT count() FROM users FINAL WHERE full_name LIKE 'held %'", CLICKHOUSE_PASSWORD)).text, /^5\n/);
+    await stop();
+  });
+
   test('a checker that others reach does not start without a token', bounded, async () => {
     const own = environment({ CONSISTENCY_CHECKER_HOST: '0.0.0.0' });
     for (const command of ['up', 'checker']) {

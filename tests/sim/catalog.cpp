@@ -25,7 +25,38 @@ auto Catalog::call(Work work) {
 }
 
 void Catalog::save_applied(const std::string&, Lsn applied) {
-  call([&] { applied_ = applied; });
+  call([&] { stream_.applied = applied; });
+}
+
+void Catalog::save_target(const std::string&, const std::string& target_id, std::uint64_t number) {
+  call([&] {
+    stream_.target_id = target_id;
+    stream_.target_number = number;
+  });
+}
+
+void Catalog::request_remake(const std::string& reason) {
+  call([&] { stream_.remake = reason; });
+}
+
+void Catalog::create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables) {
+  call([&] {
+    stream_ = stream;
+    tables_.clear();
+    ranges_.clear();
+    notes_.clear();
+    for (const TableRecord& table : tables) tables_[table.oid] = table;
+  });
+}
+
+std::map<Oid, TargetNote> Catalog::load_target_notes(const std::string&) {
+  return call([&] { return notes_; });
+}
+
+void Catalog::save_target_note(const std::string&, Oid table, const TargetNote& note) {
+  call([&] {
+    if (tables_.contains(table)) notes_[table] = note;
+  });
 }
 
 std::vector<TableRecord> Catalog::load_tables(const std::string&) {
@@ -51,6 +82,8 @@ void Catalog::save_table(const std::string&, const TableRecord& table, const Tab
     std::vector<TableVersion> versions = std::move(stored.versions);
     stored = table;
     stored.versions = std::move(versions);
+    stored.target_kept = false;
+    if (!table.target_kept) notes_.erase(table.oid);
     if (version != nullptr) put_version(table.oid, *version);
   });
 }
@@ -76,6 +109,7 @@ void Catalog::prune(const std::string&, Lsn confirmed) {
       const TableRecord& table = entry.second;
       return table.dropped && *table.dropped <= confirmed && table.error.empty();
     });
+    std::erase_if(notes_, [&](const auto& entry) { return !tables_.contains(entry.first); });
   });
 }
 

@@ -16,8 +16,11 @@ class Catalog final : public StreamCatalog {
   void meet(Faults* faults) { faults_ = faults; }
 
   void save_applied(const std::string& stream, Lsn applied) override;
+  void save_target(const std::string& stream, const std::string& target_id, std::uint64_t number) override;
   std::vector<TableRecord> load_tables(const std::string& stream) override;
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) override;
+  std::map<Oid, TargetNote> load_target_notes(const std::string& stream) override;
+  void save_target_note(const std::string& stream, Oid table, const TargetNote& note) override;
   void announce_version(const std::string& stream, Oid table, const TableVersion& version) override;
   void prune(const std::string& stream, Lsn confirmed) override;
   std::vector<CopyRange> load_ranges(const std::string& stream, Oid table) override;
@@ -25,7 +28,14 @@ class Catalog final : public StreamCatalog {
   void finish_range(const std::string& stream, Oid table, const CopyRange& range) override;
   void journal(const JournalEntry& entry) override;
 
-  [[nodiscard]] Lsn applied() const { return applied_; }
+  /// The slot is of no use, for this reason, until create_stream().
+  void request_remake(const std::string& reason);
+  /// Takes the place of all there is.
+  void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
+
+  [[nodiscard]] Lsn applied() const { return stream_.applied; }
+  [[nodiscard]] const StreamRecord& stream() const { return stream_; }
+  [[nodiscard]] const std::map<Oid, TargetNote>& notes() const { return notes_; }
   [[nodiscard]] const std::map<Oid, TableRecord>& tables() const { return tables_; }
 
  private:
@@ -34,9 +44,10 @@ class Catalog final : public StreamCatalog {
   void put_version(Oid table, const TableVersion& version);
 
   Faults* faults_ = nullptr;
-  Lsn applied_;
+  StreamRecord stream_;
   std::map<Oid, TableRecord> tables_;
   std::map<Oid, std::vector<CopyRange>> ranges_;
+  std::map<Oid, TargetNote> notes_;
 };
 
 }  // namespace echodb::sim

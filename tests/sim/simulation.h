@@ -6,6 +6,7 @@
 
 #include "config/settings.h"
 #include "replication/applier.h"
+#include "replication/bookmark.h"
 #include "sim/catalog.h"
 #include "sim/faults.h"
 #include "sim/log_reader.h"
@@ -15,9 +16,13 @@
 
 namespace echodb::sim {
 
+inline constexpr const char* kStream = "simulated";
+inline constexpr const char* kDatabase = "mirror";
+inline const ServerVersion kServer{.major = 26, .minor = 5, .text = "26.5"};
+
 /// What one run has found.
 struct Finding {
-  std::string checker;  ///< equal, in order, never ahead, always moving
+  std::string checker;  ///< equal, in order, never ahead, always moving, no false alarm
   std::string words;
 };
 
@@ -33,6 +38,10 @@ class Simulation {
   class Life;
 
   void install();
+  [[nodiscard]] Bookmark begin(TargetClient& client);
+  void make_stream_again(TargetClient& client);
+  void leave_to_copies();
+  void note_false_alarm(const std::string& words);
   void live_once(bool is_last);
   [[nodiscard]] std::shared_ptr<StoredTable> target_of(Applier& applier, const LoggedChange& change) const;
   void check_ahead(Applier& applier, Lsn position);
@@ -52,6 +61,7 @@ class Simulation {
   Lsn slot_on_disk_;                   ///< where the slot goes back to when PostgreSQL crashes
   std::size_t checked_ahead_ = 0;      ///< transactions of the log
   std::map<Oid, Lsn> left_to_copies_;  ///< changes up to here
+  bool target_harmed_ = false;         ///< by somebody, since the stream was made
   bool at_rest_ = false;
   std::optional<Finding> finding_;
 };

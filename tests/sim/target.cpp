@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "clickhouse/table_ddl.h"
 #include "columns/row_binary_reader.h"
+#include "replication/bookmark.h"
 
 namespace echodb::sim {
 namespace {
@@ -59,6 +60,14 @@ std::vector<TargetRow> StoredTable::final_rows() const {
     if (!row->deleted) result.push_back(row->cells);
   }
   return result;
+}
+
+/// As if each row came with an insert of its own.
+void StoredTable::add(StoredRow row) {
+  ++inserts;
+  if (rows.empty()) first_insert = inserts;
+  last_insert = inserts;
+  rows.push_back(std::move(row));
 }
 
 std::shared_ptr<StoredTable> Target::find(const std::string& name) const {
@@ -196,6 +205,7 @@ std::string Target::select(SqlWords words, std::string_view sql) {
     words.skip("AND table =");
     return column_types(words.name());
   }
+  if (std::optional<std::string> answer = select_system(words)) return *std::move(answer);
   const bool counts = words.skip("count() FROM system.columns");
   if (!counts && !words.skip("comment FROM system.tables")) return bag_rows(sql);
   words.skip("WHERE database =");
@@ -246,7 +256,9 @@ void Target::exchange(SqlWords words) {
 
 /// INSERT INTO … (…) SELECT … FROM … FINAL WHERE … = 0
 void Target::insert_select(SqlWords words) {
-  std::shared_ptr<StoredTable> into = require(words.table());
+  const std::string name = words.table();
+  std::shared_ptr<StoredTable> into = require(name);
+  if (name == kBookmarkTable) return insert_bookmark(*into, words);
   const std::vector<std::string> columns = words.names_in_brackets();
   words.skip("SELECT");
   std::vector<std::string> from;
@@ -261,7 +273,7 @@ void Target::insert_select(SqlWords words) {
       if (cell != row.end()) copied.cells[columns[index]] = cell->second;
     }
     copied.version = number_in(copied.cells.at(std::string(kVersionColumn)));
-    into->rows.push_back(std::move(copied));
+    into->add(std::move(copied));
   }
 }
 

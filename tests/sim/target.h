@@ -5,10 +5,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/steady_clock.h"
 #include "clickhouse/target_client.h"
 #include "sim/faults.h"
 #include "sim/sql_words.h"
@@ -31,8 +33,12 @@ struct StoredTable {
   std::map<std::string, std::string> types;  ///< by column
   std::vector<std::string> key;
   std::string comment;
-  std::vector<StoredRow> rows;  ///< as they came
+  std::vector<StoredRow> rows;    ///< as they came
+  std::int64_t inserts = 0;       ///< that there have been; each has a number
+  std::int64_t first_insert = 0;  ///< of those whose rows are there
+  std::int64_t last_insert = 0;
 
+  void add(StoredRow row);
   /// What SELECT … FINAL shows.
   [[nodiscard]] std::vector<TargetRow> final_rows() const;
 };
@@ -50,6 +56,18 @@ class Target {
   /// The same for a statement that cannot do without it.
   std::shared_ptr<StoredTable> require(const std::string& name) const;
   [[nodiscard]] const std::map<std::string, std::shared_ptr<StoredTable>>& tables() const { return tables_; }
+
+  // What strangers do to it.
+  void make_anew(const std::string& name);
+  /// Another server answers at its address, which has nothing.
+  void replace();
+  void back_up();
+  /// It is what it was at the last back_up().
+  void restore();
+  /// The number of the bookmark that restore() brings back; nullopt: there is no backup.
+  [[nodiscard]] std::optional<std::uint64_t> backup_number() const;
+  /// Tables that a restore has brought back, which nobody but a person may drop.
+  [[nodiscard]] bool was_brought_back(const std::string& name) const { return brought_back_.contains(name); }
 
   /// What its senders have given up and what has not run yet.
   void run_late(std::string statement, std::function<void()> effect) {
@@ -76,6 +94,9 @@ class Target {
   void rename(SqlWords words);
   void exchange(SqlWords words);
   void insert_select(SqlWords words);
+  static void insert_bookmark(StoredTable& table, SqlWords words);
+  std::optional<std::string> select_system(SqlWords words);
+  [[nodiscard]] std::string bookmarks() const;
   void note_order(const StoredTable& table, const StoredRow& row);
 
   Random& random_;
@@ -91,6 +112,9 @@ class Target {
   std::uint64_t statements_ = 0;
   std::map<std::pair<std::uint64_t, std::string>, std::uint64_t> last_versions_;  ///< by table and key
   std::uint64_t tables_made_ = 0;
+  SteadyClock::time_point up_since_ = SteadyClock::now();
+  std::optional<std::map<std::string, StoredTable>> backup_;
+  std::set<std::string> brought_back_;
   std::string order_fault_;
 };
 

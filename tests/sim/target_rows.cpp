@@ -83,7 +83,7 @@ void Target::insert(StoredTable& table, const std::vector<std::string>& columns,
     row.version = number_in(cell_of(row, kVersionColumn));
     row.deleted = number_in(cell_of(row, kIsDeletedColumn)) != 0;
     note_order(table, row);
-    table.rows.push_back(std::move(row));
+    table.add(std::move(row));
   }
 }
 

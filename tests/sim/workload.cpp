@@ -58,17 +58,51 @@ void Workload::prepare() {
 
 void Workload::step() {
   constexpr unsigned kResync = 25;
-  constexpr unsigned kStranger = 15;
+  constexpr unsigned kStranger = 80;
   source_.settle();
-  if (strangers_ && random_.chance(kStranger) && !target_.tables().empty()) {
-    auto victim = target_.tables().begin();
-    std::advance(victim, static_cast<std::ptrdiff_t>(random_.below(target_.tables().size())));
-    target_.execute("DROP TABLE IF EXISTS " + victim->first);
+  if (strangers_ && random_.chance(kStranger)) {
+    strange_deed();
   } else if (random_.chance(kResync) && !source_.tables().empty()) {
     source_.describe(any_table(), std::string(kResyncTag));
   } else {
     transaction();
   }
+}
+
+void Workload::strange_deed() {
+  enum { DropTable, HarmTable, Replace, BackUp, Restore, Kinds };
+  // A state that has the newest bookmark that the catalog knows of may lack rows unnoticed: docs/target-safety.md.
+  const std::optional<std::uint64_t> held = target_.backup_number();
+  const bool can_restore = held && *held < catalog_.stream().target_number;
+  constexpr unsigned kRestore = 250;
+  constexpr unsigned kOneTable = 600;
+  std::size_t kind = random_.below(Kinds);
+  if (random_.chance(kOneTable)) kind = random_.below(2) == 0 ? DropTable : HarmTable;
+  if (can_restore && random_.chance(kRestore)) kind = Restore;
+  if (kind == BackUp || (kind == Restore && !can_restore)) return target_.back_up();
+  if (kind == HarmTable) return harm_table();
+  deed_done_ = true;
+  if (kind == Restore) return target_.restore();
+  if (kind == Replace) return target_.replace();
+  if (target_.tables().empty()) return;
+  auto victim = target_.tables().begin();
+  std::advance(victim, static_cast<std::ptrdiff_t>(random_.below(target_.tables().size())));
+  target_.execute("DROP TABLE IF EXISTS " + victim->first);
+}
+
+/// Of a table that nobody has looked at yet nobody can say that it was another one.
+void Workload::harm_table() {
+  if (!strangers_ || catalog_.notes().empty()) return;
+  auto noted = catalog_.notes().begin();
+  std::advance(noted, static_cast<std::ptrdiff_t>(random_.below(catalog_.notes().size())));
+  const TableRecord& record = catalog_.tables().at(noted->first);
+  if (noted->second.last_block < 0 || record.state != TableState::Streaming || !record.earlier_names.empty()) return;
+  const std::string name = record.target_name;
+  std::shared_ptr<StoredTable> stored = target_.find(name);
+  if (stored == nullptr || fmt::format("uuid-{}", stored->number) != noted->second.uuid) return;
+  deed_done_ = true;
+  if (random_.below(2) == 0) return target_.make_anew(name);
+  target_.execute("TRUNCATE TABLE IF EXISTS " + name);
 }
 
 void Workload::transaction() {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "sim/catalog.h"
 #include "sim/random.h"
 #include "sim/source.h"
 #include "sim/target.h"
@@ -12,18 +14,25 @@ namespace echodb::sim {
 /// What applications, operators and strangers do, one step at a time.
 class Workload {
  public:
-  Workload(Random& random, Source& source, Target& target) : random_(random), source_(source), target_(target) {}
+  Workload(Random& random, Source& source, Target& target, const Catalog& catalog)
+      : random_(random), source_(source), target_(target), catalog_(catalog) {}
 
   /// Tables with rows that are there before EchoDB is.
   void prepare();
   /// The next step: a transaction, most of the time.
   void step();
-  /// Somebody drops target tables now and then.
+  /// Somebody drops, empties and makes anew target tables now and then, and puts another target in its place, or an
+  /// earlier state of it.
   void allow_strangers() { strangers_ = true; }
+  /// Where they are allowed, somebody empties a table that EchoDB has looked at, or makes it anew.
+  void harm_table();
+  /// Somebody has done so since this was asked last.
+  [[nodiscard]] bool take_deed() { return std::exchange(deed_done_, false); }
   /// Rows of which memory is soon full.
   void flood();
 
  private:
+  void strange_deed();
   void transaction();
   void statement();
   bool change_table(Oid table);
@@ -38,7 +47,9 @@ class Workload {
   Random& random_;
   Source& source_;
   Target& target_;
+  const Catalog& catalog_;
   bool strangers_ = false;
+  bool deed_done_ = false;
   bool has_ddl_ = false;  ///< the transaction at hand
 };
 

@@ -1,0 +1,68 @@
+#include "control/stream_tables.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "replication/table_registry.h"
+#include "replication/target_steps.h"
+#include "replication/type_choices.h"
+
+namespace echodb {
+namespace {
+
+using Records = std::vector<TableRecord>;
+
+const TableSchema& newest_schema(const TableRecord& table) { return table.versions.back().schema; }
+
+/// The table that readers know by this source table's name; nullptr when there is none. A table that was dropped and
+/// made again is another one where dropped tables are kept.
+const TableRecord* known_as(const Records& before, const TableRecord& table, OnDrop on_drop) {
+  auto found = std::ranges::find_if(before, [&](const TableRecord& other) {
+    return other.state != TableState::Dropped &&
+           newest_schema(other).qualified_name() == newest_schema(table).qualified_name() &&
+           (on_drop == OnDrop::Drop || other.oid == table.oid);
+  });
+  return found == before.end() ? nullptr : &*found;
+}
+
+bool has_target(const Records& tables, const std::string& name) {
+  return std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
+}
+
+}  // namespace
+
+void name_targets(Records& tables, const Records& before, const TargetNaming& naming) {
+  for (TableRecord& table : tables) {
+    const TableRecord* known = known_as(before, table, naming.on_drop);
+    if (known != nullptr) {
+      table.target_name = known->target_name;
+      keep_types(table.versions.back().schema, newest_schema(*known));
+    }
+    table.shadow = known != nullptr || naming.target_unknown;
+  }
+  for (TableRecord& table : tables) {
+    if (!table.target_name.empty()) continue;
+    table.target_name = choose_target_name(newest_schema(table).schema, newest_schema(table).name,
+                                           [&](const std::string& name) { return has_target(tables, name); });
+  }
+}
+
+void drop_leftovers(TargetClient& clickhouse, const ServerVersion& server, const Settings& settings,
+                    const Records& tables, const Records& before) {
+  const std::string& database = settings.clickhouse.database;
+  for (const TableRecord& old : before) {
+    drop_shadow(clickhouse, shadow_table(database, old.oid), server);
+    const bool gone = old.state == TableState::Dropped && old.error.empty();
+    if (gone || settings.on_drop == OnDrop::Keep) continue;
+    // A rename that was not done has left the target under an earlier name.
+    std::vector<std::string> names = old.earlier_names;
+    names.push_back(old.target_name);
+    for (const std::string& name : names) {
+      if (has_target(tables, name)) continue;
+      log::info("mirror dropped: {}, whose table is gone", name);
+      drop_if_ours(clickhouse, {database, name}, server);
+    }
+  }
+}
+
+}  // namespace echodb
