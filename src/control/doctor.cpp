@@ -11,6 +11,8 @@
 #include "catalog/store.h"
 #include "clickhouse/preflight.h"
 #include "control/column_types.h"
+#include "control/installation.h"
+#include "control/publications.h"
 #include "control/redis_lease.h"
 #include "control/setup.h"
 #include "control/slot_state.h"
@@ -39,6 +41,27 @@ void examine_inventory(PostgresConnection& source, const Settings& settings, con
   if (errors == 0) findings.ok("every watched table is mirrored, or left out on purpose");
 }
 
+/// What somebody dropped or altered. Where functions of ours are missing nothing else can be asked.
+bool examine_installation(PostgresConnection& source, const StreamRecord& stream, Findings& findings) {
+  const InstallationFaults faults = find_installation_faults(source, stream.publication);
+  for (const InstallationFault& fault : faults) {
+    const bool rows = fault.hole == InstallationFault::Hole::Rows;
+    findings.warning(fault.what,
+                     fmt::format("nothing to do: the worker puts it back and {}; `echodb setup` does so now",
+                                 rows ? "copies every table again"
+                                      : "describes every table again, and copies what may have changed"));
+  }
+  for (const ForeignPublication& foreign : find_foreign_publications(source, stream.publication)) {
+    findings.warning(
+        fmt::format("the publication {} belongs to {}: EchoDB's role cannot put it right, and no new table "
+                    "can join it",
+                    foreign.name, foreign.owner),
+        fmt::format("its owner or a superuser runs: {}", foreign.remedy));
+  }
+  if (faults.empty()) findings.ok("publications, triggers and functions are as setup left them");
+  return faults.empty();
+}
+
 /// What the leader's key in Redis is named for; nullopt when the source does not say.
 std::optional<std::string> find_key_scope(const Settings& settings, std::stop_token stop) {
   try {
@@ -56,7 +79,8 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   StreamNames names = stream_names(settings);
   CatalogStore catalog(settings.postgres, "doctor", stop);
   std::optional<StreamRecord> stream = catalog.find_stream(names.stream);
-  if (std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, names.stream, stop)) {
+  std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, names.stream, stop);
+  if (bookmark) {
     SourceComparison comparison = compare_source(settings.postgres, *bookmark, stream, stop);
     if (comparison.fault.empty()) {
       findings.ok("ClickHouse holds this source");
@@ -65,9 +89,15 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
     }
   }
   if (!stream) {
-    findings.ok("nothing is set up yet");
+    if (bookmark) {
+      findings.warning("the schema _echodb is gone, or what it knew of this database",
+                       "nothing to do: the worker makes it again and copies every table; `echodb setup` does so now");
+    } else {
+      findings.ok("nothing is set up yet");
+    }
     return;
   }
+  const bool is_whole = examine_installation(source, *stream, findings);
   std::optional<SlotState> slot = look_at_slot(source, stream->slot);
   if (!slot || !slot->loss().empty()) {
     findings.warning(slot ? slot->loss() : fmt::format("the replication slot {} is gone", stream->slot),
@@ -83,7 +113,7 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   } else {
     findings.ok(words);
   }
-  examine_inventory(source, settings, *stream, findings, stop);
+  if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
   examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
