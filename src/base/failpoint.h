@@ -12,7 +12,9 @@ namespace echodb {
 
 /// Points where a crash is most dangerous: something has been done and not yet been written down, or the reverse. At
 /// a point that ECHODB_FAILPOINTS names, the process sends itself SIGKILL when it passes it the given time. For tests.
-inline constexpr std::array<std::string_view, 26> kFailpoints{
+inline constexpr std::array<std::string_view, 28> kFailpoints{
+    "setup.faults_recorded",     // nothing of what is missing has been put back
+    "setup.unheard_described",   // the installation counts as unfinished still
     "setup.triggers_installed",  // in the transaction that also makes the publication
     "setup.source_installed",    // that transaction is committed
     "setup.tables_published",    // every table is in the publication, there is no slot yet

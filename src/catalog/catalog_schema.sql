@@ -155,3 +155,13 @@ CREATE TABLE IF NOT EXISTS _echodb.checks (
   report jsonb NOT NULL
 );
 CREATE INDEX IF NOT EXISTS checks_by_table ON _echodb.checks (stream, oid, id);
+
+-- What setup has made in this database, as it left it: control/installation.h. Whatever differs was changed by somebody.
+CREATE TABLE IF NOT EXISTS _echodb.made (
+  kind text NOT NULL,
+  name text NOT NULL,
+  id oid NOT NULL,
+  row_made_by text NOT NULL,        -- xmin of its row in PostgreSQL's catalog
+  content text NOT NULL,
+  PRIMARY KEY (kind, name)
+);

@@ -35,6 +35,9 @@ std::vector<ReplicationProblem> problems_of(const json& all, const json& tables)
   if (std::string error = field<std::string>(all, "last_error"); !error.empty() && !field<bool>(all, "connected")) {
     problems.push_back(problem(error, "it is tried again by itself; `echodb doctor` looks at both ends"));
   }
+  for (const json& fault : all.value("installation_faults", json::array())) {
+    problems.push_back({.what = field<std::string>(fault, "what"), .remedy = "nothing: it is put back by itself"});
+  }
   for (const json& table : tables.value("list", json::array())) {
     if (field<std::string>(table, "state") != "error") continue;
     const auto name = field<std::string>(table, "source");

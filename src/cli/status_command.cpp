@@ -64,6 +64,13 @@ void print_slot(const json& slot) {
   if (!slot.at("loss").is_null()) fmt::print("slot {}: {}\n", name, slot.at("loss").get<std::string>());
 }
 
+void print_installation(const json& faults) {
+  for (const json& fault : faults) {
+    fmt::print("{}: seen at {}, it is put back by itself\n", fault.at("what").get<std::string>(),
+               fault.at("since").get<std::string>());
+  }
+}
+
 std::string next_attempt(const json& table) {
   const json& seconds = table.at("next_attempt_s");
   return seconds.is_null() ? "being tried again" : fmt::format("tried again in {} s", seconds.get<std::int64_t>());
@@ -132,6 +139,7 @@ int status_command(const Settings& settings, const StatusOptions& options) {
   }
   print_stream(metrics);
   print_slot(metrics.at("slot"));
+  print_installation(metrics.value("installation_faults", json::array()));
   print_tables(metrics.at("tables").at("list"));
   print_not_mirrored(metrics.value("not_mirrored", json::array()));
   std::error_code ignored;

@@ -12,6 +12,8 @@
 #include "clickhouse/preflight.h"
 #include "control/column_types.h"
 #include "control/ends.h"
+#include "control/installation.h"
+#include "control/publications.h"
 #include "control/redis_lease.h"
 #include "control/setup.h"
 #include "control/slot_state.h"
@@ -55,6 +57,27 @@ void note_ends(const Settings& settings, const EndsComparison& ends, Findings& f
   }
 }
 
+/// What somebody dropped or altered. Where functions of ours are missing nothing else can be asked.
+bool examine_installation(PostgresConnection& source, const StreamRecord& stream, Findings& findings) {
+  const InstallationFaults faults = find_installation_faults(source, stream.publication);
+  for (const InstallationFault& fault : faults) {
+    const bool rows = fault.hole == InstallationFault::Hole::Rows;
+    findings.warning(fault.what,
+                     fmt::format("nothing to do: the worker puts it back and {}; `echodb setup` does so now",
+                                 rows ? "copies every table again"
+                                      : "describes every table again, and copies what may have changed"));
+  }
+  for (const ForeignPublication& foreign : find_foreign_publications(source, stream.publication)) {
+    findings.warning(
+        fmt::format("the publication {} belongs to {}: EchoDB's role cannot put it right, and no new table "
+                    "can join it",
+                    foreign.name, foreign.owner),
+        fmt::format("its owner or a superuser runs: {}", foreign.remedy));
+  }
+  if (faults.empty()) findings.ok("publications, triggers and functions are as setup left them");
+  return faults.empty();
+}
+
 /// What the leader's key in Redis is named for; nullopt when the source does not say.
 std::optional<std::string> find_key_scope(const Settings& settings, std::stop_token stop) {
   try {
@@ -74,9 +97,15 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   note_ends(settings, ends, findings);
   const std::optional<StreamRecord>& stream = ends.stream;
   if (!stream) {
-    findings.ok("nothing is set up yet");
+    if (ends.bookmark) {
+      findings.warning("the schema _echodb is gone, or what it knew of this database",
+                       "nothing to do: the worker makes it again and copies every table; `echodb setup` does so now");
+    } else {
+      findings.ok("nothing is set up yet");
+    }
     return;
   }
+  const bool is_whole = examine_installation(source, *stream, findings);
   std::optional<SlotState> slot = look_at_slot(source, stream->slot);
   if (!slot || !slot->loss().empty()) {
     findings.warning(slot ? slot->loss() : fmt::format("the replication slot {} is gone", stream->slot),
@@ -92,7 +121,7 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   } else {
     findings.ok(words);
   }
-  examine_inventory(source, settings, *stream, findings, stop);
+  if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
   examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),

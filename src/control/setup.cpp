@@ -16,8 +16,10 @@
 #include "control/doctor.h"
 #include "control/ends.h"
 #include "control/exclusions.h"
+#include "control/installation.h"
 #include "control/lock_views.h"
 #include "control/new_stream.h"
+#include "control/publications.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
 #include "postgres/catalog_poll.sql.h"
@@ -50,29 +52,6 @@ std::string policy_word(NoPrimaryKeyPolicy policy) {
     case NoPrimaryKeyPolicy::Skip: return "skip";
   }
   return "full";
-}
-
-bool publication_exists(PostgresConnection& source, const std::string& name) {
-  return source.query("SELECT 1 FROM pg_publication WHERE pubname = $1", {name}).rows() > 0;
-}
-
-void create_publication(PostgresConnection& source, const std::string& name, const std::string& operations) {
-  std::string quoted = quote_sql_identifier(name);
-  if (!publication_exists(source, name)) {
-    source.execute(fmt::format("CREATE PUBLICATION {} WITH (publish = '{}', publish_via_partition_root = true)", quoted,
-                               operations));
-  }
-  if (publishes_generated_columns(source.server_version())) {
-    source.execute(fmt::format("ALTER PUBLICATION {} SET (publish_generated_columns = stored)", quoted));
-  }
-}
-
-/// Where the stream has no messages, they are rows of a table, which is published like any other.
-void publish_messages(PostgresConnection& source, const std::string& publication) {
-  std::string name = publication + std::string(kMessagePublicationSuffix);
-  if (streams_bytes_and_messages(source.server_version()) || publication_exists(source, name)) return;
-  source.execute(fmt::format("CREATE PUBLICATION {} FOR TABLE {}.{} WITH (publish = 'insert')",
-                             quote_sql_identifier(name), kMessageSchema, kMessageTable));
 }
 
 void write_watch_list(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
@@ -132,12 +111,25 @@ bool has_message_key(PostgresConnection& source) {
   return source.query("SELECT to_regclass('_echodb.message_key') IS NOT NULL").boolean(0, 0);
 }
 
-/// Everything in the source but the slot, in one transaction.
-void install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
+/// Part of setup's transaction, which comes after no other one's: what is not as the last one left it. What has to
+/// be copied is on record before anything is put back.
+InstallationFaults look_for_faults(PostgresConnection& source, const StreamRecord& stream, CatalogStore& catalog) {
+  InstallationFaults faults = find_installation_faults(source, stream.publication);
+  for (const InstallationFault& fault : faults) log::error("{}: it is put back", fault.what);
+  const std::string lost = list_faults(faults, InstallationFault::Hole::Rows);
+  if (!lost.empty() && stream.remake.empty()) catalog.request_remake(stream.name, lost);
+  failpoint("setup.faults_recorded");
+  return faults;
+}
+
+/// Everything in the source but the slot, in one transaction. Returns what was not as the last setup had left it.
+InstallationFaults install_in_source(PostgresConnection& source, const Settings& settings, const StreamNames& names,
+                                     const std::optional<StreamRecord>& stream, CatalogStore& catalog) {
   const bool sealed = has_message_key(source);
   source.execute("BEGIN");
   // One setup at a time.
   source.execute("LOCK TABLE _echodb.setup_turn IN EXCLUSIVE MODE");
+  InstallationFaults faults = stream ? look_for_faults(source, *stream, catalog) : InstallationFaults();
   // The triggers of an earlier version must not answer the statements that replace them.
   source.execute("SET LOCAL _echodb.own_ddl = 'on'");
   source.execute(std::string(sql::ddl_schema));
@@ -147,22 +139,25 @@ void install_in_source(PostgresConnection& source, const Settings& settings, con
   create_event_triggers(source);
   note_installed(source);
   write_watch_list(source, settings, names);
-  create_publication(source, names.publication, "insert, update, delete, truncate");
-  create_publication(source, names.publication + "_insert_only", "insert, truncate");
-  publish_messages(source, names.publication);
+  const bool published_anew = put_publications_right(source, names.publication);
   source.execute(std::string(sql::ddl_rights));
   // What the triggers of an earlier version have written counts as it is.
   if (!sealed) source.execute("UPDATE _echodb.message_key SET unsealed_until = pg_current_wal_insert_lsn()");
+  note_installation(source,
+                    {.publication = names.publication,
+                     .publications_too = published_anew || !list_faults(faults, InstallationFault::Hole::Rows).empty(),
+                     .must_describe_all = !list_faults(faults, InstallationFault::Hole::SchemaChanges).empty()});
   failpoint("setup.triggers_installed");
   source.execute("COMMIT");
+  return faults;
 }
 
 /// Publishes one table in a transaction of its own, so that no more than one lock is held at a time. A table that was
 /// not published before is announced in the stream, as if it had been created now.
-void publish_table(PostgresConnection& source, Oid table) {
+void publish_table(PostgresConnection& source, Oid table, std::string_view tag) {
   for (int attempt = 1;; ++attempt) {
     try {
-      ask_for_description(source, table, kSetupTag);
+      ask_for_description(source, table, tag);
       return;
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
@@ -172,10 +167,11 @@ void publish_table(PostgresConnection& source, Oid table) {
   }
 }
 
-void publish_tables(PostgresConnection& source) {
+void publish_tables(PostgresConnection& source, std::string_view tag = kSetupTag) {
   QueryResult watched = source.query("SELECT t FROM _echodb.watched_tables() t");
-  for (std::size_t row = 0; row < watched.rows(); ++row)
-    publish_table(source, static_cast<Oid>(watched.number(row, 0)));
+  for (std::size_t row = 0; row < watched.rows(); ++row) {
+    publish_table(source, static_cast<Oid>(watched.number(row, 0)), tag);
+  }
   QueryResult unwatched = source.query(
       "SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w "
       "WHERE p.pubname IN (w.publication, w.publication || '_insert_only') "
@@ -183,6 +179,14 @@ void publish_tables(PostgresConnection& source) {
   for (std::size_t row = 0; row < unwatched.rows(); ++row) {
     source.query("SELECT _echodb.unfollow($1::oid)", {unwatched.text(row, 0)});
   }
+}
+
+/// What the triggers did not say, because they were not as setup had left them.
+void describe_unheard(PostgresConnection& source, const std::string& stream) {
+  publish_tables(source, kDescribeTag);
+  source.query("SELECT _echodb.recopy_unheard($1)", {stream});
+  failpoint("setup.unheard_described");
+  note_described(source);
 }
 
 void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
@@ -195,6 +199,7 @@ void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
 /// Why the stream cannot go on from this slot; empty when it can.
 std::string slot_loss(const std::optional<SlotState>& slot, const SourceComparison& source) {
   if (!slot) return "the replication slot is gone";
+  if (!source.restored.empty()) return source.restored + ": a dump of the database was restored over it";
   // We have confirmed nothing on this timeline yet.
   if (source.switched_at && slot->confirmed > *source.switched_at) {
     return fmt::format("the replication slot begins at {}, after the failover at {}", to_string(slot->confirmed),
@@ -248,6 +253,7 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
   std::string loss = slot_loss(look_at_slot(connection, stream->slot), ends.source);
   // An earlier version's triggers and tables are brought up to date.
   if (!loss.empty() || !is_installed(connection)) return std::nullopt;
+  if (!find_installation_faults(connection, stream->publication).empty()) return std::nullopt;
   if (!ends.bookmark) prepare_clickhouse(settings, stop);
   // From here on the target follows this timeline.
   const Bookmark claimed = claim_target(settings.clickhouse,
@@ -278,20 +284,25 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   }
   require_no_fatal(findings);
   warn_of(findings);
-  EndsComparison ends = compare_ends(settings, catalog, stop);
+  const EndsComparison ends = compare_ends(settings, catalog, stop);
   if (!options.accept_new_source) require_own(settings, ends);
+  std::optional<StreamRecord> stream = ends.stream;
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   prepare_clickhouse(settings, stop);
   install_lock_views(source);
   catalog.install();
-  install_in_source(source, settings, names);
+  const InstallationFaults faults = install_in_source(source, settings, names, stream, catalog);
+  if (stream && stream->remake.empty()) stream->remake = list_faults(faults, InstallationFault::Hole::Rows);
   failpoint("setup.source_installed");
-  publish_tables(source);
+  if (stream && !list_faults(faults, InstallationFault::Hole::SchemaChanges).empty()) {
+    describe_unheard(source, stream->name);
+  } else {
+    publish_tables(source);
+  }
   failpoint("setup.tables_published");
   std::optional<SlotState> slot = look_at_slot(source, names.slot);
   const std::string strange = strangeness(ends);
   const std::string reason = strange.empty() ? slot_loss(slot, ends.source) : strange;
-  const std::optional<StreamRecord>& stream = ends.stream;
   if (stream && reason.empty() && stream->remake.empty()) return *stream;
   if (stream) note_remake(catalog, *stream, reason);
   if (slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});

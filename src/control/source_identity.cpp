@@ -36,6 +36,16 @@ std::string gone_back(const Bookmark& bookmark, std::string_view what, Lsn posit
                      to_string(bookmark.applied), what, to_string(position));
 }
 
+/// A cluster that went back has its slot from then, or none. One whose slot knows what was confirmed has only had a
+/// dump restored over the catalog.
+bool slot_remembers(PostgresConnection& replication, const StreamRecord& stream, const Bookmark& bookmark) {
+  QueryResult slot = replication.execute(fmt::format(
+      "SELECT confirmed_flush_lsn FROM pg_catalog.pg_replication_slots WHERE confirmed_flush_lsn IS NOT NULL AND "
+      "slot_name = {}",
+      quote_sql_literal(stream.slot)));
+  return slot.rows() > 0 && parse_lsn(slot.text(0, 0)) >= bookmark.applied;
+}
+
 }  // namespace
 
 SourceIdentity identify_source(const PostgresSettings& source, std::stop_token stop) {
@@ -64,7 +74,8 @@ SourceComparison compare_source(const PostgresSettings& source, const Bookmark& 
     if (now.wal_end < bookmark.applied) result.fault = gone_back(bookmark, "its log ends at", now.wal_end);
     // Of a stream that is being made again the bookmark knows first.
     if (stream && stream->remake.empty() && stream->applied < bookmark.applied) {
-      result.fault = gone_back(bookmark, "it remembers having sent", stream->applied);
+      const std::string fault = gone_back(bookmark, "it remembers having sent", stream->applied);
+      (slot_remembers(replication, *stream, bookmark) ? result.restored : result.fault) = fault;
     }
     return result;
   }

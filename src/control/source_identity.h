@@ -23,10 +23,11 @@ namespace echodb {
 ///   source: cluster 7301…, timeline 2, which left timeline 1 at 0/4800    one that had not, or a restored backup
 ///   source: cluster 7301…, timeline 1, log ends at 0/4000                 a snapshot of the disk, put back
 ///   source: cluster 7301…, timeline 1, catalog's applied LSN is 0/4000    the same, after new writes
+///   source: cluster 7301…, the same, whose slot was confirmed at 0/5000   a dump, restored over the catalog
 ///   source: cluster 7455…                                                 another cluster
 ///
-/// In all but the first case rows may be in ClickHouse that the source does not have, of versions that it will use
-/// again: only empty tables can be filled rightly.
+/// In all but the first case and the one of the dump, which moves on in its log, rows may be in ClickHouse that the
+/// source does not have, of versions that it will use again: only empty tables can be filled rightly.
 struct SourceIdentity {
   std::string system_identifier;
   std::uint32_t timeline = 0;
@@ -42,6 +43,7 @@ std::string describe_database(PostgresConnection& connection, const PostgresSett
 struct SourceComparison {
   SourceIdentity identity;
   std::string fault = {};               ///< why it is not the source that the bookmark speaks of; empty: it is
+  std::string restored = {};            ///< why its catalog is older than the bookmark, though it is the same source
   std::optional<Lsn> switched_at = {};  ///< it is, after a failover: where its timeline left the bookmark's
 };
 

@@ -1,8 +1,11 @@
 #include "control/source_watch.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
+#include <utility>
 
 #include "base/log.h"
 #include "base/pause.h"
@@ -19,13 +22,18 @@ constexpr std::chrono::minutes kRestFirst{1};
 constexpr std::chrono::minutes kRestMax{60};
 constexpr int kRestDoublingsMax = 6;
 
+bool has_been_set_up(PostgresConnection& source) {
+  return source.query("SELECT to_regclass('_echodb.made') IS NOT NULL").boolean(0, 0) &&
+         source.query("SELECT EXISTS (SELECT FROM _echodb.made)").boolean(0, 0);
+}
+
 std::string megabytes(std::uint64_t bytes) { return fmt::format("{} MB", bytes >> 20); }
 
 }  // namespace
 
-SourceWatch::SourceWatch(const Settings& settings, std::string slot, StatusBoard& board)
+SourceWatch::SourceWatch(const Settings& settings, StreamNames names, StatusBoard& board)
     : settings_(settings),
-      slot_(std::move(slot)),
+      names_(std::move(names)),
       board_(board),
       thread_([this](std::stop_token stop) { watch(std::move(stop)); }) {}
 
@@ -34,7 +42,8 @@ void SourceWatch::watch(std::stop_token stop) {
   while (!stop.stop_requested()) {
     try {
       if (!source) source.emplace(settings_.postgres, ConnectionKind::Ordinary, stop);
-      note(look_at_slot(*source, slot_));
+      note(look_at_slot(*source, names_.slot));
+      look_at_installation(*source);
     } catch (const Error& error) {
       // Whoever runs the stream meets the same fault and reports it; here it only makes the figures old.
       log::debug("watching the slot: {}", error.what());
@@ -49,7 +58,7 @@ void SourceWatch::watch(std::stop_token stop) {
 
 void SourceWatch::note(const std::optional<SlotState>& slot) {
   board_.update([&](WorkerStatus& status) {
-    SlotStatus now{.name = slot_, .known = true, .exists = slot.has_value(), .wal_status = {}, .loss = {}};
+    SlotStatus now{.name = names_.slot, .known = true, .exists = slot.has_value(), .wal_status = {}, .loss = {}};
     now.retained_bytes_max = settings_.max_retained_wal;
     now.releases = status.slot.releases;
     if (slot) {
@@ -73,7 +82,7 @@ void SourceWatch::note(const std::optional<SlotState>& slot) {
 void SourceWatch::warn(const SlotState& slot) {
   std::uint64_t most = settings_.max_retained_wal;
   std::string retained =
-      fmt::format("the slot {} makes the source retain {} of log", slot_, megabytes(slot.retained_bytes));
+      fmt::format("the slot {} makes the source retain {} of log", names_.slot, megabytes(slot.retained_bytes));
   bool much = most > 0 && static_cast<double>(slot.retained_bytes) > kMuch * static_cast<double>(most);
   bool too_much = most > 0 && slot.retained_bytes > most;
   if (too_much_.begins(too_much)) {
@@ -82,18 +91,50 @@ void SourceWatch::warn(const SlotState& slot) {
     log::warn("{}; ECHODB_MAX_RETAINED_WAL allows {}", retained, megabytes(most));
   }
   if (unreserved_.begins(slot.wal_status == "unreserved")) {
-    log::warn("{}: more than max_slot_wal_keep_size keeps, so the next checkpoint may take it away", retained);
+    log::warn("{}: more than max_names_.slotwal_keep_size keeps, so the next checkpoint may take it away", retained);
   }
   if (slot.safe_wal_bytes) {
     auto safe = static_cast<double>(std::max<std::int64_t>(*slot.safe_wal_bytes, 0));
     bool nearly = safe < kNearlyLost * (safe + static_cast<double>(slot.retained_bytes));
     if (nearly_lost_.begins(nearly)) {
-      log::warn("{}; {} more and it is lost (max_slot_wal_keep_size)", retained,
+      log::warn("{}; {} more and it is lost (max_names_.slotwal_keep_size)", retained,
                 megabytes(static_cast<std::uint64_t>(safe)));
     }
   }
   if (lost_.begins(!slot.loss().empty())) log::error("{}", slot.loss());
   set_release_due(too_much && settings_.on_max_retained_wal == OnMaxRetainedWal::Release);
+}
+
+void SourceWatch::look_at_installation(PostgresConnection& source) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!installation_due_.exchange(false) && now < installation_next_) return;
+  installation_next_ = now + settings_.inventory_interval;
+  // Before the first setup there is nothing to miss.
+  if (!streaming_ && !has_been_set_up(source)) return;
+  InstallationFaults faults = find_installation_faults(source, names_.publication);
+  // `echodb setup` leaves it to the worker that reads the slot to make it again.
+  if (faults.empty()) {
+    QueryResult remake =
+        source.query("SELECT remake FROM _echodb.streams WHERE name = $1 AND remake IS NOT NULL", {names_.stream});
+    if (remake.rows() > 0) faults.push_back({.what = std::string(remake.text(0, 0))});
+  }
+  note(faults);
+}
+
+void SourceWatch::note(const InstallationFaults& faults) {
+  const std::string now = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  board_.update([&](WorkerStatus& status) {
+    std::vector<InstallationStatus> known = std::exchange(status.installation, {});
+    for (const InstallationFault& fault : faults) {
+      auto same = std::ranges::find(known, fault.what, &InstallationStatus::what);
+      status.installation.push_back({.what = fault.what, .since = same == known.end() ? now : same->since});
+    }
+  });
+  if (faults.empty()) return;
+  std::lock_guard lock(mutex_);
+  if (run_ == nullptr || !streaming_) return;
+  log::error("{}: the stream ends, and what is missing is put back", list_faults(faults));
+  run_->request_stop();
 }
 
 /// Every worker looks, and one of them gives the slot up: what was due for the others is so no more.
@@ -130,11 +171,19 @@ SourceWatch::RunStop::RunStop(SourceWatch& watch, const std::stop_token& outer)
     : watch_(watch), with_outer_(outer, Raise{source_}) {
   std::lock_guard lock(watch_.mutex_);
   watch_.run_ = &source_;
+  watch_.streaming_ = false;
   if (watch_.release_due_) source_.request_stop();
+}
+
+void SourceWatch::RunStop::streams() {
+  watch_.installation_due_ = true;
+  watch_.streaming_ = true;
 }
 
 SourceWatch::RunStop::~RunStop() {
   std::lock_guard lock(watch_.mutex_);
+  watch_.streaming_ = false;
+  watch_.installation_due_ = true;
   watch_.run_ = nullptr;
 }
 

@@ -9,6 +9,8 @@
 #include <thread>
 
 #include "config/settings.h"
+#include "control/installation.h"
+#include "control/setup.h"
 #include "control/slot_state.h"
 #include "replication/status_board.h"
 
@@ -19,9 +21,12 @@ namespace echodb {
 ///
 /// With ECHODB_ON_MAX_RETAINED_WAL=release it also decides when the slot is to be given up; that is done by whoever
 /// runs the stream (control/worker), since nothing else may touch it.
+///
+/// It looks at the installation as well, every ECHODB_INVENTORY_SECONDS and when a run begins or ends. A fault ends the
+/// run: the next one begins with setup, which puts right what is wrong.
 class SourceWatch {
  public:
-  SourceWatch(const Settings& settings, std::string slot, StatusBoard& board);
+  SourceWatch(const Settings& settings, StreamNames names, StatusBoard& board);
 
   /// The slot, as it was last looked at, retains more than is allowed, and is to be dropped.
   [[nodiscard]] bool release_due() const { return release_due_; }
@@ -39,6 +44,8 @@ class SourceWatch {
     RunStop(const RunStop&) = delete;
     RunStop& operator=(const RunStop&) = delete;
     [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+    /// Setup is done: from here on a fault of the installation raises the token too.
+    void streams();
 
    private:
     struct Raise {
@@ -63,10 +70,12 @@ class SourceWatch {
   void watch(std::stop_token stop);
   void note(const std::optional<SlotState>& slot);
   void warn(const SlotState& slot);
+  void look_at_installation(PostgresConnection& source);
+  void note(const InstallationFaults& faults);
   void set_release_due(bool due);
 
   const Settings& settings_;
-  std::string slot_;
+  StreamNames names_;
   StatusBoard& board_;
   Crossing much_;
   Crossing too_much_;
@@ -74,6 +83,9 @@ class SourceWatch {
   Crossing nearly_lost_;
   Crossing lost_;
   std::atomic<bool> release_due_{false};
+  std::chrono::steady_clock::time_point installation_next_;  ///< of the thread alone
+  std::atomic<bool> streaming_{false};                       ///< set while the run is watched for faults
+  std::atomic<bool> installation_due_{false};                ///< at once, not when the time has come
   mutable std::mutex mutex_;
   std::stop_source* run_ = nullptr;                    ///< guarded by mutex_
   int releases_ = 0;                                   ///< guarded by mutex_

@@ -104,7 +104,7 @@ class Worker {
         // Not cut short by a stop at once: what has been done is to be written down.
         catalog_(settings_.postgres, settings_.worker_id, last_words_.token()),
         election_(make_leader_election(settings_, stop_)),
-        watch_(settings, stream_names(settings).slot, board),
+        watch_(settings, stream_names(settings), board),
         pauses_(settings_) {
     board_.complete_with([this](WorkerStatus& status) { complete(status); });
   }
@@ -271,6 +271,7 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   bool complete = false;
   {
     Stream stream(own, *record, catalog_, board_, transient, stop);
+    run.streams();
     stream.while_running([this] { breakers_.engine->succeeded(); });
     try {
       complete = stream.run();

@@ -16,8 +16,7 @@ CREATE TABLE IF NOT EXISTS _echodb.enum_labels (
 
 CREATE OR REPLACE FUNCTION _echodb.is_published(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
-                 WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only'))
+  SELECT _echodb.membership(relation) IS NOT NULL
 $$;
 
 -- A table's rows are no longer what the stream said, and no row events say how: it is to be copied again.
@@ -249,11 +248,15 @@ BEGIN
 END $$;
 
 -- The tables that a drop left behind changed: what was dropped may have belonged to a tree that goes on, or have been a
--- table's replica identity, and without one the application's next UPDATE would fail.
+-- table's replica identity, and without one the application's next UPDATE would fail; or our trigger on a partition.
 CREATE OR REPLACE FUNCTION _echodb.orphans() RETURNS SETOF oid
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.root
   WHERE NOT EXISTS (SELECT FROM pg_class gone WHERE gone.oid = p.partition)
+  UNION
+  SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.partition
+  WHERE c.relkind = 'r' AND c.relispartition AND NOT EXISTS (
+    SELECT FROM pg_trigger t WHERE t.tgrelid = p.partition AND t.tgname = 'echodb_partition_truncate')
   UNION
   SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i'
     AND (_echodb.is_published(c.oid) OR EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = c.oid))
@@ -265,5 +268,8 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   DELETE FROM _echodb.enum_labels l WHERE l.type = dropped
 $$;
 
+-- Labels that were renamed while nobody listened.
+SELECT _echodb.recopy_tables_with_type(renamed.type) FROM (
+  SELECT DISTINCT l.type FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label WHERE e.enumlabel <> l.name) renamed;
 INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
   ON CONFLICT (label) DO UPDATE SET name = excluded.name;

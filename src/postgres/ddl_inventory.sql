@@ -10,3 +10,34 @@ BEGIN
     PERFORM _echodb.emit(pg_catalog.jsonb_build_object('op', 'unwatch', 'oid', object::bigint));
   END IF;
 END $$;
+
+-- After the triggers were not there to listen, and every table was described: a table that is gone is dropped, and those of
+-- which more may have happened than a description tells are copied again. Rows that were written after an unheard change
+-- were read as if it had not been;
+-- partitions may have come, gone or been emptied, and types changed what rows show.
+CREATE OR REPLACE FUNCTION _echodb.recopy_unheard(stream_name text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  entry record;
+  gone oid;
+BEGIN
+  FOR gone IN
+    SELECT k.oid::oid FROM _echodb.tables k WHERE k.stream = stream_name AND k.state <> 'dropped'
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = k.oid::oid)
+  LOOP
+    PERFORM _echodb.on_dropped(gone);
+  END LOOP;
+  FOR entry IN
+    SELECT c.oid, c.relkind = 'p' OR known.snapshot <> _echodb.table_snapshot(c.oid) OR EXISTS (
+             SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem
+              WHERE a.attrelid = c.oid AND NOT a.attisdropped AND 'c' IN (t.typtype, e.typtype)) AS is_doubtful
+      FROM _echodb.watched_tables() w JOIN pg_class c ON c.oid = w
+      CROSS JOIN LATERAL (
+        SELECT v.snapshot FROM _echodb.table_versions v
+         WHERE v.stream = stream_name AND v.oid = c.oid::bigint ORDER BY v.lsn DESC LIMIT 1) AS known
+  LOOP
+    IF entry.is_doubtful THEN
+      PERFORM _echodb.recopy(entry.oid, 'the triggers could not tell for a while what became of it');
+    END IF;
+  END LOOP;
+END $$;

@@ -50,12 +50,37 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   FROM pg_class c, _echodb.watch w WHERE c.oid = relation
 $$;
 
--- Publishes one table; true when it was not published before.
+-- The place of each table in a publication, as we gave it. One that was taken out and put back by somebody has another.
+CREATE TABLE IF NOT EXISTS _echodb.memberships (
+  relation oid PRIMARY KEY,
+  membership oid NOT NULL
+);
+
+-- A table's place in our publications, with all its rows and columns; NULL when it has none.
+CREATE OR REPLACE FUNCTION _echodb.membership(relation oid) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT r.oid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
+  WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
+    -- Row filters and column lists came with PostgreSQL 15.
+    AND to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL
+  ORDER BY p.pubname LIMIT 1
+$$;
+
+-- Whether somebody else gave a table its place: what was written before is not in the log.
+CREATE OR REPLACE FUNCTION _echodb.membership_lapsed(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT FROM _echodb.memberships m WHERE m.relation = membership_lapsed.relation
+                 AND m.membership <> _echodb.membership(m.relation))
+$$;
+
+-- Publishes one table; true when it was not published before, or for a while.
 CREATE OR REPLACE FUNCTION _echodb.publish(relation oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   settings _echodb.watch%ROWTYPE;
   target name;
+  lapsed boolean := _echodb.membership_lapsed(relation);
+  place record;
 BEGIN
   SELECT * INTO settings FROM _echodb.watch;
   target := settings.publication;
@@ -65,12 +90,22 @@ BEGIN
   ELSIF _echodb.identity_wanted(relation) IS NOT NULL THEN
     RAISE lock_not_available USING MESSAGE = 'its replica identity could not be set';
   END IF;
-  IF EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
-             WHERE r.prrelid = relation AND p.pubname = target) THEN
-    RETURN false;
+  SELECT r.oid, to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL AS is_whole INTO place
+    FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
+    WHERE r.prrelid = relation AND p.pubname = target;
+  IF NOT FOUND OR NOT place.is_whole THEN
+    IF place.oid IS NOT NULL THEN
+      PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', target,
+                                         _echodb.qualified_name(relation)));
+    END IF;
+    PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I ADD TABLE ONLY %s', target,
+                                       _echodb.qualified_name(relation)));
+    lapsed := true;
   END IF;
-  PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I ADD TABLE ONLY %s', target, _echodb.qualified_name(relation)));
-  RETURN true;
+  INSERT INTO _echodb.memberships SELECT relation, _echodb.membership(relation)
+    ON CONFLICT ON CONSTRAINT memberships_pkey DO UPDATE SET membership = excluded.membership
+    WHERE memberships.membership <> excluded.membership;
+  RETURN lapsed;
 END $$;
 
 -- One table that a command created or changed.
@@ -274,6 +309,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   DELETE FROM _echodb.identity_set s WHERE s.relation = on_dropped.relation;
   DELETE FROM _echodb.partitions p WHERE p.root = on_dropped.relation;
+  DELETE FROM _echodb.memberships m WHERE m.relation = on_dropped.relation;
   PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint));
 END $$;
 

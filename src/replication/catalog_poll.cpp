@@ -9,7 +9,11 @@
 namespace echodb {
 
 bool has_event_triggers(PostgresConnection& source) {
-  return source.query("SELECT 1 FROM pg_event_trigger WHERE evtname = 'peerdb_auto_mirror_trigger'").rows() > 0;
+  QueryResult enabled = source.query(
+      "SELECT count(*) FROM pg_event_trigger WHERE evtenabled IN ('A', 'O') AND evtname IN "
+      "('peerdb_auto_mirror_trigger', "
+      "'peerdb_auto_mirror_drop_trigger', 'peerdb_auto_mirror_rewrite_trigger')");
+  return enabled.number(0, 0) == 3;
 }
 
 CatalogPoll::CatalogPoll(Options options)

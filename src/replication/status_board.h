@@ -12,10 +12,11 @@ class StatusBoard {
  public:
   using Complete = std::function<void(WorkerStatus&)>;
 
-  /// The slot's part is not the stream's: it stays.
+  /// What is known of the slot and the installation is not the stream's: it stays.
   void put(WorkerStatus status) {
     std::lock_guard lock(mutex_);
     status.slot = std::move(status_.slot);
+    status.installation = std::move(status_.installation);
     status_ = std::move(status);
   }
   [[nodiscard]] WorkerStatus get() const {

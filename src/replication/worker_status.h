@@ -77,6 +77,12 @@ struct SlotStatus {
   std::uint64_t releases = 0;            ///< how often it was given up because of that
 };
 
+/// Something of ours in the source that somebody dropped or altered: control/installation.h.
+struct InstallationStatus {
+  std::string what;   ///< a clause: "the publication echodb is gone"
+  std::string since;  ///< when this worker first saw it, UTC
+};
+
 /// What a worker tells about itself: a consistent copy, made by the stream's thread several times a second.
 struct WorkerStatus {
   std::string state = "starting";  ///< starting, follower, copying, streaming, error, stopping
@@ -105,6 +111,7 @@ struct WorkerStatus {
   std::string remade;                        ///< why every table was copied again from the start; empty: it was not
   std::string remade_at;                     ///< when, in UTC
   SlotStatus slot;
+  std::vector<InstallationStatus> installation;  ///< empty: all is as setup left it
   std::vector<TableStatus> tables;
   std::vector<UnmirroredStatus> unmirrored;  ///< those in state error are among `tables` too
   std::uint64_t described_again = 0;         ///< times that such a table was, since the stream began

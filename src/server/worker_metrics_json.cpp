@@ -73,6 +73,12 @@ json slot_json(const SlotStatus& slot) {
           {"releases", slot.releases}};
 }
 
+json installation_json(const std::vector<InstallationStatus>& faults) {
+  json all = json::array();
+  for (const InstallationStatus& fault : faults) all.push_back({{"what", fault.what}, {"since", fault.since}});
+  return all;
+}
+
 }  // namespace
 
 std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& identity) {
@@ -111,6 +117,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"retries", status.retries},
       {"messages_skipped", status.messages_skipped},
       {"slot", slot_json(status.slot)},
+      {"installation_faults", installation_json(status.installation)},
       {"tables", tables_json(status.tables)},
       {"tables_watched_not_mirrored", status.watched_not_mirrored()},
       {"tables_described_again", status.described_again},

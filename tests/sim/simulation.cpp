@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 #include "base/log.h"
 #include "control/error_policy.h"
 #include "replication/table_plan.h"
+#include "sim/comparison.h"
 #include "sim/copy_reader.h"
 #include "sim/source_client.h"
 
@@ -62,29 +62,12 @@ class ThreadsEnd {
   Baton& baton_;
 };
 
-std::string as_native(const Column& column, const std::string& value) {
-  if (column.type.oid != kBigint) return value;
-  return {value.rbegin(), value.rend()};
-}
-
 /// Whether the table has this key's row of that version, or a later one.
 bool has_row(const StoredTable& table, const std::string& key, Lsn version) {
   return std::ranges::any_of(table.rows, [&](const StoredRow& row) {
     auto cell = row.cells.find("id");
     return cell != row.cells.end() && cell->second == key && row.version >= version.value;
   });
-}
-
-std::string rows_only_in(const std::multiset<TargetRow>& ones, const std::multiset<TargetRow>& others) {
-  std::vector<TargetRow> rows;
-  std::ranges::set_difference(ones, others, std::back_inserter(rows));
-  std::string text;
-  for (const TargetRow& row : rows) {
-    text += "(";
-    for (const auto& [column, cell] : row) text += fmt::format(" {}={:?}", column, cell.value_or("NULL"));
-    text += " )";
-  }
-  return text;
 }
 
 }  // namespace
@@ -150,7 +133,7 @@ std::optional<Finding> Simulation::run() {
     live_once(/*is_last=*/true);
   }
   if (!finding_ && !target_.order_fault().empty()) finding_ = Finding{"in order", target_.order_fault()};
-  return finding_ ? finding_ : compare();
+  return finding_ ? finding_ : find_difference(source_, target_, catalog_);
 }
 
 void Simulation::live_once(bool is_last) {
@@ -356,50 +339,6 @@ void Simulation::check_ahead(Applier& applier, Lsn position) {
                                                     to_string(position), change.schema->name, to_string(change.lsn))};
     }
   }
-}
-
-std::optional<Finding> Simulation::compare() const {
-  for (const auto& [oid, table] : source_.tables()) log::debug("-- source: {} is {}", oid, table.schema->name);
-  std::set<std::string> expected;
-  for (const auto& [oid, table] : source_.tables()) {
-    if (auto finding = compare(oid, table)) return finding;
-    expected.insert(catalog_.tables().at(oid).target_name);
-  }
-  for (const auto& [name, table] : target_.tables()) {
-    if (name == kBookmarkTable || target_.was_brought_back(name)) continue;
-    if (!expected.contains(name)) return Finding{"equal", fmt::format("{} is in the target and nowhere else", name)};
-  }
-  return std::nullopt;
-}
-
-std::optional<Finding> Simulation::compare(Oid oid, const SourceTable& table) const {
-  auto record = catalog_.tables().find(oid);
-  const std::string name = table.schema->qualified_name();
-  if (record == catalog_.tables().end()) return Finding{"equal", fmt::format("{} has no mirror", name)};
-  std::shared_ptr<StoredTable> stored = target_.find(record->second.target_name);
-  if (stored == nullptr) return Finding{"equal", fmt::format("{} has no target", name)};
-  std::multiset<TargetRow> here;
-  for (std::size_t place : source_.live(oid)) {
-    TargetRow row;
-    for (const Column& column : table.schema->columns) {
-      const std::optional<std::string>& value = table.heap[place].row.at(column.attnum);
-      row[column.name] = value ? Cell(as_native(column, *value)) : Cell();
-    }
-    here.insert(std::move(row));
-  }
-  std::multiset<TargetRow> there;
-  for (const TargetRow& stored_row : stored->final_rows()) {
-    TargetRow row;
-    for (const Column& column : table.schema->columns) {
-      if (!stored->types.contains(column.name)) return Finding{"equal", fmt::format("{} lacks {}", name, column.name)};
-      auto cell = stored_row.find(column.name);
-      row[column.name] = cell == stored_row.end() ? Cell() : cell->second;
-    }
-    there.insert(std::move(row));
-  }
-  if (here == there) return std::nullopt;
-  return Finding{"equal", fmt::format("{} has {} rows, and its target {} other ones: {} and not {}", name, here.size(),
-                                      there.size(), rows_only_in(there, here), rows_only_in(here, there))};
 }
 
 }  // namespace echodb::sim

@@ -8,6 +8,7 @@
 #include "replication/applier.h"
 #include "replication/bookmark.h"
 #include "sim/catalog.h"
+#include "sim/comparison.h"
 #include "sim/faults.h"
 #include "sim/log_reader.h"
 #include "sim/source.h"
@@ -19,12 +20,6 @@ namespace echodb::sim {
 inline constexpr const char* kStream = "simulated";
 inline constexpr const char* kDatabase = "mirror";
 inline const ServerVersion kServer{.major = 26, .minor = 5, .text = "26.5"};
-
-/// What one run has found.
-struct Finding {
-  std::string checker;  ///< equal, in order, never ahead, always moving, no false alarm
-  std::string words;
-};
 
 /// One stream, from a seed: a source, a target and a catalog in memory, the real engine between them, and a world that
 /// refuses, delays, loses and kills. At the end nothing goes wrong any more, and both sides have to become equal.
@@ -45,8 +40,6 @@ class Simulation {
   void live_once(bool is_last);
   [[nodiscard]] std::shared_ptr<StoredTable> target_of(Applier& applier, const LoggedChange& change) const;
   void check_ahead(Applier& applier, Lsn position);
-  [[nodiscard]] std::optional<Finding> compare() const;
-  [[nodiscard]] std::optional<Finding> compare(Oid oid, const SourceTable& table) const;
 
   Random random_;
   Settings settings_;

@@ -26,6 +26,7 @@ class AnsweringTarget final : public TargetClient {
   void query_patiently(std::string_view sql) override { answer_(sql); }
   void insert(std::string_view, const Rows&, const Parameters&) override {}
   void insert_while(std::string_view, const RowsInTheMaking&, const Parameters&) override {}
+  void end_statement(std::string_view) override {}
 
  private:
   Answer answer_;
