@@ -236,7 +236,9 @@ void SchemaEvents::then_rename(MirroredTable& table, SchemaTask& task, std::vect
     MirroredTable* renamed = parts_.registry.find(oid);
     if (renamed == nullptr) return;
     if (awaited) renamed->awaited.push_back(*awaited);
-    std::ranges::copy(from, std::back_inserter(renamed->record.earlier_names));
+    // Whoever has taken such a name meanwhile makes room for itself.
+    std::ranges::copy_if(from, std::back_inserter(renamed->record.earlier_names),
+                         [&](const std::string& name) { return !parts_.registry.is_taken(name, renamed); });
   };
 }
 
@@ -307,13 +309,11 @@ void SchemaEvents::name_taken(const MirroredTable& by) {
   });
 }
 
-/// The names of which the target has one, if its last rename was not done; none otherwise. Whoever took such a name
-/// since has made room for itself.
+/// The names of which the target has one, if its last rename was not done; none otherwise. A name that another table
+/// is to have by now is among them until this one has given it up on record: that table waits for it.
 std::vector<std::string> SchemaEvents::take_earlier_names(MirroredTable& table) {
   std::vector<std::string> names = std::exchange(table.record.earlier_names, {});
-  std::erase_if(names, [&](const std::string& name) {
-    return name == table.record.target_name || parts_.registry.is_taken(name, &table);
-  });
+  std::erase(names, table.record.target_name);
   std::ranges::sort(names);
   names.erase(std::ranges::unique(names).begin(), names.end());
   return names;

@@ -144,6 +144,7 @@ class SchemaEvents {
     bool exchanged = false;
   };
   void resume_table(MirroredTable& table, const Resumption& found);
+  std::map<Oid, std::vector<std::string>> finish_renames();
   void finish_steps(MirroredTable& table);
   void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
   void replace(MirroredTable& table, const std::string& reason);

@@ -17,13 +17,16 @@ constexpr const char* kGone = "its target is gone from ClickHouse";
 
 void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
   target_inventory_ = TargetInventory(parts_.catalog.load_target_notes(parts_.stream), source_position);
+  const std::map<Oid, std::vector<std::string>> earlier_names = finish_renames();
   parts_.registry.for_each([&](MirroredTable& table) {
     // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
     const bool exchanged = is_shadow_exchanged(table, clickhouse);
     // The name that the table has in ClickHouse by now.
     TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
-    for (const std::string& name : table.record.earlier_names) {
-      if (target.tables.contains(name) && !parts_.registry.is_taken(name, &table)) holder.name = name;
+    if (auto names = earlier_names.find(table.record.oid); names != earlier_names.end()) {
+      for (const std::string& name : names->second) {
+        if (target.tables.contains(name)) holder.name = name;
+      }
     }
     const bool completed = complete_types(table, holder, clickhouse);
     TableVersion newest = table.versions.back().version;
@@ -40,6 +43,28 @@ void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, Tar
     if (completed) put_on_record(table);
     if (table.followed()) warn_of_kept_types(table);
   });
+}
+
+/// Renames that an earlier run had begun and may not have ended, before all else: who is to have such a name next
+/// waits. Returns the names that tables may still have in ClickHouse.
+std::map<Oid, std::vector<std::string>> SchemaEvents::finish_renames() {
+  std::map<Oid, std::vector<std::string>> earlier_names;
+  parts_.registry.for_each([&](MirroredTable& table) {
+    if (!table.followed()) return;
+    std::vector<std::string> from = take_earlier_names(table);
+    if (from.empty()) return;
+    earlier_names[table.record.oid] = from;
+    auto task = task_for(table, nullptr, "");
+    task->keep_target();
+    then_rename(table, *task, from);
+    push(table, std::move(task));
+    parts_.registry.for_each([&](MirroredTable& next) {
+      if (&next != &table && std::ranges::find(from, next.record.target_name) != from.end()) {
+        next.earlier_lane = table.lane;
+      }
+    });
+  });
+  return earlier_names;
 }
 
 /// A target that a copy is about to replace needs nothing: only what will be read in the end counts.
@@ -142,12 +167,6 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
 /// fit the target all the same: TablePlan.
 void SchemaEvents::finish_steps(MirroredTable& table) {
   if (!table.followed()) return;
-  if (std::vector<std::string> from = take_earlier_names(table); !from.empty()) {
-    auto task = task_for(table, nullptr, "");
-    task->keep_target();
-    then_rename(table, *task, std::move(from));
-    push(table, std::move(task));
-  }
   TableVersion newest = table.versions.back().version;
   if (newest.pending.empty()) return;
   PendingSteps steps = PendingSteps::parse(std::exchange(newest.pending, {}));

@@ -70,7 +70,7 @@ std::optional<Finding> find_difference(const Source& source, const Target& targe
     expected.insert(catalog.tables().at(oid).target_name);
   }
   for (const auto& [name, table] : target.tables()) {
-    if (name == kBookmarkTable || target.was_brought_back(name)) continue;
+    if (name == kBookmarkTable || target.is_left_to_a_person(name)) continue;
     if (!expected.contains(name)) return Finding{"equal", fmt::format("{} is in the target and nowhere else", name)};
   }
   return std::nullopt;

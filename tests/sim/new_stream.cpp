@@ -1,6 +1,8 @@
 // The simulation's half that stands in for control/setup and control/new_stream: whether the target is the one it was,
 // and a new slot if it is not.
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "control/ends.h"
 #include "control/stream_tables.h"
@@ -67,6 +69,10 @@ void Simulation::make_stream_again(TargetClient& client) {
                                          .number = catalog_.stream().target_number});
   catalog_.create_stream(
       {.name = kStream, .applied = here, .target_id = claimed.target_id, .target_number = claimed.number}, tables);
+  for (const auto& [name, table] : target_.tables()) {
+    const bool known = std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
+    if (!known) target_.leave_to_a_person(name);
+  }
   target_harmed_ = false;
   source_.confirmed = slot_on_disk_ = here;
   leave_to_copies();

@@ -278,7 +278,7 @@ void Target::insert_select(SqlWords words) {
 }
 
 void Target::note_order(const StoredTable& table, const StoredRow& row) {
-  if (row.version == 0 || !order_fault_.empty()) return;
+  if (row.version == 0 || !in_order_ || !order_fault_.empty()) return;
   std::uint64_t& last = last_versions_[{table.number, key_of(table, row)}];
   if (row.version < last) {
     order_fault_ = fmt::format("a row of version {} came after one of version {}", row.version, last);

@@ -66,8 +66,9 @@ class Target {
   void restore();
   /// The number of the bookmark that restore() brings back; nullopt: there is no backup.
   [[nodiscard]] std::optional<std::uint64_t> backup_number() const;
-  /// Tables that a restore has brought back, which nobody but a person may drop.
-  [[nodiscard]] bool was_brought_back(const std::string& name) const { return brought_back_.contains(name); }
+  /// Tables that setup does not know when it makes the stream again: it names them, and only a person may drop them.
+  void leave_to_a_person(const std::string& name) { left_to_a_person_.insert(name); }
+  [[nodiscard]] bool is_left_to_a_person(const std::string& name) const { return left_to_a_person_.contains(name); }
 
   /// What its senders have given up and what has not run yet.
   void run_late(std::string statement, std::function<void()> effect) {
@@ -83,7 +84,10 @@ class Target {
   void end_late();
   /// How often rows came in another order than their versions; a run of the engine begins anew with forget_order().
   [[nodiscard]] const std::string& order_fault() const { return order_fault_; }
-  void forget_order() { last_versions_.clear(); }
+  void forget_order() {
+    last_versions_.clear();
+    in_order_ = true;
+  }
 
  private:
   std::string create(SqlWords words);
@@ -114,7 +118,8 @@ class Target {
   std::uint64_t tables_made_ = 0;
   SteadyClock::time_point up_since_ = SteadyClock::now();
   std::optional<std::map<std::string, StoredTable>> backup_;
-  std::set<std::string> brought_back_;
+  std::set<std::string> left_to_a_person_;
+  bool in_order_ = true;  ///< what it is put back to has rows that came later
   std::string order_fault_;
 };
 

@@ -123,8 +123,8 @@ void Target::restore() {
   tables_.clear();
   for (const auto& [name, table] : *backup_) {
     tables_[name] = std::make_shared<StoredTable>(table);
-    brought_back_.insert(name);
   }
+  in_order_ = false;
   up_since_ = SteadyClock::now();
 }
 
