@@ -314,9 +314,8 @@ void SchemaEvents::name_taken(const MirroredTable& by) {
 std::vector<std::string> SchemaEvents::take_earlier_names(MirroredTable& table) {
   std::vector<std::string> names = std::exchange(table.record.earlier_names, {});
   std::erase(names, table.record.target_name);
-  std::ranges::sort(names);
-  names.erase(std::ranges::unique(names).begin(), names.end());
-  return names;
+  const std::set<std::string> each(names.begin(), names.end());
+  return {each.begin(), each.end()};
 }
 
 void SchemaEvents::on(const RewriteMessage& message, Lsn lsn) {
