@@ -3,36 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 #include <chrono>
 #include <thread>
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "catalog/catalog_schema.sql.h"
 #include "clickhouse/client.h"
 #include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/ends.h"
 #include "control/exclusions.h"
 #include "control/installation.h"
+#include "control/installed_version.h"
 #include "control/lock_views.h"
 #include "control/new_stream.h"
 #include "control/publications.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
-#include "postgres/catalog_poll.sql.h"
-#include "postgres/ddl_dependents.sql.h"
 #include "postgres/ddl_event_triggers.sql.h"
-#include "postgres/ddl_inventory.sql.h"
-#include "postgres/ddl_messages.sql.h"
-#include "postgres/ddl_prepare.sql.h"
 #include "postgres/ddl_rights.sql.h"
 #include "postgres/ddl_schema.sql.h"
-#include "postgres/ddl_snapshot.sql.h"
-#include "postgres/ddl_trigger.sql.h"
-#include "postgres/ddl_unlogged.sql.h"
 #include "postgres/own_schema.h"
 #include "postgres/server_version.h"
 #include "replication/ddl_message.h"
@@ -64,34 +55,6 @@ void write_watch_list(PostgresConnection& source, const Settings& settings, cons
       "excluded = excluded.excluded, no_pk_policy = excluded.no_pk_policy",
       {names.publication, to_array_text(settings.sync_schemas), to_array_text(patterns),
        policy_word(settings.no_pk_policy)});
-}
-
-/// What is installed is told by the schema's comment: a digest of what this program would install.
-constexpr std::string_view kInstalledText = "'EchoDB ' || md5($1)";
-
-/// In the order in which they need each other.
-constexpr std::array kFunctions{sql::ddl_snapshot, sql::ddl_messages, sql::ddl_trigger,   sql::ddl_dependents,
-                                sql::ddl_prepare,  sql::ddl_unlogged, sql::ddl_inventory, sql::catalog_poll};
-
-std::string everything_installed() {
-  std::string everything;
-  for (std::string_view file : kFunctions) everything += file;
-  for (std::string_view file : {sql::ddl_event_triggers, sql::ddl_rights, sql::catalog_schema}) everything += file;
-  return everything;
-}
-
-bool is_installed(PostgresConnection& source) {
-  QueryResult same = source.query(
-      fmt::format("SELECT coalesce(obj_description(to_regnamespace('_echodb'), 'pg_namespace') = {}, false)",
-                  kInstalledText),
-      {everything_installed()});
-  return same.boolean(0, 0);
-}
-
-void note_installed(PostgresConnection& source) {
-  QueryResult comment = source.query(
-      fmt::format("SELECT format('COMMENT ON SCHEMA _echodb IS %L', {})", kInstalledText), {everything_installed()});
-  source.execute(std::string(comment.text(0, 0)));
 }
 
 /// Only trying tells whether the role may: managed services grant it in ways of their own.
@@ -134,7 +97,7 @@ InstallationFaults install_in_source(PostgresConnection& source, const Settings&
   source.execute("SET LOCAL _echodb.own_ddl = 'on'");
   source.execute(std::string(sql::ddl_schema));
   require_own_schema(source);
-  for (std::string_view file : kFunctions) source.execute(std::string(file));
+  for (std::string_view file : installed_functions()) source.execute(std::string(file));
   source.execute("SELECT set_config('_echodb.own_ddl', _echodb.seal('own'), true)");
   create_event_triggers(source);
   note_installed(source);
@@ -252,7 +215,7 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
   PostgresConnection connection(settings.postgres, ConnectionKind::Ordinary, stop);
   std::string loss = slot_loss(look_at_slot(connection, stream->slot), ends.source);
   // An earlier version's triggers and tables are brought up to date.
-  if (!loss.empty() || !is_installed(connection)) return std::nullopt;
+  if (!loss.empty() || !is_of_this_version(connection)) return std::nullopt;
   if (!find_installation_faults(connection, stream->publication).empty()) return std::nullopt;
   if (!ends.bookmark) prepare_clickhouse(settings, stop);
   // From here on the target follows this timeline.
