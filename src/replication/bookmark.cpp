@@ -117,8 +117,12 @@ void create_table(TargetClient& clickhouse, const std::string& database) {
                   "applied UInt64, number UInt64, source_database String, target_id String) "
                   "ENGINE = ReplacingMergeTree(number) ORDER BY stream",
                   qualified(table_of(database))));
+  // An earlier version's lacks two of them. Servers as old as 18.16 know no IF NOT EXISTS for columns.
+  const ColumnTypes there = read_column_types(clickhouse, table_of(database));
   for (const char* column : {"source_database", "target_id"}) {
-    clickhouse.query(add_column_sql(table_of(database), {column, "String", {}}, {.after = "number"}));
+    if (there.contains(column)) continue;
+    clickhouse.query(
+        fmt::format("ALTER TABLE {} ADD COLUMN {} String AFTER number", qualified(table_of(database)), column));
   }
 }
 
