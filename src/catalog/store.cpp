@@ -126,6 +126,17 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
   return table;
 }
 
+/// Only setup brings a catalog of an earlier version up to date; everybody else may meet one.
+QueryResult query_tables(PostgresConnection& connection, const std::string& stream) {
+  try {
+    return connection.query(std::string(sql::tables_of_stream), {stream});
+  } catch (const Error& error) {
+    if (error.sqlstate() != "42703") throw;  // undefined_column
+    throw Error(ErrorCode::SchemaMismatch, "the catalog, _echodb in the source, is an earlier version's",
+                "start a worker of this version, or run `echodb setup`: both bring it up to date");
+  }
+}
+
 TableVersion read_version(const QueryResult& result, std::size_t row) {
   std::string snapshot(result.text(row, 16));
   TableSchema schema = parse_table_schema(snapshot);
@@ -275,7 +286,7 @@ void CatalogStore::request_remake(const std::string& stream, const std::string& 
 std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
   return with_connection([&](PostgresConnection& connection) {
     std::vector<TableRecord> tables;
-    QueryResult found = connection.query(std::string(sql::tables_of_stream), {stream});
+    QueryResult found = query_tables(connection, stream);
     for (std::size_t row = 0; row < found.rows(); ++row) {
       if (tables.empty() || tables.back().oid != found.number(row, 0)) tables.push_back(read_table(found, row));
       tables.back().versions.push_back(read_version(found, row));

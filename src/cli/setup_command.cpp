@@ -16,7 +16,8 @@ int setup_command(const Settings& settings, const SetupCommandOptions& options) 
                to_string(stream.consistent));
     return 0;
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::SourceReplaced || !options.within_up) throw;
+    const bool may_be_meant = error.code() == ErrorCode::SourceReplaced || error.code() == ErrorCode::TargetTaken;
+    if (!may_be_meant || !options.within_up) throw;
     // The servers end with `up`, so `setup` by itself would not find them.
     throw Error(error.code(), error.message(),
                 "if this is the right source: `echodb up --accept-new-source` copies all of its tables again, and "

@@ -76,10 +76,7 @@ bool examine_installation(PostgresConnection& source, const StreamRecord& stream
         fmt::format("its owner or a superuser runs: {}", foreign.remedy));
   }
   if (faults.empty()) findings.ok("publications, triggers and functions are as setup left them");
-  if (is_of_this_version(source)) return faults.empty();
-  findings.warning("EchoDB's triggers, functions and tables in the source are another version's",
-                   "nothing to do: the worker brings them up to date; `echodb setup` does so now");
-  return false;
+  return faults.empty();
 }
 
 /// What the leader's key in Redis is named for; nullopt when the source does not say.
@@ -125,14 +122,20 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   } else {
     findings.ok(words);
   }
-  if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
-  examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
   if (has_failover_slots(source.server_version()) && !slot->failover) {
     findings.warning(fmt::format("the slot {} is not kept on standbys (failover = false)", stream->slot),
                      fmt::format("with the worker stopped, over a replication connection: ALTER_REPLICATION_SLOT {} "
                                  "(FAILOVER true)",
                                  stream->slot));
   }
+  // What another version has there cannot be asked for what this one wants to know.
+  if (!is_of_this_version(source)) {
+    findings.warning("EchoDB's triggers, functions and tables in the source are another version's",
+                     "nothing to do: the worker brings them up to date; `echodb setup` does so now");
+    return;
+  }
+  if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
+  examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
 }
 
 void note_disk(const std::string& whose, const std::filesystem::space_info& space, const std::string& remedy,

@@ -88,7 +88,7 @@ describe('commands beside echodb up', () => {
 
   test('the way out of a replaced source works as it is printed', bounded, async () => {
     rmSync(join(up.directory, 'data/postgres'), { recursive: true });
-    await assert.rejects(up.start(), /the source is another cluster.*`echodb up --accept-new-source`/s);
+    await assert.rejects(up.start(), /another PostgreSQL cluster.*`echodb up --accept-new-source`/s);
     await up.start({}, ['--accept-new-source']);
     await until(async () => (await up.typed('verify')).code === 0);
     await up.stop();
