@@ -25,8 +25,7 @@ struct InstallationFault {
 using InstallationFaults = std::vector<InstallationFault>;
 
 /// Empty when all is as it was left. REQUIRES: a stream was set up with this publication. Only reads, and needs no
-/// function of ours. Where nothing was
-/// noted, by an earlier version, only a publication that is gone is a fault.
+/// function of ours. Where nothing was noted, by an earlier version, only a publication that is gone is a fault.
 InstallationFaults find_installation_faults(PostgresConnection& source, const std::string& publication);
 
 /// All of them as one clause, with commas between; empty when there is none of this kind.

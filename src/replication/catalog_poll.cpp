@@ -11,8 +11,7 @@ namespace echodb {
 bool has_event_triggers(PostgresConnection& source) {
   QueryResult enabled = source.query(
       "SELECT count(*) FROM pg_event_trigger WHERE evtenabled IN ('A', 'O') AND evtname IN "
-      "('peerdb_auto_mirror_trigger', "
-      "'peerdb_auto_mirror_drop_trigger', 'peerdb_auto_mirror_rewrite_trigger')");
+      "('peerdb_auto_mirror_trigger', 'peerdb_auto_mirror_drop_trigger', 'peerdb_auto_mirror_rewrite_trigger')");
   return enabled.number(0, 0) == 3;
 }
 

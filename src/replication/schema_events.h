@@ -139,12 +139,16 @@ class SchemaEvents {
   [[nodiscard]] std::function<void()> forget_ranges(const MirroredTable& table) const;
   void copy_from_start(MirroredTable& table, std::string event, std::string detail);
   void start_copy(MirroredTable& table, SchemaTask& task, CopyStart how);
+  /// What an earlier run has left of a table.
   struct Resumption {
-    Lsn source_position;
+    Lsn source_position = {};
     bool exchanged = false;
+    TargetTable holder = {};  ///< the name that the table has in ClickHouse by now
+    bool completed = false;   ///< its columns' types had still to be put on record
   };
+  Resumption find_left(MirroredTable& table, const TargetFindings& target, TargetClient& clickhouse);
   void resume_table(MirroredTable& table, const Resumption& found);
-  std::map<Oid, std::vector<std::string>> finish_renames();
+  void finish_renames();
   void finish_steps(MirroredTable& table);
   void replace_if_broken(MirroredTable& table, const TargetTable& holder, const std::vector<BrokenParts>& broken);
   void replace(MirroredTable& table, const std::string& reason);

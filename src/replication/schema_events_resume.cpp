@@ -17,43 +17,50 @@ constexpr const char* kGone = "its target is gone from ClickHouse";
 
 void SchemaEvents::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
   target_inventory_ = TargetInventory(parts_.catalog.load_target_notes(parts_.stream), source_position);
-  const std::map<Oid, std::vector<std::string>> earlier_names = finish_renames();
+  // All that is asked is asked before a lane has a step, which would change the answers.
+  std::map<Oid, Resumption> found;
   parts_.registry.for_each([&](MirroredTable& table) {
-    // That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
-    const bool exchanged = is_shadow_exchanged(table, clickhouse);
-    // The name that the table has in ClickHouse by now.
-    TargetTable holder = exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
-    if (auto names = earlier_names.find(table.record.oid); names != earlier_names.end()) {
-      for (const std::string& name : names->second) {
-        if (target.tables.contains(name)) holder.name = name;
-      }
-    }
-    const bool completed = complete_types(table, holder, clickhouse);
-    TableVersion newest = table.versions.back().version;
+    found[table.record.oid] = find_left(table, target, clickhouse);
+    found[table.record.oid].source_position = source_position;
+  });
+  finish_renames();
+  parts_.registry.for_each([&](MirroredTable& table) {
+    const Resumption& left = found.at(table.record.oid);
+    const TableVersion newest = table.versions.back().version;
     follow(table, newest, [&] {
       finish_steps(table);
       // A copy that a step has begun replaces what is broken as well.
-      if (table.copy_job == 0) replace_if_broken(table, holder, target.broken);
-      auto found = target.tables.find(holder.name);
-      const bool missing = table.record.state == TableState::Streaming && found == target.tables.end();
+      if (table.copy_job == 0) replace_if_broken(table, left.holder, target.broken);
+      auto holder = target.tables.find(left.holder.name);
+      const bool missing = table.record.state == TableState::Streaming && holder == target.tables.end();
       if (table.copy_job == 0 && missing) replace(table, kGone);
-      if (found != target.tables.end()) target_inventory_.begin(table.record.oid, found->second);
-      resume_table(table, {.source_position = source_position, .exchanged = exchanged});
+      if (holder != target.tables.end()) target_inventory_.begin(table.record.oid, holder->second);
+      resume_table(table, left);
     });
-    if (completed) put_on_record(table);
+    if (left.completed) put_on_record(table);
     if (table.followed()) warn_of_kept_types(table);
   });
 }
 
-/// Renames that an earlier run had begun and may not have ended, before all else: who is to have such a name next
-/// waits. Returns the names that tables may still have in ClickHouse.
-std::map<Oid, std::vector<std::string>> SchemaEvents::finish_renames() {
-  std::map<Oid, std::vector<std::string>> earlier_names;
+/// That ClickHouse does not answer is not the table's fault: it ends the run, and the next one asks again.
+SchemaEvents::Resumption SchemaEvents::find_left(MirroredTable& table, const TargetFindings& target,
+                                                 TargetClient& clickhouse) {
+  Resumption left{.exchanged = is_shadow_exchanged(table, clickhouse)};
+  left.holder = left.exchanged ? parts_.registry.target(table) : parts_.registry.write_target(table);
+  for (const std::string& name : table.record.earlier_names) {
+    if (target.tables.contains(name)) left.holder.name = name;
+  }
+  left.completed = complete_types(table, left.holder, clickhouse);
+  return left;
+}
+
+/// Renames that an earlier run had begun and may not have ended, before all other steps: who is to have such a name
+/// next waits.
+void SchemaEvents::finish_renames() {
   parts_.registry.for_each([&](MirroredTable& table) {
     if (!table.followed()) return;
-    std::vector<std::string> from = take_earlier_names(table);
+    const std::vector<std::string> from = take_earlier_names(table);
     if (from.empty()) return;
-    earlier_names[table.record.oid] = from;
     auto task = task_for(table, nullptr, "");
     task->keep_target();
     then_rename(table, *task, from);
@@ -64,7 +71,6 @@ std::map<Oid, std::vector<std::string>> SchemaEvents::finish_renames() {
       }
     });
   });
-  return earlier_names;
 }
 
 /// A target that a copy is about to replace needs nothing: only what will be read in the end counts.
