@@ -8,6 +8,25 @@
 
 namespace echodb {
 
+namespace {
+
+// The servers end with `up`, so `setup` by itself would not find them: what is to be done is done by `up`.
+Error within_up(const Error& error) {
+  constexpr std::string_view kCopyAgain =
+      "`echodb up --accept-new-source` copies all of its tables again, and readers keep what they have until that is "
+      "done";
+  if (error.code() == ErrorCode::SourceReplaced)
+    return {error.code(), error.message(), fmt::format("if this is the right source: {}", kCopyAgain)};
+  if (error.code() == ErrorCode::TargetTaken)
+    return {error.code(), error.message(),
+            fmt::format("set CLICKHOUSE_DATABASE to a database of this source's own; or, if this source is to have it "
+                        "from now on: {}",
+                        kCopyAgain)};
+  return error;
+}
+
+}  // namespace
+
 int setup_command(const Settings& settings, const SetupCommandOptions& options) {
   CatalogStore catalog(settings.postgres, "setup", {});
   try {
@@ -16,12 +35,8 @@ int setup_command(const Settings& settings, const SetupCommandOptions& options) 
                to_string(stream.consistent));
     return 0;
   } catch (const Error& error) {
-    const bool may_be_meant = error.code() == ErrorCode::SourceReplaced || error.code() == ErrorCode::TargetTaken;
-    if (!may_be_meant || !options.within_up) throw;
-    // The servers end with `up`, so `setup` by itself would not find them.
-    throw Error(error.code(), error.message(),
-                "if this is the right source: `echodb up --accept-new-source` copies all of its tables again, and "
-                "readers keep what they have until that is done");
+    if (options.within_up) throw within_up(error);
+    throw;
   }
 }
 
