@@ -15,9 +15,10 @@ CREATE TABLE IF NOT EXISTS _echodb.enum_labels (
 );
 
 CREATE OR REPLACE FUNCTION _echodb.is_published(relation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT _echodb.membership(relation) IS NOT NULL
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN _echodb.membership(relation) IS NOT NULL;
+END $$;
 
 -- A table's rows are no longer what the stream said, and no row events say how: it is to be copied again.
 CREATE OR REPLACE FUNCTION _echodb.recopy(relation oid, reason text) RETURNS void
@@ -125,21 +126,28 @@ END $$;
 
 -- The tables with a column of this type, directly or inside a domain, an array, a composite or a range.
 CREATE OR REPLACE FUNCTION _echodb.tables_with_type(changed oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  WITH RECURSIVE uses(type) AS (
-    SELECT changed
-    UNION
-    SELECT coalesce(t.oid, c.reltype) FROM uses
-      JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = uses.type
-      LEFT JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
-      LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND d.objsubid > 0
-    WHERE coalesce(t.oid, c.reltype, 0) <> 0
-  )
-  SELECT DISTINCT d.objid FROM uses
-    JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = uses.type
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  uses oid[] := ARRAY[changed];
+  found_last oid[] := uses;
+BEGIN
+  -- Not as one recursive query, for which the planner reads all of pg_depend.
+  LOOP
+    found_last := ARRAY(
+      SELECT DISTINCT coalesce(t.oid, c.reltype) FROM unnest(found_last) u(type)
+        JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.type
+        LEFT JOIN pg_type t ON d.classid = 'pg_type'::regclass AND t.oid = d.objid
+        LEFT JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND d.objsubid > 0
+      WHERE coalesce(t.oid, c.reltype, 0) <> 0 AND coalesce(t.oid, c.reltype) <> ALL (uses));
+    EXIT WHEN cardinality(found_last) = 0;
+    uses := uses || found_last;
+  END LOOP;
+  RETURN QUERY
+  SELECT DISTINCT d.objid FROM unnest(uses) u(type)
+    JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid = u.type
     JOIN pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid AND d.objsubid > 0
-  WHERE c.relkind IN ('r', 'p')
-$$;
+  WHERE c.relkind IN ('r', 'p');
+END $$;
 
 -- Rows of these tables show otherwise than they did, and nobody touched them.
 CREATE OR REPLACE FUNCTION _echodb.recopy_tables_with_type(changed oid) RETURNS void
@@ -175,27 +183,31 @@ END $$;
 
 -- A table and, since ALTER TABLE reaches them too, the tables that inherit from it.
 CREATE OR REPLACE FUNCTION _echodb.family(relation oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
   WITH RECURSIVE family(oid) AS (
     SELECT relation
     UNION
     SELECT i.inhrelid FROM family f JOIN pg_inherits i ON i.inhparent = f.oid JOIN pg_class c ON c.oid = i.inhrelid
     WHERE NOT c.relispartition
   )
-  SELECT f.oid FROM family f
-$$;
+  SELECT f.oid FROM family f;
+END $$;
 
 -- The tables that a command touched, of which pg_event_trigger_ddl_commands named this object.
 CREATE OR REPLACE FUNCTION _echodb.tables_touched(class oid, object oid) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
   SELECT f FROM _echodb.family(object) f WHERE class = 'pg_class'::regclass
   UNION
   SELECT c.oid FROM pg_class c
   WHERE class = 'pg_namespace'::regclass AND c.relnamespace = object AND c.relkind IN ('r', 'p')
   UNION
   SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype
-  WHERE (class = 'pg_type'::regclass AND t.oid = object) OR (class = 'pg_class'::regclass AND t.typrelid = object)
-$$;
+  WHERE (class = 'pg_type'::regclass AND t.oid = object) OR (class = 'pg_class'::regclass AND t.typrelid = object);
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_family_change(relation oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -250,7 +262,9 @@ END $$;
 -- The tables that a drop left behind changed: what was dropped may have belonged to a tree that goes on, or have been a
 -- table's replica identity, and without one the application's next UPDATE would fail; or our trigger on a partition.
 CREATE OR REPLACE FUNCTION _echodb.orphans() RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
   SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.root
   WHERE NOT EXISTS (SELECT FROM pg_class gone WHERE gone.oid = p.partition)
   UNION
@@ -260,8 +274,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   UNION
   SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i'
     AND (_echodb.is_published(c.oid) OR EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = c.oid))
-    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-$$;
+    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident);
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_type_dropped(dropped oid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

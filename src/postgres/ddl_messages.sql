@@ -91,14 +91,16 @@ END $$;
 -- A session that waits for a lock makes others wait; and one that waits for ours must have it long before
 -- deadlock_timeout, or the server may choose the application's command to end.
 CREATE OR REPLACE FUNCTION _echodb.begin_own_ddl() RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT set_config('lock_timeout', '100ms', true), set_config('_echodb.own_ddl', _echodb.seal('own'), true)
-$$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM set_config('lock_timeout', '100ms', true), set_config('_echodb.own_ddl', _echodb.seal('own'), true);
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.end_own_ddl(lock_timeout_before text) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT set_config('_echodb.own_ddl', '', true), set_config('lock_timeout', lock_timeout_before, true)
-$$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM set_config('_echodb.own_ddl', '', true), set_config('lock_timeout', lock_timeout_before, true);
+END $$;
 
 -- Runs one of our commands. Event triggers that belong to others stay silent: they are written for the application's
 -- commands, and would run here with our rights and our search_path. Only the triggers that are ENABLE ALWAYS or REPLICA

@@ -13,34 +13,40 @@ CREATE TABLE IF NOT EXISTS _echodb.identity_set (
 
 -- Whether an UPDATE or DELETE of the table travels: not when it has no key and the policy leaves those out.
 CREATE OR REPLACE FUNCTION _echodb.publishes_changes(relation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT w.no_pk_policy = 'full' OR _echodb.key_index(relation) IS NOT NULL
-      OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisreplident)
-      OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident = 'f')
-  FROM _echodb.watch w
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT w.no_pk_policy = 'full' OR _echodb.key_index(relation) IS NOT NULL
+        OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisreplident)
+        OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident = 'f')
+    FROM _echodb.watch w);
+END $$;
 
 -- The replica identity that makes sure that an UPDATE or DELETE cannot fail for want of one, or takes our change back
 -- once the table has a key of its own; NULL when the table has what it needs.
 CREATE OR REPLACE FUNCTION _echodb.identity_wanted(relation oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE
-    WHEN NOT entry.has_key AND entry.identity IN ('d', 'n') THEN 'FULL'
-    WHEN entry.has_key AND (entry.identity = 'n' OR entry.identity = 'f' AND (_echodb.has_virtual_column(relation)
-      OR EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = identity_wanted.relation))) THEN 'DEFAULT'
-  END
-  FROM (SELECT _echodb.key_index(c.oid) IS NOT NULL AS has_key,
-               -- USING INDEX of an index that was dropped is NOTHING.
-               CASE WHEN c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
-                      AND i.indisreplident) THEN 'n' ELSE c.relreplident END AS identity
-        FROM pg_class c WHERE c.oid = relation) entry
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT CASE
+      WHEN NOT entry.has_key AND entry.identity IN ('d', 'n') THEN 'FULL'
+      WHEN entry.has_key AND (entry.identity = 'n' OR entry.identity = 'f' AND (_echodb.has_virtual_column(relation)
+        OR EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = identity_wanted.relation))) THEN 'DEFAULT'
+    END
+    FROM (SELECT _echodb.key_index(c.oid) IS NOT NULL AS has_key,
+                 -- USING INDEX of an index that was dropped is NOTHING.
+                 CASE WHEN c.relreplident = 'i' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
+                        AND i.indisreplident) THEN 'n' ELSE c.relreplident END AS identity
+          FROM pg_class c WHERE c.oid = relation LIMIT 1) entry);
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.qualified_name(relation oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.oid = relation
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid = relation LIMIT 1);
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.ensure_identity(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -77,17 +83,20 @@ $$;
 
 -- Whether a table is followed under its own name, or is about to be.
 CREATE OR REPLACE FUNCTION _echodb.is_to_be_published(relation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE c.oid = relation AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
                    AND _echodb.is_watched(n.nspname, c.relname))
-    AND _echodb.refusal(relation) IS NULL AND _echodb.publishes_changes(relation)
-$$;
+    AND _echodb.refusal(relation) IS NULL AND _echodb.publishes_changes(relation);
+END $$;
 
 -- What these tables, the trees that they belong to and the partitions that have left those need, as calls, each of which
 -- is one ALTER.
 CREATE OR REPLACE FUNCTION _echodb.preparations(relations oid[]) RETURNS SETOF text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
   WITH top AS (
     SELECT DISTINCT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS oid
     FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')
@@ -112,8 +121,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   WHERE leaf.tgenabled IS NULL OR (step = 'enable' AND leaf.tgenabled <> 'A')
   UNION ALL
   SELECT format('_echodb.drop_truncate_trigger(%s)', t.tgrelid)
-  FROM gone JOIN pg_trigger t ON t.tgrelid = gone.oid AND t.tgname = 'echodb_partition_truncate'
-$$;
+  FROM gone JOIN pg_trigger t ON t.tgrelid = gone.oid AND t.tgname = 'echodb_partition_truncate';
+END $$;
 
 -- Runs them. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
 CREATE OR REPLACE FUNCTION _echodb.prepare(relations oid[]) RETURNS void

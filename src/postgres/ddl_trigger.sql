@@ -14,12 +14,13 @@ CREATE TABLE IF NOT EXISTS _echodb.watch (
 );
 
 CREATE OR REPLACE FUNCTION _echodb.is_watched(schema_name text, table_name text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
     SELECT FROM _echodb.watch w WHERE schema_name = ANY (w.schemas)
       AND NOT EXISTS (SELECT FROM unnest(w.excluded) AS pattern
-                      WHERE table_name ~ pattern OR (schema_name || '.' || table_name) ~ pattern))
-$$;
+                      WHERE table_name ~ pattern OR (schema_name || '.' || table_name) ~ pattern));
+END $$;
 
 -- The tables to mirror now: permanent ones, a partition tree by its root.
 CREATE OR REPLACE FUNCTION _echodb.watched_tables() RETURNS SETOF oid
@@ -32,23 +33,26 @@ $$;
 -- PostgreSQL 18 has generated columns that are not stored, and refuses to update a published table whose rows are
 -- identified by all their columns when one of those is among them.
 CREATE OR REPLACE FUNCTION _echodb.has_virtual_column(relation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
-                 AND a.attgenerated = 'v')
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+                 AND a.attgenerated = 'v');
+END $$;
 
 -- Why a watched table cannot be followed; NULL when it can.
 CREATE OR REPLACE FUNCTION _echodb.refusal(relation oid) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE
-    WHEN c.relpersistence = 'u' THEN 'it is UNLOGGED: its rows are not in the log'
-    WHEN _echodb.has_virtual_column(c.oid) AND (w.no_pk_policy = 'full' OR c.relreplident = 'f')
-        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
-                        AND (i.indisreplident OR i.indexrelid = _echodb.key_index(c.oid)))
-      THEN 'it has a VIRTUAL generated column and no primary key: PostgreSQL would refuse its updates'
-  END
-  FROM pg_class c, _echodb.watch w WHERE c.oid = relation
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT CASE
+      WHEN c.relpersistence = 'u' THEN 'it is UNLOGGED: its rows are not in the log'
+      WHEN _echodb.has_virtual_column(c.oid) AND (w.no_pk_policy = 'full' OR c.relreplident = 'f')
+          AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid
+                          AND (i.indisreplident OR i.indexrelid = _echodb.key_index(c.oid)))
+        THEN 'it has a VIRTUAL generated column and no primary key: PostgreSQL would refuse its updates'
+    END
+    FROM pg_class c, _echodb.watch w WHERE c.oid = relation LIMIT 1);
+END $$;
 
 -- The place of each table in a publication, as we gave it. One that was taken out and put back by somebody has another.
 CREATE TABLE IF NOT EXISTS _echodb.memberships (
@@ -58,20 +62,23 @@ CREATE TABLE IF NOT EXISTS _echodb.memberships (
 
 -- A table's place in our publications, with all its rows and columns; NULL when it has none.
 CREATE OR REPLACE FUNCTION _echodb.membership(relation oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT r.oid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
-  WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
-    -- Row filters and column lists came with PostgreSQL 15.
-    AND to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL
-  ORDER BY p.pubname LIMIT 1
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT r.oid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
+    WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
+      -- Row filters and column lists came with PostgreSQL 15.
+      AND to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL
+    ORDER BY p.pubname LIMIT 1);
+END $$;
 
 -- Whether somebody else gave a table its place: what was written before is not in the log.
 CREATE OR REPLACE FUNCTION _echodb.membership_lapsed(relation oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT EXISTS (SELECT FROM _echodb.memberships m WHERE m.relation = membership_lapsed.relation
-                 AND m.membership <> _echodb.membership(m.relation))
-$$;
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM _echodb.memberships m WHERE m.relation = membership_lapsed.relation
+                 AND m.membership <> _echodb.membership(m.relation));
+END $$;
 
 -- Publishes one table; true when it was not published before, or for a while.
 CREATE OR REPLACE FUNCTION _echodb.publish(relation oid) RETURNS boolean
