@@ -26,7 +26,8 @@ InstallationFault read_fault(const QueryResult& found, std::size_t row) {
   const std::string_view kind = found.text(row, 0);
   if (kind == kUnfinished) return {.what = "setup was cut short before it had described every table"};
   return {.what = fmt::format("the {} {} {}", kind, found.text(row, 1), found.text(row, 2)),
-          .hole = kind == "publication" ? Hole::Rows : Hole::SchemaChanges};
+          .hole = kind == "publication" ? Hole::Rows : Hole::SchemaChanges,
+          .columns_only = found.boolean(row, 3)};
 }
 
 std::string list(const InstallationFaults& faults, const auto& wanted) {
@@ -50,7 +51,7 @@ InstallationFaults find_installation_faults(PostgresConnection& source, const st
   const bool noted = has_notes(source);
   QueryResult found = noted ? source.query(with_present(sql::made_faults), {publication})
                             : source.query(
-                                  "SELECT 'publication', w.name, 'is gone' FROM unnest(ARRAY[$1::text, $1 || "
+                                  "SELECT 'publication', w.name, 'is gone', false FROM unnest(ARRAY[$1::text, $1 || "
                                   "'_insert_only']) AS w(name) WHERE NOT EXISTS (SELECT FROM pg_publication p WHERE "
                                   "p.pubname = w.name)",
                                   {publication});

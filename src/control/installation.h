@@ -19,6 +19,7 @@ struct InstallationFault {
   };
   std::string what;  ///< "the publication echodb is gone"
   Hole hole = Hole::SchemaChanges;
+  bool columns_only = false;  ///< a table or view of ours has other columns: of another version, if that is installed
 
   bool operator==(const InstallationFault&) const = default;
 };
