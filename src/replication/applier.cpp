@@ -39,14 +39,14 @@ Applier::Applier(Parts parts)
                 .rows_max = settings_.batch_rows_max,
                 .bytes_max = settings_.batch_bytes_max},
                registry_, watermark_, lanes_),
-      schema_events_({.settings = settings_,
-                      .stream = std::move(parts.stream),
-                      .catalog = parts.catalog,
-                      .registry = registry_,
-                      .watermark = watermark_,
-                      .lanes = lanes_,
-                      .batcher = batcher_,
-                      .copier = copier_}),
+      life_({.settings = settings_,
+             .stream = std::move(parts.stream),
+             .catalog = parts.catalog,
+             .registry = registry_,
+             .watermark = watermark_,
+             .lanes = lanes_,
+             .batcher = batcher_,
+             .copier = copier_}),
       seal_(std::move(parts.seal)),
       has_event_triggers_(parts.has_event_triggers) {}
 
@@ -54,7 +54,7 @@ Applier::Applier(Parts parts)
 Applier::~Applier() { copier_.stop(); }
 
 void Applier::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
-  schema_events_.resume(source_position, target, clickhouse);
+  life_.resume(source_position, target, clickhouse);
 }
 
 bool Applier::over_budget() const {
@@ -74,12 +74,12 @@ void Applier::nothing_before(Lsn end) {
 bool Applier::turn(bool drained, const std::optional<TargetFindings>& lost) {
   collect_events();
   lanes_.relieve();
-  schema_events_.finish_copies();
-  schema_events_.heal();
-  if (lost) schema_events_.replace_lost(*lost);
+  life_.finish_copies();
+  life_.heal();
+  if (lost) life_.losses().look_ended(*lost);
   // A transaction too large for memory goes out before it is over; the watermark stays behind it all the same.
   if (over_budget()) batcher_.seal_all();
-  if (over_budget()) schema_events_.leave_in_log(batcher_.buffered_bytes());
+  if (over_budget()) life_.relief().leave_in_log(batcher_.buffered_bytes());
   const bool probe = over_budget() && let_stuck_table_go();
   if (!in_transaction_) batcher_.seal_due(drained);
   return probe;
@@ -93,7 +93,7 @@ void Applier::collect_events() {
   }
   for (const CopyEvent& event : copier_.take_events()) {
     if (event.failure) note_error(*event.failure);
-    schema_events_.copy_event(event);
+    life_.copy_event(event);
   }
   lag_.applied(watermark_.position());
 }
@@ -116,7 +116,7 @@ void Applier::settle(const LaneEvent& event) {
     if (code == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
     log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
   } else {
-    schema_events_.lane_failed(event);
+    life_.lane_failed(event);
   }
 }
 
@@ -127,7 +127,7 @@ bool Applier::let_stuck_table_go() {
   LaneScheduler::Stuck stuck = lanes_.find_stuck();
   if (stuck.lane == nullptr || stuck.lane == own_lane_ || 2 * stuck.bytes < batcher_.buffered_bytes()) return false;
   if (stuck.others_go_on) {
-    schema_events_.give_up(
+    life_.relief().give_up(
         stuck.lane, Error(ErrorCode::TargetOverloaded,
                           fmt::format("its rows have filled the memory, because ClickHouse has taken none for {} s",
                                       std::chrono::duration_cast<std::chrono::seconds>(stuck.tried_for).count()),

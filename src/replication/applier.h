@@ -15,7 +15,7 @@
 #include "replication/copier.h"
 #include "replication/lag_clock.h"
 #include "replication/message_seal.h"
-#include "replication/schema_events.h"
+#include "replication/table_life.h"
 #include "replication/table_registry.h"
 #include "replication/watermark.h"
 #include "replication/worker_status.h"
@@ -24,7 +24,7 @@
 namespace echodb {
 
 /// A stream between its log and its target: what pgoutput says becomes rows of open batches (batcher) and steps of
-/// tables (schema_events), which lanes write (lane, lane_tasks); what is acknowledged moves the watermark. It reaches
+/// tables (table_life), which lanes write (lane, lane_tasks); what is acknowledged moves the watermark. It reaches
 /// the source, the target and the catalog only through what it is given, so that a simulation can be all three.
 ///
 /// All members are called by the stream's thread.
@@ -69,7 +69,7 @@ class Applier final : public PgoutputHandler {
   void on_truncate(const TruncateMessage& message) override;
   void on_logical_message(const LogicalMessage& message) override;
   /// A message of our triggers stands here.
-  void apply(const DdlMessage& message, Lsn lsn) { schema_events_.apply(message, lsn); }
+  void apply(const DdlMessage& message, Lsn lsn) { life_.apply(message, lsn); }
 
   /// Between two looks at the log: what the lanes and copies have come to, what is due, what is too much. `drained`:
   /// nothing more is waiting to be read; `lost`: what the target has lost, if it was looked at, and
@@ -77,15 +77,15 @@ class Applier final : public PgoutputHandler {
   /// rows: a step of push_own() tells.
   bool turn(bool drained, const std::optional<TargetFindings>& lost);
   /// A look at the target is asked for.
-  void look_begins() { schema_events_.look_begins(); }
+  void look_begins() { life_.losses().look_begins(); }
   /// What the lanes and copies have come to.
   void collect_events();
   /// The log has to be read again from where it was last confirmed.
-  [[nodiscard]] bool must_read_again() { return schema_events_.must_read_again(); }
+  [[nodiscard]] bool must_read_again() { return life_.relief().must_read_again(); }
   /// No more rows than this go into memory.
   [[nodiscard]] bool over_budget() const;
   /// Forgets what no replay needs any more.
-  void forget_old(Lsn confirmed) { schema_events_.forget_old(confirmed); }
+  void forget_old(Lsn confirmed) { life_.forget_old(confirmed); }
 
   [[nodiscard]] const Watermark& watermark() const { return watermark_; }
   [[nodiscard]] TableRegistry& registry() { return registry_; }
@@ -120,7 +120,7 @@ class Applier final : public PgoutputHandler {
   LaneScheduler lanes_;
   std::shared_ptr<Lane> own_lane_ = std::make_shared<Lane>("bookmark");
   Batcher batcher_;
-  SchemaEvents schema_events_;
+  TableLife life_;
   MessageSeal seal_;
   LagClock lag_;
   bool has_event_triggers_;

@@ -15,12 +15,12 @@ void Applier::on_begin(const BeginMessage& message) {
   stamp_ = {.commit = message.final_lsn, .ordinal = 0};
   commit_time_ = kPostgresEpoch + message.commit_time;
   rows_in_transaction_ = 0;
-  schema_events_.transaction_began(xid_);
+  life_.transaction_began(xid_);
 }
 
 void Applier::on_commit(const CommitMessage& message) {
   in_transaction_ = false;
-  schema_events_.transaction_ended();
+  life_.transaction_ended();
   watermark_.transaction_ended(message.end_lsn);
   ++transactions_;
 }
@@ -28,12 +28,12 @@ void Applier::on_commit(const CommitMessage& message) {
 /// The table whose change this is, when the change is to be applied.
 MirroredTable* Applier::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
-  if (table == nullptr || !table->followed() || table->lost || change_lsn_ <= table->record.floor) return nullptr;
-  if (!table->left_in_log.empty()) return nullptr;
-  if (table->gate != nullptr) {
-    std::lock_guard lock(table->gate->mutex);
-    if (!table->gate->visibility) table->gate->left_out.insert(xid_);
-    if (!table->gate->visibility || table->gate->visibility->sees(xid_)) return nullptr;
+  const Followed* of = table == nullptr ? nullptr : table->followed();
+  if (of == nullptr || of->lost || change_lsn_ <= table->record.floor || !of->left_in_log.empty()) return nullptr;
+  if (of->gate != nullptr) {
+    std::lock_guard lock(of->gate->mutex);
+    if (!of->gate->visibility) of->gate->left_out.insert(xid_);
+    if (!of->gate->visibility || of->gate->visibility->sees(xid_)) return nullptr;
   }
   return table;
 }
@@ -60,7 +60,7 @@ void Applier::change(Oid oid, Add add) {
     batcher_.grew(*table, change_bytes_, missing);
   } catch (const Error& error) {
     note_error(error);
-    schema_events_.fail(*table, error, change_lsn_);
+    life_.fail(*table, error, change_lsn_);
   }
 }
 
@@ -69,7 +69,8 @@ void Applier::change(Oid oid, Add add) {
 /// it is copied again.
 void Applier::check_relation(const MirroredTable& table, const RelationMessage& message) {
   constexpr Oid kFirstUserOid = 16384;
-  if (!table.followed() || table.lost) return;
+  const Followed* of = table.followed();
+  if (of == nullptr || of->lost) return;
   auto fits = [&](const LiveVersion& live) {
     std::size_t known = 0;
     for (const Column& column : live.version.schema.columns) {
@@ -133,7 +134,7 @@ void Applier::on_truncate(const TruncateMessage& message) {
   for (Oid oid : message.relations) {
     MirroredTable* table = registry_.find(oid);
     if (table == nullptr || change_lsn_ <= table->record.floor) continue;
-    schema_events_.truncate(*table, change_lsn_);
+    life_.truncated(*table, change_lsn_);
   }
 }
 

@@ -8,21 +8,20 @@
 namespace echodb {
 namespace {
 
-std::vector<WidenedColumnStatus> widened_columns(const MirroredTable& table, const SchemaEvents& events) {
+std::vector<WidenedColumnStatus> widened_columns(const MirroredTable& table, const TableTypes& types) {
   std::vector<WidenedColumnStatus> columns;
   for (const WidenedColumn& widened : table.record.widened_columns) {
     const Column* column = table.schema().find_column(widened.attnum);
     if (column == nullptr) continue;
-    columns.push_back({.name = column->name,
-                       .type = events.type_for_people(table, widened.attnum),
-                       .since = to_string(widened.since)});
+    columns.push_back(
+        {.name = column->name, .type = types.for_people(table, widened.attnum), .since = to_string(widened.since)});
   }
   return columns;
 }
 
-std::vector<KeptColumnStatus> kept_columns(const MirroredTable& table, const SchemaEvents& events) {
+std::vector<KeptColumnStatus> kept_columns(const MirroredTable& table, const TableTypes& types) {
   std::vector<KeptColumnStatus> columns;
-  for (const KeptType& kept : events.kept_types_of(table.record.oid)) {
+  for (const KeptType& kept : types.kept_of(table.record.oid)) {
     columns.push_back({.name = kept.column, .type = kept.type, .today = kept.today});
   }
   return columns;
@@ -45,9 +44,9 @@ void Applier::report(WorkerStatus& status) {
   status.lag_ms = lag_.lag_ms(wall_clock());
   status.transactions = transactions_;
   status.buffered_bytes = batcher_.buffered_bytes();
-  status.mirrors_created = schema_events_.counters().created;
-  status.mirrors_dropped = schema_events_.counters().dropped;
-  status.mirrors_failed = schema_events_.counters().failed;
+  status.mirrors_created = life_.counters().created;
+  status.mirrors_dropped = life_.counters().dropped;
+  status.mirrors_failed = life_.counters().failed;
   status.retries = retries_;
   status.messages_skipped = messages_skipped_;
   status.last_error = last_error_;
@@ -55,16 +54,17 @@ void Applier::report(WorkerStatus& status) {
   status.rows_to_copy = copier_.progress().rows_to_copy;
   status.rows_to_copy_known = copier_.progress().rows_to_copy_known;
   status.state = "streaming";
-  status.text_fallbacks = schema_events_.text_fallbacks();
+  status.text_fallbacks = life_.types().text_fallbacks();
   registry_.for_each([&](const MirroredTable& table) { report_table(status, table); });
   status.refused_for = refused_for(status.state == "copying");
 }
 
 void Applier::report_table(WorkerStatus& status, const MirroredTable& table) const {
   // One whose target could not be dropped is of interest until it is.
-  const bool dropped = table.record.state == TableState::Dropped;
+  const bool dropped = table.is<Dropped>();
   if (dropped && table.record.error.empty()) return;
-  bool settling = table.record.state == TableState::Streaming && table.settling && watermark_.is_open(*table.settling);
+  const auto* streaming = table.as<Streaming>();
+  bool settling = streaming != nullptr && streaming->settling && watermark_.is_open(*streaming->settling);
   TableState state = settling ? TableState::Copying : dropped ? TableState::Error : table.record.state;
   if (state == TableState::Copying) status.state = "copying";
   status.rows_applied += table.rows_applied;
@@ -75,9 +75,9 @@ void Applier::report_table(WorkerStatus& status, const MirroredTable& table) con
                            .rows_applied = table.rows_applied,
                            .error = table.record.error,
                            .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
-                           .next_attempt = schema_events_.next_attempt(table.record.oid),
-                           .text_columns = widened_columns(table, schema_events_),
-                           .kept_types = kept_columns(table, schema_events_)});
+                           .next_attempt = life_.healing().next_attempt(table.record.oid),
+                           .text_columns = widened_columns(table, life_.types()),
+                           .kept_types = kept_columns(table, life_.types())});
 }
 
 /// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.

@@ -32,6 +32,16 @@ DdlMessage parse(const nlohmann::json& message) {
 
 }  // namespace
 
+Oid relation_of(const DdlMessage& message) {
+  if (const auto* table = std::get_if<TableMessage>(&message)) return table->schema.oid;
+  return std::visit(
+      [](const auto& of_kind) {
+        if constexpr (requires { of_kind.oid; }) return of_kind.oid;
+        return Oid{0};
+      },
+      message);
+}
+
 void ask_for_description(PostgresConnection& source, Oid table, std::string_view tag) {
   source.query("SELECT _echodb.describe($1::oid, $2)", {std::to_string(table), tag});
 }

@@ -66,6 +66,9 @@ struct RefusedMessage {
 using DdlMessage =
     std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage, RecopyMessage, RefusedMessage>;
 
+/// The relation that a message is about.
+Oid relation_of(const DdlMessage& message);
+
 /// Asks the source to publish a table and to put its present schema into the log, with one of the tags above.
 void ask_for_description(PostgresConnection& source, Oid table, std::string_view tag);
 

@@ -8,13 +8,11 @@
 #include "base/log.h"
 #include "base/pause.h"
 #include "config/limits.h"
+#include "replication/healing_schedule.h"
 
 namespace echodb {
 namespace {
 
-constexpr std::chrono::minutes kHealPauseFirst{1};
-constexpr std::chrono::minutes kHealPauseMax{60};
-constexpr int kHealDoublingsMax = 6;
 /// The stream has usually come to a description, and the catalog shows the mirror, within so long.
 constexpr std::chrono::seconds kHealTakes{10};
 /// A table that the application has locked is asked for again soon.
@@ -112,8 +110,7 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
   log::info("{} is described again", entry.table);
   healing.failure.clear();
   healing.began = Clock::now();
-  healing.next =
-      healing.began + std::min(kHealPauseFirst * (1 << std::min(healing.attempts, kHealDoublingsMax)), kHealPauseMax);
+  healing.next = healing.began + healing_pause(healing.attempts);
   try {
     // The journal first: whoever leads no longer fails here, and changes nothing.
     catalog_.journal(

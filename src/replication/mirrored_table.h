@@ -1,16 +1,18 @@
 #pragma once
 
-#include <chrono>
-#include <map>
+#include <concepts>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "catalog/records.h"
-#include "replication/copy_visibility.h"
 #include "replication/lane.h"
 #include "replication/missing_value_size.h"
-#include "replication/schema_change.h"
 #include "replication/table_batch.h"
+#include "replication/table_phase.h"
 
 namespace echodb {
 
@@ -21,17 +23,12 @@ struct LiveVersion {
   std::shared_ptr<const std::vector<std::size_t>> positions;  ///< made with the plan, from `published`
 };
 
-/// A command changed the table, and the log does not say how.
-struct LostSchema {
-  Lsn since;
-  bool exclusive;  ///< the command kept other writers out: whatever was changed before it was committed before it
-  /// Open until the copy that follows is on record: a worker that starts again must hear of the loss again.
-  Watermark::Ticket ticket;
-};
-
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.
-struct MirroredTable {
-  TableRecord record;                 ///< without versions: those are below
+class MirroredTable {
+ public:
+  explicit MirroredTable(TableRecord of) : record(std::move(of)), phase_(phase_of(record.state)) {}
+
+  TableRecord record;                 ///< without versions: those are below; its state is that of the phase
   std::vector<LiveVersion> versions;  ///< by rising LSN; never empty
   /// The columns of a streamed row, by the session's last Relation message; nullopt before the first.
   std::optional<std::vector<std::string>> published;
@@ -45,29 +42,62 @@ struct MirroredTable {
   SteadyClock::time_point opened_at;
   SteadyClock::time_point last_sealed;
 
-  std::shared_ptr<CopyGate> gate;  ///< a keyless table whose copy the stream has to tell apart; else null
-  int plans = 0;                   ///< of its copy, that were thrown away
-  std::uint64_t copy_job = 0;      ///< the copy whose events count
-  std::optional<Lsn> copied_to;    ///< the copy is in and has seen everything up to here
-  /// Held by the step that ends the copy: until it is closed, readers may not see the copied rows.
-  std::optional<Watermark::Ticket> settling;
-  /// Not empty: changes of the table were dropped, because memory was full of what nobody may write yet. The log has
-  /// them still, behind these tickets, and is read again from there.
-  std::vector<Watermark::Ticket> left_in_log;
   std::vector<Watermark::Ticket> owed;  ///< for the next step, which makes up for what they stand for
-  bool drop_failed = false;             ///< its drop, or a step before it, failed for good
-  std::optional<LostSchema> lost;       ///< what its schema is since then is being asked for
-  Rewrite rewrite = Rewrite::None;      ///< the next schema message follows it
-
   std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   std::uint64_t rows_applied = 0;
 
   [[nodiscard]] const TableSchema& schema() const { return versions.back().version.schema; }
   [[nodiscard]] std::string name() const { return schema().qualified_name(); }
-  /// Rows are read and go somewhere.
-  [[nodiscard]] bool followed() const {
-    return record.state == TableState::Streaming || record.state == TableState::Copying;
+
+  /// What the phase has, nullptr in another one.
+  template <typename Phase>
+  [[nodiscard]] Phase* as() {
+    return std::get_if<Phase>(&phase_);
   }
+  template <typename Phase>
+  [[nodiscard]] const Phase* as() const {
+    return std::get_if<Phase>(&phase_);
+  }
+  template <typename Phase>
+  [[nodiscard]] bool is() const {
+    return std::holds_alternative<Phase>(phase_);
+  }
+  /// Rows are read and go somewhere; nullptr when they are not.
+  [[nodiscard]] Followed* followed() {
+    if (auto* streaming = as<Streaming>()) return streaming;
+    return as<Copying>();
+  }
+  [[nodiscard]] const Followed* followed() const {
+    if (const auto* streaming = as<Streaming>()) return streaming;
+    return as<Copying>();
+  }
+  /// A table without a key whose copy has its rows in one transaction.
+  [[nodiscard]] bool is_copied_whole() const { return is<Copying>() && followed()->gate != nullptr; }
+
+  /// A table that is followed before and after takes along what that has; what another one leaves open is owed.
+  template <typename Phase>
+  Phase& enter() {
+    Phase next;
+    if constexpr (std::derived_from<Phase, Followed>) {
+      if (Followed* before = followed()) static_cast<Followed&>(next) = std::exchange(*before, {});
+    } else {
+      owe_lost_schema();
+      owe_left_in_log();
+    }
+    phase_ = std::move(next);
+    record.state = state_of(phase_);
+    return std::get<Phase>(phase_);
+  }
+  /// The next step makes up for a schema that was lost, if one was: the table's rows are read again.
+  void owe_lost_schema();
+  /// The next step makes up for what was left in the log: it is in the copy that follows, or of no use any more.
+  void owe_left_in_log();
+
+  /// Between two events these hold, in every build; ECHO_ASSERT says which one does not.
+  void check_invariants() const;
+
+ private:
+  TablePhase phase_;
 };
 
 }  // namespace echodb

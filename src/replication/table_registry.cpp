@@ -28,14 +28,13 @@ std::string choose_target_name(const std::string& schema, const std::string& nam
 TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choices, std::string database)
     : choices_(std::move(choices)), database_(std::move(database)) {
   for (TableRecord& record : records) {
-    auto table = std::make_unique<MirroredTable>();
-    for (TableVersion& version : record.versions) {
-      mark_widened(record, version.schema);
+    std::vector<TableVersion> versions = std::exchange(record.versions, {});
+    auto table = std::make_unique<MirroredTable>(std::move(record));
+    for (TableVersion& version : versions) {
+      mark_widened(table->record, version.schema);
       table->versions.push_back({.version = std::move(version)});
     }
-    record.versions.clear();
-    Oid oid = record.oid;
-    table->record = std::move(record);
+    Oid oid = table->record.oid;
     share_types(*table);
     table->lane = std::make_shared<Lane>(table->record.target_name);
     tables_.emplace(oid, std::move(table));
@@ -47,13 +46,13 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
 /// others had it before; one whose rename has still to be done has its earlier names too.
 void TableRegistry::give_names() {
   for (const auto& [oid, table] : tables_) {
-    if (table->record.state == TableState::Dropped) lanes_[table->record.target_name] = table->lane;
+    if (table->is<Dropped>()) lanes_[table->record.target_name] = table->lane;
   }
   for (const auto& [oid, table] : tables_) {
     for (const std::string& name : table->record.earlier_names) lanes_[name] = table->lane;
   }
   for (const auto& [oid, table] : tables_) {
-    if (table->record.state != TableState::Dropped) lanes_[table->record.target_name] = table->lane;
+    if (!table->is<Dropped>()) lanes_[table->record.target_name] = table->lane;
   }
 }
 
@@ -72,18 +71,17 @@ MirroredTable* TableRegistry::find(Oid oid) {
 
 MirroredTable& TableRegistry::add(TableRecord record, TableVersion version) {
   record.target_name = free_target_name(version.schema.schema, version.schema.name);
-  auto table = std::make_unique<MirroredTable>();
-  table->versions.push_back({.version = std::move(version)});
   Oid oid = record.oid;
-  table->record = std::move(record);
+  auto table = std::make_unique<MirroredTable>(std::move(record));
+  table->versions.push_back({.version = std::move(version)});
   give_lane(*table);
   return *tables_.insert_or_assign(oid, std::move(table)).first->second;
 }
 
 bool TableRegistry::is_taken(const std::string& target_name, const MirroredTable* but_for) const {
   return std::ranges::any_of(tables_, [&](const auto& entry) {
-    const TableRecord& record = entry.second->record;
-    return entry.second.get() != but_for && record.state != TableState::Dropped && record.target_name == target_name;
+    const MirroredTable& table = *entry.second;
+    return &table != but_for && !table.is<Dropped>() && table.record.target_name == target_name;
   });
 }
 

@@ -51,7 +51,7 @@ void TargetInventory::look_begins(TableRegistry& registry, const LaneScheduler& 
   at_rest_.clear();
   if (read < judge_from_) return;
   registry.for_each([&](const MirroredTable& table) {
-    const bool at_rest = table.record.state == TableState::Streaming && lanes.depth(*table.lane) == 0;
+    const bool at_rest = table.is<Streaming>() && lanes.depth(*table.lane) == 0;
     if (at_rest) at_rest_.insert(table.record.oid);
   });
 }

@@ -1,26 +1,23 @@
-// The part of SchemaEvents for the types that columns have in the target: chosen once, kept, and told of.
+#include "replication/table_types.h"
 
 #include <fmt/ranges.h>
 
 #include <algorithm>
 
 #include "base/log.h"
-#include "replication/schema_events.h"
 
 namespace echodb {
 
-void SchemaEvents::give_types(TableSchema& schema, const MirroredTable* table) const {
+void TableTypes::give(TableSchema& schema, const MirroredTable* table) const {
   if (table != nullptr) keep_types(schema, table->schema());
   choose_types(schema, table == nullptr ? nullptr : &table->schema(), parts_.registry.choices());
 }
 
-/// Tables of an earlier version have no types on record: those of their targets count, for all that is there already.
-/// A table that has none yet is given the types of today. Whether there is something to put on record.
-bool SchemaEvents::complete_types(MirroredTable& table, const TargetTable& holder, TargetClient& clickhouse) {
+bool TableTypes::complete(MirroredTable& table, const TargetTable& holder, TargetClient& clickhouse) const {
   const auto is_open = [](const Column& column) { return column.chosen_type.empty(); };
-  if (table.record.state == TableState::Dropped || std::ranges::none_of(table.schema().columns, is_open)) return false;
+  if (table.is<Dropped>() || std::ranges::none_of(table.schema().columns, is_open)) return false;
   TableVersion newest = table.versions.back().version;
-  if (table.record.state != TableState::Pending) {
+  if (!table.is<Pending>()) {
     adopt_types(newest.schema, read_column_types(clickhouse, holder), parts_.registry.choices());
   }
   choose_types(newest.schema, nullptr, parts_.registry.choices());
@@ -29,9 +26,7 @@ bool SchemaEvents::complete_types(MirroredTable& table, const TargetTable& holde
   return true;
 }
 
-/// The rows that are there have NULL in a column that is added without a value, and an array that holds none would show
-/// them as empty.
-void SchemaEvents::widen_added_arrays(MirroredTable& table, TableVersion& version) {
+void TableTypes::widen_added_arrays(MirroredTable& table, TableVersion& version) const {
   for (Column& column : version.schema.columns) {
     const bool added = table.schema().find_column(column.attnum) == nullptr;
     if (!added || column.not_null || column.generated || column.missing_value) continue;
@@ -45,27 +40,31 @@ void SchemaEvents::widen_added_arrays(MirroredTable& table, TableVersion& versio
   }
 }
 
-std::string SchemaEvents::type_for_people(const MirroredTable& table, std::int16_t attnum) const {
+void TableTypes::forget(Oid table) {
+  fallbacks_.erase(table);
+  kept_.erase(table);
+}
+
+std::string TableTypes::for_people(const MirroredTable& table, std::int16_t attnum) const {
   const Column* column = table.schema().find_column(attnum);
   if (column == nullptr || column->width == ColumnWidth::Text) return "text";
   return column_target_type(table.schema(), *column, parts_.registry.choices()).column_type;
 }
 
-void SchemaEvents::note_types(const MirroredTable& table) {
+void TableTypes::note(const MirroredTable& table) {
   std::vector<std::string> types;
   for (const Column& column : table.schema().columns) {
     if (!column_target_type(table.schema(), column, parts_.registry.choices()).fell_back_to_text) continue;
     types.push_back(column.type.declared);
     log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
   }
-  fallback_types_[table.record.oid] = std::move(types);
-  kept_types_[table.record.oid] = kept_types(table.schema(), parts_.registry.choices());
+  fallbacks_[table.record.oid] = std::move(types);
+  kept_[table.record.oid] = kept_types(table.schema(), parts_.registry.choices());
 }
 
-/// A setting that was changed counts for new columns only.
-void SchemaEvents::warn_of_kept_types(const MirroredTable& table) const {
+void TableTypes::warn_of_kept(const MirroredTable& table) const {
   std::vector<std::string> columns;
-  for (const KeptType& kept : kept_types_of(table.record.oid)) {
+  for (const KeptType& kept : kept_of(table.record.oid)) {
     columns.push_back(fmt::format("{} is {}, not {}", kept.column, kept.type, kept.today));
   }
   if (columns.empty()) return;
@@ -73,14 +72,14 @@ void SchemaEvents::warn_of_kept_types(const MirroredTable& table) const {
             table.name(), fmt::join(columns, ", "), table.name());
 }
 
-std::vector<KeptType> SchemaEvents::kept_types_of(Oid oid) const {
-  auto found = kept_types_.find(oid);
-  return found == kept_types_.end() ? std::vector<KeptType>() : found->second;
+std::vector<KeptType> TableTypes::kept_of(Oid oid) const {
+  auto found = kept_.find(oid);
+  return found == kept_.end() ? std::vector<KeptType>() : found->second;
 }
 
-std::vector<TextFallback> SchemaEvents::text_fallbacks() const {
+std::vector<TextFallback> TableTypes::text_fallbacks() const {
   std::map<std::string, std::uint64_t> columns;
-  for (const auto& [table, types] : fallback_types_) {
+  for (const auto& [table, types] : fallbacks_) {
     for (const std::string& type : types) ++columns[type];
   }
   std::vector<TextFallback> fallbacks;

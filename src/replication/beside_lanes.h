@@ -1,0 +1,32 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "replication/lane_tasks.h"
+#include "replication/recent_transactions.h"
+#include "replication/table_parts.h"
+
+namespace echodb {
+
+/// Lanes for what concerns a relation, mirrored or not, and need not come between its rows: one that is locked in the
+/// source holds no other one up.
+class BesideLanes {
+ public:
+  BesideLanes(const TableParts& parts, const RecentTransactions& recent) : parts_(parts), recent_(recent) {}
+
+  void push(Oid oid, std::unique_ptr<LaneTask> task);
+  /// Asks the source to write down what the relation is now: DescribeTask.
+  void describe(Oid oid, std::string_view tag);
+  /// Whose lane it is; nullopt for another one's.
+  [[nodiscard]] std::optional<Oid> relation_of(const std::shared_ptr<Lane>& lane) const;
+
+ private:
+  const TableParts& parts_;
+  const RecentTransactions& recent_;
+  std::map<Oid, std::shared_ptr<Lane>> lanes_;
+};
+
+}  // namespace echodb

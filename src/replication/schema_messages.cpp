@@ -1,0 +1,109 @@
+#include "replication/schema_messages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+
+namespace echodb {
+
+void SchemaMessages::apply(const DdlMessage& message, Lsn lsn) {
+  std::visit([&](const auto& of_kind) { on(of_kind, lsn); }, message);
+}
+
+void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
+  MirroredTable* table = parts_.registry.find(message.schema.oid);
+  // A description was asked for because the table is there, watched, and has no mirror: the drop was not meant.
+  const bool described = message.tag == kDescribeTag;
+  const bool wanted = message.published || described || message.tag == kResyncTag;
+  const bool watched_again =
+      table != nullptr && table->is<Dropped>() && wanted && lsn > table->record.dropped.value_or(Lsn());
+  TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
+  const bool made_anew = table == nullptr || watched_again;
+  units_.types.give(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
+  if (made_anew) return units_.changes.created(message, version);
+  bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
+  if (replayed) return;
+  changed(*table, message, std::move(version));
+  if (described) units_.steps.put_on_record(*table);
+  // Nothing had to make up for what was lost.
+  Followed* of = table->followed();
+  if (of == nullptr || !of->lost) return;
+  parts_.watermark.close(of->lost->ticket);
+  of->lost.reset();
+}
+
+void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, TableVersion version) {
+  const bool described = message.tag == kDescribeTag;
+  const Followed* of = table.followed();
+  // The answer to LostMessage is in force since then.
+  const std::optional<LostSchema> lost = of == nullptr ? std::nullopt : of->lost;
+  if (lost && described) version.lsn = lost->since;
+  // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
+  const bool writers_beside = lost ? !(described && lost->exclusive) : described;
+  const Lsn floor = writers_beside ? table.record.floor : version.lsn;
+  const bool set_up = of != nullptr && message.published && (described || message.tag == kSetupTag);
+  units_.failures.follow(table, version, [&] {
+    if (message.tag == kResyncTag) {
+      units_.changes.resync(table, version);
+    } else if (set_up) {
+      units_.changes.published_again(table, version);
+    } else if (of != nullptr) {
+      units_.changes.changed(table, version, {.tag = message.tag, .floor = floor});
+    }
+  });
+}
+
+void SchemaMessages::on(const DropMessage& message, Lsn lsn) {
+  MirroredTable* table = parts_.registry.find(message.oid);
+  if (table == nullptr || table->is<Dropped>() || lsn <= table->record.floor) return;
+  units_.drops.drop(*table, lsn);
+}
+
+void SchemaMessages::on(const RewriteMessage& message, Lsn lsn) {
+  MirroredTable* table = parts_.registry.find(message.oid);
+  if (table == nullptr || lsn <= table->versions.back().version.lsn) return;
+  if (table->is<Stopped>()) {
+    // The copy that heals it has the rows as they are now, in versions that those of the log would win over.
+    table->record.floor = std::max(table->record.floor, lsn);
+  } else if (Followed* of = table->followed()) {
+    bool plain = message.plain && of->rewrite != Rewrite::Unknown;
+    of->rewrite = plain ? Rewrite::Plain : Rewrite::Unknown;
+  }
+}
+
+void SchemaMessages::on(const UnwatchMessage& message, Lsn lsn) { on(DropMessage{message.oid}, lsn); }
+
+/// The source is asked to describe the table again. Until then its rows have columns that nobody knows of; they are
+/// left to the copy that follows.
+void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
+  if (MirroredTable* table = parts_.registry.find(message.oid)) {
+    Followed* of = table->followed();
+    bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
+    if (of == nullptr || replayed) return;
+    of->rewrite = Rewrite::Unknown;
+    if (!of->lost) {
+      of->lost = LostSchema{.since = lsn, .exclusive = message.exclusive, .ticket = parts_.watermark.open()};
+    }
+    of->lost->exclusive = of->lost->exclusive && message.exclusive;
+  }
+  log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
+  units_.beside.describe(message.oid, kDescribeTag);
+}
+
+/// Other transactions may have changed the table before this message and commit after it, so the floor stays where it
+/// is, and a message that is read again has the table copied again.
+void SchemaMessages::on(const RecopyMessage& message, Lsn) { units_.copies.ask(message.oid, message.reason); }
+
+void SchemaMessages::on(const RefusedMessage& message, Lsn lsn) {
+  log::warn("{} is not mirrored: {}", message.table, message.reason);
+  StreamCatalog::JournalEntry entry{
+      .table = message.oid,
+      .event = "table_refused",
+      .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)};
+  units_.beside.push(message.oid, std::make_unique<JournalTask>(parts_.catalog, std::move(entry)));
+}
+
+}  // namespace echodb

@@ -1,0 +1,182 @@
+#include "replication/table_changes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "replication/target_steps.h"
+
+namespace echodb {
+namespace {
+
+/// `CREATE TABLE` fires its trigger before the table's first row; the rows of CREATE TABLE AS come before.
+bool born_empty(const TableMessage& message) { return message.tag == "CREATE TABLE" && message.published; }
+
+bool same_but_for_storage(TableSchema left, const TableSchema& right) {
+  left.relfilenode = right.relfilenode;
+  return left == right;
+}
+
+/// Whether more may have happened between two looks at a table than can be seen: its rows were written anew, a column
+/// gave way to another one of its name, rows are told apart by something else.
+bool may_hide_rewrite(const TableSchema& before, const TableSchema& after) {
+  if (before.relfilenode != after.relfilenode || after.relkind == 'p' || before.key() != after.key()) return true;
+  return std::ranges::any_of(after.columns, [&](const Column& column) {
+    auto namesake = std::ranges::find(before.columns, column.name, &Column::name);
+    return namesake != before.columns.end() && namesake->attnum != column.attnum;
+  });
+}
+
+}  // namespace
+
+void TableChanges::created(const TableMessage& message, const TableVersion& version) {
+  bool empty = born_empty(message);
+  MirroredTable& table = parts_.registry.add(
+      {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = version.lsn},
+      version);
+  units_.healing.forget(message.schema.oid);
+  units_.names.taken(table);
+  ++units_.counters.created;
+  log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
+  units_.failures.follow(table, version, [&] { create(table, version, empty); });
+}
+
+void TableChanges::create(MirroredTable& table, const TableVersion& version, bool empty) {
+  auto definition = table_definition(table.schema(), parts_.registry.target(table), parts_.registry.choices());
+  auto task = units_.steps.make(table, &version, "mirror_created",
+                                fmt::format("{} as {}", table.name(), table.record.target_name));
+  CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
+  task->announce_target();
+  task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
+    create_target(tools.clickhouse, definition, server, options);
+  });
+  task->then_notify("peerdb_create_mirror", table.schema());
+  if (!empty) units_.copies.start(table, *task, CopyStart::NewlyPublished);
+  units_.steps.push(table, std::move(task));
+  units_.types.note(table);
+}
+
+void TableChanges::changed(MirroredTable& table, TableVersion version, const Command& command) {
+  Followed& of = *table.followed();
+  Rewrite rewrite = std::exchange(of.rewrite, Rewrite::None);
+  mark_widened(table.record, version.schema);
+  if (rewrite == Rewrite::None && same_but_for_storage(table.schema(), version.schema)) return;
+  parts_.batcher.seal(table);
+  TableSchema before = table.schema();
+  units_.types.widen_added_arrays(table, version);
+  if (command.tag == kDescribeTag && rewrite == Rewrite::None && may_hide_rewrite(before, version.schema)) {
+    rewrite = Rewrite::Unknown;
+  }
+  if (before.qualified_name() != version.schema.qualified_name()) rename(table, version.schema);
+  SchemaChange change = compare_schemas({.before = before, .after = version.schema, .rewrite = rewrite},
+                                        parts_.registry.write_target(table), parts_.registry.choices());
+  // Rows that were left in the log come again, and a rebuild would rule them out.
+  const bool rows_left = !of.left_in_log.empty() && change.effort == SchemaChange::Effort::Rebuild;
+  const bool copied_as_it_was = (table.is<Copying>() && change.effort == SchemaChange::Effort::Rebuild) ||
+                                (table.is_copied_whole() && change.effort == SchemaChange::Effort::Alter);
+  if (change.effort == SchemaChange::Effort::Recopy || copied_as_it_was || rows_left) {
+    if (change.reason.empty()) change.reason = "its schema changed amid its copy";
+    table.owe_lost_schema();
+    return units_.copies.copy_again(table, version, {.floor = command.floor, .reason = change.reason});
+  }
+  alter(table, version, std::move(change), command.tag);
+}
+
+void TableChanges::alter(MirroredTable& table, const TableVersion& version, SchemaChange change,
+                         const std::string& tag) {
+  using Effort = SchemaChange::Effort;
+  if (change.effort == Effort::Rebuild) table.record.floor = version.lsn;
+  parts_.registry.add_version(table, version);
+  auto task = units_.steps.make(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
+  // A keyed table's copy goes on under the new schema, which it compares the source's columns with.
+  bool copying = table.is<Copying>() && (change.effort != Effort::Nothing || !table.is_copied_whole());
+  if (copying) task->then(units_.steps.drain_copies(table));
+  if (change.effort != Effort::Rebuild) task->keep_target();
+  if (change.effort != Effort::Nothing) {
+    task->announce({.recopy = change.effort == Effort::Rebuild, .statements = change.statements});
+  }
+  task->then(change.statements);
+  if (change.effort == Effort::Rebuild) task->then(rebuild(table, std::move(change.key_renames)));
+  // The copy goes on with the new names, at the next range.
+  if (copying) units_.copies.start(table, *task, CopyStart::Resume);
+  units_.steps.push(table, std::move(task));
+  units_.types.note(table);
+  log::info("schema changed: {} by {}", table.name(), tag);
+}
+
+SchemaTask::Step TableChanges::rebuild(const MirroredTable& table, std::vector<ColumnRename> key_renames) const {
+  Rebuild rebuild{.tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
+                  .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices()),
+                  .renames = std::move(key_renames)};
+  return [rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) {
+    rebuild_target(tools.clickhouse, rebuild, server);
+  };
+}
+
+void TableChanges::rename(MirroredTable& table, const TableSchema& schema) {
+  std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
+  if (name == table.record.target_name) return;
+  std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
+  // A rename that was not done may have been done all the same, and its answer lost.
+  table.record.earlier_names.push_back(table.record.target_name);
+  parts_.registry.rename_target(table, name);
+  std::vector<std::string> from = TableNames::take_earlier(table);
+  units_.names.taken(table);
+  auto task = units_.steps.make(table, nullptr, "table_renamed", schema.qualified_name());
+  task->keep_target();
+  task->announce_rename(from);
+  if (table.is<Copying>()) task->then(units_.steps.drain_copies(table));
+  std::optional<LanePlace> awaited;
+  if (earlier != nullptr && earlier != table.lane) awaited = parts_.lanes.end_of(earlier);
+  units_.names.then_rename(table, *task, std::move(from), awaited);
+  // Whoever had the name gives it up first.
+  if (awaited) parts_.lanes.run_after(*task, *awaited);
+  const bool one_transaction = table.is_copied_whole();
+  if (one_transaction) units_.copies.forget(table);
+  if (table.is<Copying>() && !one_transaction) units_.copies.start(table, *task, CopyStart::Resume);
+  units_.steps.push(table, std::move(task));
+  if (one_transaction) units_.copies.start_over(table, "copy_begun_again", "renamed");
+}
+
+void TableChanges::truncated(MirroredTable& table, Lsn lsn) {
+  parts_.batcher.seal(table);
+  // Of a table that has stopped as well: the copy that heals it has none of these rows, and they may be read again.
+  table.record.floor = lsn;
+  if (table.is<Copying>()) return units_.copies.start_over(table, "truncated", "");
+  if (!table.is<Streaming>()) return;
+  auto task = units_.steps.make(table, nullptr, "truncated");
+  task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
+    empty_target(tools.clickhouse, target, server);
+    failpoint("truncate.applied");
+  });
+  units_.steps.push(table, std::move(task));
+}
+
+void TableChanges::resync(MirroredTable& table, const TableVersion& version) {
+  if (table.is<Dropped>()) return;
+  Lsn floor = table.record.floor;
+  parts_.batcher.seal(table);
+  if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
+  // Another chance for columns that were widened: what they could not hold may be gone.
+  table.record.widened_columns.clear();
+  table.owe_lost_schema();
+  units_.copies.copy_again(table, version, {.floor = floor, .reason = "a new copy was asked for"});
+  units_.types.note(table);
+}
+
+void TableChanges::published_again(MirroredTable& table, const TableVersion& version) {
+  parts_.batcher.seal(table);
+  table.followed()->rewrite = Rewrite::None;
+  if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
+  TableVersion now = version;
+  mark_widened(table.record, now.schema);
+  table.owe_lost_schema();
+  units_.copies.copy_again(
+      table, now,
+      {.floor = table.record.floor, .reason = "it was not published for a while", .start = CopyStart::NewlyPublished});
+}
+
+}  // namespace echodb

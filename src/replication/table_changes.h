@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+
+#include "replication/ddl_message.h"
+#include "replication/table_failures.h"
+
+namespace echodb {
+
+/// What the source has done to a table as a whole is done to its target: creations, changes of its schema, renames,
+/// TRUNCATE, and what is to be copied again because of them.
+class TableChanges {
+ public:
+  struct Units {
+    TableSteps& steps;
+    TableNames& names;
+    TableCopies& copies;
+    TableTypes& types;
+    TableFailures& failures;
+    HealingSchedule& healing;
+    TableCounters& counters;
+  };
+  TableChanges(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+
+  void created(const TableMessage& message, const TableVersion& version);
+  struct Command {
+    std::string tag;
+    Lsn floor;  ///< if it takes a new copy: changes up to here are in what the copy sees, or undone
+  };
+  /// REQUIRES: the table is followed.
+  void changed(MirroredTable& table, TableVersion version, const Command& command);
+  void truncated(MirroredTable& table, Lsn lsn);
+  /// Copies the table again because someone asked for it, or because it had stopped. No lock was held when the message
+  /// was written, so a transaction that changed the table before it may commit after it: the floor stays where it is.
+  void resync(MirroredTable& table, const TableVersion& version);
+  /// The table was in no publication for a while: what was changed meanwhile is not in the log. Whoever is still
+  /// writing to it now began before it was published, so the copy waits for them.
+  void published_again(MirroredTable& table, const TableVersion& version);
+
+ private:
+  void create(MirroredTable& table, const TableVersion& version, bool empty);
+  void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
+  [[nodiscard]] SchemaTask::Step rebuild(const MirroredTable& table, std::vector<ColumnRename> key_renames) const;
+  void rename(MirroredTable& table, const TableSchema& schema);
+
+  const TableParts& parts_;
+  Units units_;
+};
+
+}  // namespace echodb

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "replication/healing_schedule.h"
+#include "replication/recent_transactions.h"
+#include "replication/table_names.h"
+
+namespace echodb {
+
+enum class CopyStart { FromStart, Resume, NewlyPublished };
+
+/// Copies of tables as their stream sees them: when one begins, and what happens to the table when it is in. Reading
+/// and writing its rows is the Copier's.
+class TableCopies {
+ public:
+  struct Units {
+    TableSteps& steps;
+    TableNames& names;
+    HealingSchedule& healing;
+    const RecentTransactions& recent;
+  };
+  TableCopies(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+
+  /// Before a table's copy begins anew: what is known of an earlier one no longer counts, and a lane that waits for it
+  /// goes on.
+  void forget(MirroredTable& table);
+  /// The copy starts when the step is done. A keyless table's lane then waits for it: later deletes need its rows.
+  /// `plans`: of its last copy, that were thrown away.
+  void start(MirroredTable& table, SchemaTask& task, CopyStart how, int plans = 0);
+  /// Empties what is being filled and begins the copy anew.
+  void start_over(MirroredTable& table, std::string event, std::string detail, int plans = 0);
+
+  struct Again {
+    Lsn floor;
+    std::string reason;
+    CopyStart start = CopyStart::FromStart;
+  };
+  /// Into a shadow, behind the readers' backs; under the version, if one is given.
+  void copy_again(MirroredTable& table, const std::optional<TableVersion>& version, Again copy);
+  /// When the transaction that is read is over: what its rows are is known then, and several wishes in it are one.
+  void ask(Oid table, const std::string& reason) { asked_[table] = reason; }
+  /// Copies that the transaction asked for can see all of it now.
+  void transaction_ended();
+
+  /// The table's copy is in, and has seen everything up to there.
+  void await_reading(MirroredTable& table, Lsn position);
+  /// Tables whose copy is in and whose changes have been read as far as the copy has seen them go over to streaming.
+  void finish();
+  /// The copy is in: the shadow takes the target's place.
+  void copied(MirroredTable& table);
+
+ private:
+  const TableParts& parts_;
+  Units units_;
+  std::uint64_t last_job_ = 0;
+  std::map<Oid, std::string> asked_;  ///< by the transaction being read, with the reason
+  std::set<Oid> unread_;              ///< tables with `copied_to`: finish() looks at no others
+};
+
+}  // namespace echodb

@@ -1,0 +1,77 @@
+#include "replication/table_drops.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/log.h"
+#include "replication/target_steps.h"
+
+namespace echodb {
+
+void TableDrops::drop(MirroredTable& table, Lsn lsn) {
+  parts_.batcher.seal(table);
+  units_.copies.forget(table);
+  table.enter<Dropped>();
+  table.record.dropped = lsn;
+  units_.healing.forget(table.record.oid);
+  units_.types.forget(table.record.oid);
+  push(table);
+  ++units_.counters.dropped;
+  bool keep = parts_.settings.on_drop == OnDrop::Keep;
+  log::info("mirror dropped: {}{}", table.name(), keep ? ", its target table is kept" : "");
+}
+
+/// What has the table's name in ClickHouse by now may be another one's.
+void TableDrops::push(MirroredTable& table) {
+  table.as<Dropped>()->refused = false;
+  table.record.error.clear();
+  table.record.error_lsn.reset();
+  std::vector<TargetTable> targets{parts_.registry.target(table)};
+  // A rename that was not done may have been done all the same.
+  table.record.earlier_names = TableNames::take_earlier(table);
+  for (const std::string& name : table.record.earlier_names) targets.push_back({targets.front().database, name});
+  std::erase_if(targets, [&](const TargetTable& target) { return parts_.registry.is_taken(target.name, &table); });
+  if (parts_.settings.on_drop == OnDrop::Keep) targets.clear();
+  auto task = units_.steps.make(table, nullptr, "mirror_dropped", table.name());
+  task->then(units_.steps.drain_copies(table));
+  task->then([targets, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
+    drop_shadow(tools.clickhouse, shadow, server);
+    for (const TargetTable& target : targets) drop_if_ours(tools.clickhouse, target, server);
+  });
+  task->then_notify("peerdb_drop_mirror", table.schema());
+  task->dropped = [this, oid = table.record.oid](StepEnd end) {
+    MirroredTable* found = parts_.registry.find(oid);
+    auto* dropped = found == nullptr ? nullptr : found->as<Dropped>();
+    if (dropped != nullptr) dropped->refused = end == StepEnd::Failed;
+  };
+  units_.steps.push(table, std::move(task));
+}
+
+void TableDrops::failed(MirroredTable& table, const Error& error) {
+  log::error("{} is dropped, and its target cannot be: {}", table.name(), error.what());
+  table.record.error = error.message();
+  table.record.error_lsn = parts_.watermark.ended();
+  units_.healing.failed(table.record.oid, error.code());
+  units_.steps.push(table, units_.steps.make(table, nullptr, "drop_failed", error.what()));
+}
+
+void TableDrops::forget_old(Lsn confirmed) {
+  std::vector<Oid> gone;
+  parts_.registry.for_each([&](MirroredTable& table) {
+    const bool dropped = table.is<Dropped>() && table.record.error.empty();
+    if (dropped && *table.record.dropped <= confirmed && parts_.lanes.depth(*table.lane) == 0) {
+      gone.push_back(table.record.oid);
+    }
+    if (!table.record.copied || confirmed < *table.record.copied) return;
+    table.record.copied.reset();
+    table.record.copy_snapshot.clear();
+  });
+  for (Oid oid : gone) {
+    parts_.registry.remove(oid);
+    units_.healing.forget(oid);
+    units_.types.forget(oid);
+  }
+}
+
+}  // namespace echodb

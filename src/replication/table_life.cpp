@@ -1,0 +1,61 @@
+#include "replication/table_life.h"
+
+#include <variant>
+
+namespace echodb {
+
+void TableLife::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
+  inventory_ = TargetInventory(parts_.catalog.load_target_notes(parts_.stream), source_position);
+  TableResumption(parts_, {.steps = steps_,
+                           .names = names_,
+                           .copies = copies_,
+                           .types = types_,
+                           .drops = drops_,
+                           .failures = failures_,
+                           .losses = losses_,
+                           .healing = healing_,
+                           .counters = counters_})
+      .run(source_position, target, clickhouse);
+}
+
+void TableLife::apply(const DdlMessage& message, Lsn lsn) {
+  messages_.apply(message, lsn);
+  const MirroredTable* table = parts_.registry.find(relation_of(message));
+  if (table != nullptr) table->check_invariants();
+}
+
+void TableLife::truncated(MirroredTable& table, Lsn lsn) {
+  changes_.truncated(table, lsn);
+  table.check_invariants();
+}
+
+void TableLife::fail(MirroredTable& table, const Error& error, Lsn lsn) {
+  failures_.fail(table, error, lsn);
+  table.check_invariants();
+}
+
+void TableLife::copy_event(const CopyEvent& event) {
+  MirroredTable* table = parts_.registry.find(event.table);
+  const auto* copying = table == nullptr ? nullptr : table->as<Copying>();
+  if (copying == nullptr || copying->job != event.job) return;
+  switch (event.kind) {
+    case CopyEvent::Kind::SnapshotTaken:
+      // Stored with the end of the copy: a copy cut short begins anew, with another snapshot.
+      table->record.copy_snapshot = event.snapshot;
+      break;
+    case CopyEvent::Kind::Finished:
+      table->record.rows_copied = event.rows;
+      copies_.await_reading(*table, event.seen_to);
+      break;
+    case CopyEvent::Kind::Failed:
+      if (event.again) {
+        copies_.start_over(*table, "copy_begun_again", event.failure->what(), event.plans);
+      } else {
+        failures_.fail(*table, *event.failure, parts_.watermark.ended());
+      }
+      break;
+  }
+  table->check_invariants();
+}
+
+}  // namespace echodb
