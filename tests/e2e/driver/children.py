@@ -19,15 +19,17 @@ def free_port() -> int:
 
 
 def until(deadline_seconds: float, what: str, is_true, alive=lambda: None):
-    """Asks again and again until `is_true` answers something true, and returns that. `alive` may raise earlier."""
-    end = time.monotonic() + deadline_seconds
+    """Asks again and again, less often the longer it takes, until `is_true` answers something true, and returns that.
+    `alive` may raise earlier."""
+    began = time.monotonic()
     while True:
         if answer := is_true():
             return answer
         alive()
-        if time.monotonic() > end:
+        waited = time.monotonic() - began
+        if waited > deadline_seconds:
             raise Failed(f"{what}: not within {deadline_seconds:g} s")
-        time.sleep(0.01)
+        time.sleep(min(0.01 + waited / 20, 0.05))
 
 
 class Child:

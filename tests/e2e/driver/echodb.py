@@ -37,7 +37,9 @@ def _own_variables(postgres: PostgresServer, clickhouse_port: int, directory: Pa
 class EchoDb:
     """One source and one target, and what runs between them."""
 
-    def __init__(self, program: Path, postgres: PostgresServer, directory: Path, variables: dict[str, str]):
+    def __init__(self, program: Path, postgres: PostgresServer, directory: Path, variables: dict[str, str],
+                 engine: Path | None = None):
+        """`engine`: another program as the embedded ClickHouse."""
         self.program, self.postgres, self.directory = program, postgres, directory
         self.clickhouse_port = free_port()
         self.health_port = free_port()
@@ -46,14 +48,14 @@ class EchoDb:
         self.env["HEALTH_CHECK_PORT"] = str(self.health_port)
         self.env["CONSISTENCY_CHECKER_PORT"] = str(self.checker_port)
         self.worker_log = directory / "worker.log"
-        self.worker = self._child("worker")
-        self.clickhouse = self._child("clickhouse")
-        self.checker = self._child("checker")
+        self.worker = self._child("worker", program)
+        self.clickhouse = self._child("clickhouse", (engine or program).resolve())
+        self.checker = self._child("checker", program)
         self.http = requests.Session()
         self.http.trust_env = False  # no proxy on the way to our own servers
 
-    def _child(self, role: str) -> Child:
-        return Child(role, [str(self.program), role], self.directory / f"{role}.log", self.env, self.directory)
+    def _child(self, role: str, program: Path) -> Child:
+        return Child(role, [str(program), role], self.directory / f"{role}.log", self.env, self.directory)
 
     def setup(self) -> None:
         run_once([str(self.program), "setup"], self.env, self.directory, self.directory / "setup.log")

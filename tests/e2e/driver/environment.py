@@ -47,12 +47,13 @@ def lsn(text: str) -> int:
 class Environment:
     """PostgreSQL, ClickHouse and a worker between them, in a temporary directory of their own."""
 
-    def __init__(self, program: Path, bindir: Path, variables: dict[str, str], bare: bool, target: str = ""):
-        """`target`: "debian" for Debian's clickhouse-server in place of the embedded one."""
+    def __init__(self, program: Path, bindir: Path, variables: dict[str, str], bare: bool, target: str = "",
+                 engine: Path | None = None):
+        """`target`: "debian" for Debian's clickhouse-server in place of the embedded one. `engine`: see EchoDb."""
         self.directory = Path(tempfile.mkdtemp(prefix="echodb-e2e-"))
         self.directory.chmod(0o755)  # PostgreSQL may run as another user
         self.postgres = PostgresServer(bindir, self.directory)
-        self.echodb = EchoDb(program, self.postgres, self.directory, variables)
+        self.echodb = EchoDb(program, self.postgres, self.directory, variables, engine)
         if target == "debian":
             self.echodb.clickhouse = debian_server(self.echodb.clickhouse_port, self.directory)
         self.sessions: dict[str, Session] = {}

@@ -1,10 +1,13 @@
 """A private PostgreSQL, and sessions of psql in it."""
 
+import atexit
 import os
 import select
 import shutil
 import signal
 import subprocess
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -27,6 +30,32 @@ SETTINGS = {
 }
 
 
+_templates: dict[Path, Path] = {}
+_making = threading.Lock()
+
+
+def template(bindir: Path, user: str | None) -> Path:
+    """A cluster that was never started, to be copied: initdb takes seconds. All copies are of one system identifier."""
+    with _making:
+        if bindir not in _templates:
+            directory = Path(tempfile.mkdtemp(prefix="echodb-initdb-"))
+            atexit.register(shutil.rmtree, directory, ignore_errors=True)
+            directory.chmod(0o755)  # PostgreSQL may run as another user
+            _templates[bindir] = _init(bindir, directory, user)
+        return _templates[bindir]
+
+
+def _init(bindir: Path, directory: Path, user: str | None) -> Path:
+    cluster, password = directory / "postgres", directory / "password"
+    cluster.mkdir()
+    password.write_text(PASSWORD)
+    if user:
+        shutil.chown(cluster, user, user)
+    run_once([str(bindir / "initdb"), "-D", str(cluster), "-U", USER, f"--pwfile={password}", "-A", "scram-sha-256",
+              "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"], dict(os.environ), directory, directory / "initdb.log", user)
+    return cluster
+
+
 class PostgresServer:
     def __init__(self, bindir: Path, directory: Path):
         self.bindir, self.directory = bindir, directory
@@ -46,14 +75,7 @@ class PostgresServer:
         return Child(name, command, self.log, dict(os.environ), self.directory, self.user)
 
     def create(self) -> None:
-        self.cluster.mkdir()
-        password = self.directory / "password"
-        password.write_text(PASSWORD)
-        if self.user:
-            shutil.chown(self.cluster, self.user, self.user)
-        run_once([str(self.bindir / "initdb"), "-D", str(self.cluster), "-U", USER, f"--pwfile={password}", "-A",
-                  "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"],
-                 dict(os.environ), self.directory, self.log, self.user)
+        self._copy(template(self.bindir, self.user), self.cluster)
 
     def start(self) -> None:
         self.child.start()

@@ -23,8 +23,9 @@ FAILURES = (Failed, ScriptError, psycopg2.Error, requests.RequestException, subp
 class Runner:
     """Keeps one environment from script to script, and replaces it after a failure or when a script wants its own."""
 
-    def __init__(self, program: Path, bindir: Path, keep: bool, verify: bool = False, plant: bool = False):
-        self.program, self.bindir, self.keep = program, bindir, keep
+    def __init__(self, program: Path, bindir: Path, keep: bool, verify: bool = False, plant: bool = False,
+                 engine: Path | None = None):
+        self.program, self.bindir, self.keep, self.engine = program, bindir, keep, engine
         self.verify, self.plant = verify or plant, plant
         self.planted = 0
         self.environment: Environment | None = None
@@ -91,7 +92,8 @@ class Runner:
         if script.own_environment:
             self.discard()
         if self.environment is None:
-            self.environment = Environment(self.program, self.bindir, script.env, script.bare, script.target)
+            self.environment = Environment(self.program, self.bindir, script.env, script.bare, script.target,
+                                           self.engine)
             self.environment.start()
         return self.environment
 
