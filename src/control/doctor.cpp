@@ -9,7 +9,9 @@
 
 #include "catalog/inventory.h"
 #include "catalog/store.h"
+#include "clickhouse/client.h"
 #include "clickhouse/preflight.h"
+#include "clickhouse/readers.h"
 #include "control/column_types.h"
 #include "control/ends.h"
 #include "control/installation.h"
@@ -216,6 +218,20 @@ std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   if (!findings.has(ErrorCode::TargetTaken)) examine_target(settings.clickhouse, findings, stop);
   if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);
+  return std::move(findings).worst_first();
+}
+
+std::vector<Finding> examine_what_setup_made(const Settings& settings, std::stop_token stop) {
+  Findings findings;
+  ClickHouseSettings anywhere = settings.clickhouse;
+  anywhere.database.clear();
+  try {
+    ClickHouseClient clickhouse(anywhere, std::move(stop));
+    examine_readers_profile(clickhouse, clickhouse.server_version(), settings.clickhouse, findings);
+  } catch (const Error& error) {
+    // What is wrong with the target is found by its own checks.
+    if (error.code() == ErrorCode::Stopped) throw;
+  }
   return std::move(findings).worst_first();
 }
 
