@@ -34,6 +34,10 @@ std::string CatalogStore::table_mark(const std::string& stream, Oid table) {
   });
 }
 
+std::vector<ParentTable> CatalogStore::find_parents(const Settings& settings) {
+  return with_connection([&](PostgresConnection& connection) { return echodb::find_parents(connection, settings); });
+}
+
 std::vector<CheckRecord> CatalogStore::latest_checks(const std::string& stream) {
   return with_connection([&](PostgresConnection& connection) {
     QueryResult found = connection.query(

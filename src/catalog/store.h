@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "catalog/inheritance.h"
 #include "catalog/lease.h"
 #include "catalog/records.h"
 #include "catalog/stream_catalog.h"
@@ -67,6 +68,8 @@ class CatalogStore final : public StreamCatalog {
 
   /// Adds a check to the history; of each table the latest ones are kept.
   void save_check(const std::string& stream, const CheckRecord& check);
+  /// As the function of that name has them.
+  std::vector<ParentTable> find_parents(const Settings& settings);
   /// The latest check of each table.
   std::vector<CheckRecord> latest_checks(const std::string& stream);
 

@@ -48,6 +48,7 @@ int doctor_command(const Settings& settings, const DoctorOptions& options) {
     findings = examine_security(settings, {});
   } else {
     findings = examine(settings, {});
+    std::ranges::move(examine_what_setup_made(settings, {}), std::back_inserter(findings));
     std::ranges::move(examine_own_passwords(settings), std::back_inserter(findings));
     std::ranges::stable_sort(findings, {}, &Finding::severity);
   }

@@ -96,6 +96,9 @@ void print_tables(const json& tables) {
                  column.at("column").get<std::string>(), column.at("type").get<std::string>(),
                  column.at("today").get<std::string>(), table.at("source").get<std::string>());
     }
+    if (const json inherited = table.value("inherited_by", json()); !inherited.is_null()) {
+      fmt::print("  it {}\n", inherited.at("words").get<std::string>());
+    }
   }
 }
 

@@ -46,6 +46,7 @@ void print(const CheckReport& report) {
   fmt::print("{:<40} {:<10} {:>12} {:>12} {:>9} {:>9} ms\n", report.table, to_string(report.verdict),
              report.source_rows, report.target_rows, report.mismatched, report.duration.count());
   if (!report.reason.empty()) fmt::print("  {}\n", report.reason);
+  if (!report.note.empty()) fmt::print("  {}\n", report.note);
   for (std::size_t i = 0; i < std::min(report.mismatches.size(), kMismatchesShown); ++i) {
     const ReportedMismatch& mismatch = report.mismatches[i];
     fmt::print("  {} {}{}\n", mismatch.kind, mismatch.key, columns_text(mismatch.columns));

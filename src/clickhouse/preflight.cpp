@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "clickhouse/client.h"
+#include "clickhouse/readers.h"
 #include "clickhouse/table_ddl.h"
 
 namespace echodb {
@@ -41,7 +42,8 @@ void check_version(const ServerVersion& version, Findings& findings) {
   }
   if (!has_is_deleted_argument(version)) {
     findings.warning(fmt::format("ClickHouse {} does not hide deleted rows from FINAL", version.text),
-                     "add WHERE _peerdb_is_deleted = 0 to queries, or upgrade ClickHouse to 23.2 or later");
+                     "write FINAL and WHERE _peerdb_is_deleted = 0 in queries (docs/querying.md), or upgrade "
+                     "ClickHouse to 23.2 or later");
   } else {
     findings.ok(fmt::format("the target is ClickHouse {}", version.text));
   }
@@ -87,11 +89,10 @@ void try_rights(ClickHouseClient& clickhouse, const ClickHouseSettings& settings
 }
 
 void check_settings(ClickHouseClient& clickhouse, const ClickHouseSettings& settings, Findings& findings) {
-  bool final = false;
   for (const std::vector<std::string>& row :
        rows_of(clickhouse,
                "SELECT name, value FROM system.settings WHERE name IN ('readonly', 'max_execution_time', "
-               "'max_partitions_per_insert_block', 'final')")) {
+               "'max_partitions_per_insert_block')")) {
     if (row.size() < 2) continue;
     const std::string& name = row[0];
     if (name == "readonly" && row[1] != "0") {
@@ -103,10 +104,7 @@ void check_settings(ClickHouseClient& clickhouse, const ClickHouseSettings& sett
       findings.warning(fmt::format("max_execution_time is {} s: large inserts may not end in time", row[1]),
                        fmt::format("ALTER USER {} SETTINGS max_execution_time = 0", quote_identifier(settings.user)));
     }
-    if (name == "final") final = row[1] == "1";
   }
-  findings.ok(final ? "final = 1: plain queries see each row once"
-                    : "final = 0: queries see each row once with FINAL, or with SETTINGS final = 1");
 }
 
 void check_machine(ClickHouseClient& clickhouse, const ServerVersion& version, Findings& findings) {
@@ -149,6 +147,7 @@ void examine_target(const ClickHouseSettings& settings, Findings& findings, std:
     ServerVersion version = clickhouse.server_version();
     check_version(version, findings);
     check_settings(clickhouse, settings, findings);
+    examine_readers(clickhouse, version, settings, findings);
     try_rights(clickhouse, settings, version, findings);
     check_machine(clickhouse, version, findings);
   } catch (const Error& error) {

@@ -55,6 +55,18 @@ Set choice(Choice Settings::*member, const std::vector<std::string>& words) {
     settings.*member = static_cast<Choice>(parse_choice(value, words));
   };
 }
+Set readers() {
+  return [](Settings& settings, const std::string& value) {
+    std::vector<std::string> names = parse_names(value);
+    auto is_word = [](const std::string& name) { return name == kAllReaders || name == kNoReaders; };
+    if (names.size() > 1 && std::ranges::any_of(names, is_word)) {
+      throw Error(
+          ErrorCode::InvalidConfiguration,
+          fmt::format("'{}' is no list of users and roles: {} and {} stand alone", value, kAllReaders, kNoReaders));
+    }
+    settings.clickhouse.readers = std::move(names);
+  };
+}
 Set log_level() {
   return [](Settings& settings, const std::string& value) {
     static const std::vector<std::string> kLevels{"debug", "info", "warning", "error", "critical"};
@@ -248,6 +260,8 @@ std::vector<SettingDescription> describe_own() {
       {"ECHODB_ON_MAX_RETAINED_WAL", "warn",
        "beyond that: warn, or release (the slot is dropped; later every table is copied again)",
        choice(&S::on_max_retained_wal, {"warn", "release"})},
+      {"ECHODB_READERS", "",
+       "users and roles of ClickHouse that `setup` gives `final = 1`, `ALL`, or `none`: they say FINAL", readers()},
       {"ECHODB_CATALOG_POLL_SECONDS", "5", "without event triggers: how often new and changed tables are looked for",
        seconds(&S::catalog_poll)},
       {"ECHODB_INVENTORY_SECONDS", "60",

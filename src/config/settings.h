@@ -31,6 +31,10 @@ struct PostgresSettings {
   std::shared_ptr<AttemptGate> gate = nullptr;
 };
 
+/// ECHODB_READERS as one word: every user; or nobody, who says FINAL in each query.
+inline constexpr std::string_view kAllReaders = "ALL";
+inline constexpr std::string_view kNoReaders = "none";
+
 /// How to reach the target, by its HTTP interface.
 struct ClickHouseSettings {
   std::string host;           ///< empty: none was configured, `up` starts `echodb clickhouse`
@@ -41,6 +45,7 @@ struct ClickHouseSettings {
   bool password_given = false;  ///< as the source's
   std::string database = "echodb";
   std::string socket;  ///< the path of the server's Unix socket, taken in place of host and port; empty: there is none
+  std::vector<std::string> readers = {};        ///< users and roles that get final = 1, or one of the words above
   std::shared_ptr<AttemptGate> gate = nullptr;  ///< as the source's
   /// A leader's requests: none is sent without the permit, and their ids begin like this. Null: whoever asks may.
   std::shared_ptr<const WritePermit> permit = nullptr;

@@ -9,9 +9,12 @@
 
 #include "catalog/inventory.h"
 #include "catalog/store.h"
+#include "clickhouse/client.h"
 #include "clickhouse/preflight.h"
+#include "clickhouse/readers.h"
 #include "control/column_types.h"
 #include "control/ends.h"
+#include "control/inheritance.h"
 #include "control/installation.h"
 #include "control/installed_version.h"
 #include "control/publications.h"
@@ -91,8 +94,9 @@ std::optional<std::string> find_key_scope(const Settings& settings, std::stop_to
   }
 }
 
-/// The slot and the stream, if there are any yet.
-void examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings, std::stop_token stop) {
+/// The slot and the stream, if there are any yet. Returns its tables, when they can be had.
+std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings,
+                                        std::stop_token stop) {
   CatalogStore catalog(settings.postgres, "doctor", stop);
   const EndsComparison ends = compare_ends(settings, catalog, stop);
   note_ends(settings, ends, findings);
@@ -104,14 +108,14 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
     } else {
       findings.ok("nothing is set up yet");
     }
-    return;
+    return {};
   }
   const bool is_whole = examine_installation(source, *stream, findings);
   std::optional<SlotState> slot = look_at_slot(source, stream->slot);
   if (!slot || !slot->loss().empty()) {
     findings.warning(slot ? slot->loss() : fmt::format("the replication slot {} is gone", stream->slot),
                      "nothing to do: the worker makes it again and copies every table; `echodb setup` does so now");
-    return;
+    return {};
   }
   std::string words = fmt::format("the slot {} is {}, {}, and retains {} MB of log", stream->slot, slot->wal_status,
                                   slot->active ? "active" : "read by nobody", slot->retained_bytes >> 20);
@@ -132,10 +136,12 @@ void examine_stream(PostgresConnection& source, const Settings& settings, Findin
   if (!is_of_this_version(source)) {
     findings.warning("EchoDB's triggers, functions and tables in the source are another version's",
                      "nothing to do: the worker brings them up to date; `echodb setup` does so now");
-    return;
+    return {};
   }
   if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
-  examine_column_types(settings, catalog.load_tables(stream->name), findings, stop);
+  std::vector<TableRecord> tables = catalog.load_tables(stream->name);
+  examine_column_types(settings, tables, findings, stop);
+  return tables;
 }
 
 void note_disk(const std::string& whose, const std::filesystem::space_info& space, const std::string& remedy,
@@ -183,7 +189,7 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     if (source.server_version() < kServerVersionMin) return;
     examine_source_load(source, settings, stream_names(settings).slot, findings);
     examine_source_disk(source, findings);
-    examine_stream(source, settings, findings, stop);
+    examine_inheritance(source, settings, examine_stream(source, settings, findings, stop), findings);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
     // ClickHouse's own faults are found by its own checks.
@@ -216,6 +222,20 @@ std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   if (!findings.has(ErrorCode::TargetTaken)) examine_target(settings.clickhouse, findings, stop);
   if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);
+  return std::move(findings).worst_first();
+}
+
+std::vector<Finding> examine_what_setup_made(const Settings& settings, std::stop_token stop) {
+  Findings findings;
+  ClickHouseSettings anywhere = settings.clickhouse;
+  anywhere.database.clear();
+  try {
+    ClickHouseClient clickhouse(anywhere, std::move(stop));
+    examine_readers_profile(clickhouse, clickhouse.server_version(), settings.clickhouse, findings);
+  } catch (const Error& error) {
+    // What is wrong with the target is found by its own checks.
+    if (error.code() == ErrorCode::Stopped) throw;
+  }
   return std::move(findings).worst_first();
 }
 

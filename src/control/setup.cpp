@@ -10,6 +10,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "clickhouse/client.h"
+#include "clickhouse/readers.h"
 #include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/ends.h"
@@ -161,6 +162,19 @@ void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
   clickhouse.query("CREATE DATABASE IF NOT EXISTS " + quote_identifier(settings.clickhouse.database));
 }
 
+/// Replication goes on without it.
+void serve_readers(const Settings& settings, std::stop_token stop) {
+  ClickHouseSettings anywhere = settings.clickhouse;
+  anywhere.database.clear();
+  ClickHouseClient clickhouse(anywhere, std::move(stop));
+  try {
+    make_readers_profile(clickhouse, clickhouse.server_version(), settings.clickhouse);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::TargetRejected) throw;
+    log::warn("{} ({})", error.message(), error.remedy());
+  }
+}
+
 /// Why the stream cannot go on from this slot; empty when it can.
 std::string slot_loss(const std::optional<SlotState>& slot, const SourceComparison& source) {
   if (!slot) return "the replication slot is gone";
@@ -254,6 +268,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   std::optional<StreamRecord> stream = ends.stream;
   PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
   prepare_clickhouse(settings, stop);
+  serve_readers(settings, stop);
   install_lock_views(source);
   catalog.install();
   const InstallationFaults faults = install_in_source(source, settings, names, stream, catalog);

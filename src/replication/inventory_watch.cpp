@@ -39,11 +39,17 @@ void add_to_tables(WorkerStatus& status, const UnmirroredStatus& unmirrored) {
   table->next_attempt = unmirrored.next_attempt;
 }
 
+void add_to_tables(WorkerStatus& status, const ParentTable& parent) {
+  auto table = std::ranges::find(status.tables, parent.name, &TableStatus::source);
+  if (table == status.tables.end()) return;
+  table->inherited = {
+      .tables = parent.heirs.size(), .not_mirrored = parent.heirs_not_watched(), .words = parent.words()};
+}
+
 }  // namespace
 
 InventoryWatch::InventoryWatch(const Settings& settings, const StreamRecord& stream, CatalogStore& catalog)
-    : interval_(settings.inventory_interval),
-      source_(settings.postgres),
+    : settings_(settings),
       names_{.stream = stream.name, .slot = stream.slot},
       catalog_(catalog),
       judge_(settings.catalog_poll),
@@ -54,7 +60,7 @@ void InventoryWatch::watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     Clock::duration wait = limits::kInventoryLookAgain;
     try {
-      if (!source) source.emplace(source_, ConnectionKind::Ordinary, stop);
+      if (!source) source.emplace(settings_.postgres, ConnectionKind::Ordinary, stop);
       look(*source);
       wait = time_to_wait();
     } catch (const Error& error) {
@@ -62,12 +68,12 @@ void InventoryWatch::watch(const std::stop_token& stop) {
       // A source that cannot be reached is the stream's to report. Anything else would leave tables unlooked for.
       if (error.code() != ErrorCode::SourceUnreachable) {
         log::warn("the watched tables could not be compared with the mirrored ones: {}", error.what());
-        wait = std::max<Clock::duration>(wait, interval_);
+        wait = std::max<Clock::duration>(wait, settings_.inventory_interval);
       }
       source.reset();
     } catch (const std::exception& fault) {
       log::warn("the watched tables could not be compared with the mirrored ones: {}", fault.what());
-      wait = std::max<Clock::duration>(wait, interval_);
+      wait = std::max<Clock::duration>(wait, settings_.inventory_interval);
       source.reset();
     }
     pause(wait, stop);
@@ -79,10 +85,11 @@ void InventoryWatch::look(PostgresConnection& source) {
   if (judge_.is_undecided()) flush_log(source);
   heal(source);
   note(judge_.tables());
+  note(find_parents(source, settings_));
 }
 
 InventoryWatch::Clock::duration InventoryWatch::time_to_wait() const {
-  Clock::duration wait = interval_;
+  Clock::duration wait = settings_.inventory_interval;
   if (judge_.is_undecided()) wait = std::min<Clock::duration>(wait, limits::kInventoryLookAgain);
   for (const auto& [table, healing] : healing_) {
     const Clock::time_point now = Clock::now();
@@ -153,6 +160,24 @@ void InventoryWatch::note(std::vector<JudgedTable> tables) {
   tables_ = std::move(all);
 }
 
+/// The log says once what is, and once that it is no more.
+void InventoryWatch::note(std::vector<ParentTable> parents) {
+  std::erase_if(parents, [](const ParentTable& parent) { return !parent.watched; });
+  std::lock_guard lock(mutex_);
+  for (const ParentTable& parent : parents) {
+    auto before = std::ranges::find(parents_, parent.oid, &ParentTable::oid);
+    if (before == parents_.end() || before->words() != parent.words()) {
+      log::warn("{} {}; `echodb doctor` has the statement that reads them all", parent.name, parent.words());
+    }
+  }
+  for (const ParentTable& before : parents_) {
+    if (std::ranges::find(parents, before.oid, &ParentTable::oid) == parents.end()) {
+      log::info("no table inherits from {} any more", before.name);
+    }
+  }
+  parents_ = std::move(parents);
+}
+
 void InventoryWatch::report(WorkerStatus& status) const {
   std::lock_guard lock(mutex_);
   status.unmirrored = tables_;
@@ -160,6 +185,7 @@ void InventoryWatch::report(WorkerStatus& status) const {
   for (const UnmirroredStatus& table : tables_) {
     if (table.state == "error") add_to_tables(status, table);
   }
+  for (const ParentTable& parent : parents_) add_to_tables(status, parent);
 }
 
 }  // namespace echodb

@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <thread>
 
+#include "catalog/inheritance.h"
 #include "catalog/inventory.h"
 #include "catalog/store.h"
 #include "config/settings.h"
@@ -18,12 +19,16 @@ namespace echodb {
 /// puts its description into the log, where the stream finds it like any other schema message; again after a minute,
 /// then ever more seldom, for as long as it stays in error. Each time is in the journal and counted.
 ///
+/// Each look is also for tables that others inherit from, in whatever schema those are: no message tells of the latter
+/// where nobody watches them.
+///
 /// A thread owns the connection, so the stream never waits for a look. `report` may be called from any thread.
 class InventoryWatch {
  public:
   InventoryWatch(const Settings& settings, const StreamRecord& stream, CatalogStore& catalog);
 
-  /// Fills in what is known of tables that are not mirrored; those in error are in the list of tables too.
+  /// Fills in what is known of tables that are not mirrored, and of those that others inherit from; the ones in error
+  /// are in the list of tables too.
   void report(WorkerStatus& status) const;
 
  private:
@@ -38,12 +43,12 @@ class InventoryWatch {
   void watch(const std::stop_token& stop);
   void look(PostgresConnection& source);
   void note(std::vector<JudgedTable> tables);
+  void note(std::vector<ParentTable> parents);
   void heal(PostgresConnection& source);
   void heal(PostgresConnection& source, const InventoryEntry& entry, Healing& healing);
   [[nodiscard]] Clock::duration time_to_wait() const;
 
-  std::chrono::milliseconds interval_;
-  PostgresSettings source_;
+  const Settings& settings_;
   InventorySource names_;
   CatalogStore& catalog_;
   InventoryJudge judge_;            ///< of the thread alone
@@ -51,6 +56,7 @@ class InventoryWatch {
 
   mutable std::mutex mutex_;
   std::vector<UnmirroredStatus> tables_;  ///< guarded by mutex_
+  std::vector<ParentTable> parents_;      ///< guarded by mutex_; the watched ones
   std::uint64_t healed_ = 0;              ///< guarded by mutex_
   std::jthread thread_;                   ///< last: it uses all the others
 };

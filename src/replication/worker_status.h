@@ -25,6 +25,13 @@ struct KeptColumnStatus {
   std::string today;
 };
 
+/// That others inherit from a table: catalog/inheritance.h.
+struct InheritedStatus {
+  std::uint64_t tables = 0;  ///< that inherit from it; 0: none
+  std::uint64_t not_mirrored = 0;
+  std::string words;  ///< a clause without a subject
+};
+
 /// One table as /metrics and `status` show it.
 struct TableStatus {
   std::string source;  ///< schema.name
@@ -37,6 +44,7 @@ struct TableStatus {
   std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until it is copied again; nullopt: right now
   std::vector<WidenedColumnStatus> text_columns;
   std::vector<KeptColumnStatus> kept_types;
+  InheritedStatus inherited = {};
 };
 
 /// A table that is watched and not mirrored, or the reverse: catalog/inventory.h.

@@ -18,11 +18,17 @@ nlohmann::ordered_json breakers_json(const std::vector<BreakerStatus>& breakers)
   return all;
 }
 
+json inherited_json(const InheritedStatus& inherited) {
+  if (inherited.tables == 0) return nullptr;
+  return {{"tables", inherited.tables}, {"not_mirrored", inherited.not_mirrored}, {"words", inherited.words}};
+}
+
 json tables_json(const std::vector<TableStatus>& tables) {
   json all{{"total", tables.size()}, {"list", json::array()}};
   for (const char* state : {"pending", "copying", "streaming", "error"}) {
     all[state] = std::ranges::count(tables, state, &TableStatus::state);
   }
+  all["inherited"] = std::ranges::count_if(tables, [](const TableStatus& table) { return table.inherited.tables > 0; });
   for (const TableStatus& table : tables) {
     json text_columns = json::array();
     for (const WidenedColumnStatus& column : table.text_columns) {
@@ -41,7 +47,8 @@ json tables_json(const std::vector<TableStatus>& tables) {
                            {"error_lsn", text_or_null(table.error_lsn)},
                            {"next_attempt_s", table.next_attempt ? json(table.next_attempt->count()) : json(nullptr)},
                            {"text_columns", std::move(text_columns)},
-                           {"kept_types", std::move(kept_types)}});
+                           {"kept_types", std::move(kept_types)},
+                           {"inherited_by", inherited_json(table.inherited)}});
   }
   return all;
 }

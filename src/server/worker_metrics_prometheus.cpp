@@ -109,7 +109,9 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
   Family copied = counter("echodb_table_rows_copied_total", "Rows copied, by table");
   Family applied = counter("echodb_table_rows_applied_total", "Changes applied, by table");
   Family text_columns = gauge("echodb_text_column", "Columns that got another type when a value had no counterpart");
+  Family inherited = gauge("echodb_table_inherited_by", "Tables whose rows the source's SELECT returns too, by table");
   for (const TableStatus& table : status.tables) {
+    if (table.inherited.tables > 0) inherited.add(number(table.inherited.tables), {{"table", table.source}});
     for (const WidenedColumnStatus& column : table.text_columns) {
       text_columns.add(
           1, {{"table", table.source}, {"column", column.name}, {"type", column.type}, {"since_lsn", column.since}});
@@ -133,7 +135,7 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
           .value(number(std::uint64_t{status.watched_not_mirrored()})));
   all.push_back(counter("echodb_tables_described_again_total", "Attempts to have such a table mirrored")
                     .value(number(status.described_again)));
-  for (Family* family : std::array{&states, &copied, &applied, &fallbacks, &text_columns})
+  for (Family* family : std::array{&states, &copied, &applied, &fallbacks, &text_columns, &inherited})
     all.push_back(std::move(*family));
 }
 

@@ -60,6 +60,7 @@ nlohmann::json to_json(const CheckReport& report) {
            {"timestamp", utc(report.at)},
            {"duration_ms", report.duration.count()},
            {"reason", report.reason.empty() ? json(nullptr) : json(report.reason)}};
+  if (!report.note.empty()) all["note"] = report.note;
   if (!report.repairs.empty()) all["repairs"] = report.repairs;
   return all;
 }

@@ -33,6 +33,7 @@ struct CheckReport {
   CheckMode mode = CheckMode::Fingerprint;
   Verdict verdict = Verdict::Unknown;
   std::string reason;  ///< why it could not be told, or what the target lacks
+  std::string note;    ///< what the verdict does not speak of: rows of tables that inherit from it
   std::uint64_t source_rows = 0;
   std::uint64_t target_rows = 0;
   std::uint64_t rows_compared = 0;

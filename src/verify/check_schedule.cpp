@@ -22,6 +22,7 @@ void log_result(const CheckReport& report) {
     log::info("check of {} ({}): equal, {} rows, {} ms", report.table, to_string(report.mode), report.rows_compared,
               report.duration.count());
   }
+  if (!report.note.empty()) log::info("check of {}: {}", report.table, report.note);
 }
 
 }  // namespace

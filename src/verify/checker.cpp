@@ -55,9 +55,11 @@ CheckReport Checker::check(const TableRecord& table, const CheckOptions& options
                      .mode = options.mode,
                      .at = std::chrono::system_clock::now()};
   try {
+    const std::string note = note_of(table);
     bool again = true;
     for (int number = 0; again && number < kAttemptsMax; ++number) report = attempt(table, options, again);
     if (report.needs_copy && options.repair) report = copy_again(table, options, std::move(report));
+    report.note = note;
     record(table, report);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
@@ -80,6 +82,14 @@ CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& optio
   CheckReport report = check_table(environment, *record, options, stop_);
   again = report.verdict == Verdict::Unknown && report.repairs.empty() && is_changed();
   return report;
+}
+
+/// Empty when PostgreSQL's SELECT returns what was compared, and nothing more.
+std::string Checker::note_of(const TableRecord& table) {
+  const std::vector<ParentTable> parents = catalog_.find_parents(settings_);
+  auto parent = std::ranges::find(parents, table.oid, &ParentTable::oid);
+  if (parent == parents.end()) return {};
+  return fmt::format("only the table's own rows were compared: its mirror {}", parent->words());
 }
 
 /// Through the log, as `echodb resync` asks for it. A copy that takes longer than a check waits goes on by itself.

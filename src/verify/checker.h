@@ -37,6 +37,7 @@ class Checker {
   CheckEnvironment environment();
   CheckReport attempt(const TableRecord& table, const CheckOptions& options, bool& again);
   CheckReport copy_again(const TableRecord& table, const CheckOptions& options, CheckReport report);
+  std::string note_of(const TableRecord& table);
   void record(const TableRecord& table, const CheckReport& report);
 
   Settings settings_;

@@ -162,6 +162,19 @@ TEST_F(Health, NamesTablesThatAreWatchedAndNotMirrored) {
   EXPECT_EQ(metrics["not_mirrored"].size(), 3U);
 }
 
+TEST_F(Health, NamesTablesThatOthersInheritFrom) {
+  status.tables[0].inherited = {.tables = 3, .not_mirrored = 1, .words = "holds its own rows only"};
+  json tables = json::parse(ask(endpoints, {.path = "/metrics"}).body)["tables"];
+  EXPECT_EQ(tables["inherited"], 1);
+  EXPECT_EQ(tables["list"][0]["inherited_by"],
+            (json{{"tables", 3}, {"not_mirrored", 1}, {"words", "holds its own rows only"}}));
+  EXPECT_TRUE(tables["list"][1]["inherited_by"].is_null());
+  Answer scraped = ask(endpoints, {.path = "/metrics", .accept = "text/plain"});
+  EXPECT_NE(scraped.body.find("echodb_table_inherited_by{table=\"" + status.tables[0].source + "\"} 3\n"),
+            std::string::npos)
+      << scraped.body;
+}
+
 TEST_F(Health, FollowersAreReadyAndSaySo) {
   status = {.state = "follower", .connected = true, .leader = "worker-2"};
   Answer answer = ask(endpoints, {.path = "/ready"});
