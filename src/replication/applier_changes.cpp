@@ -30,11 +30,7 @@ MirroredTable* Applier::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
   if (table == nullptr || !table->followed() || table->lost || change_lsn_ <= table->record.floor) return nullptr;
   if (!table->left_in_log.empty()) return nullptr;
-  if (table->gate != nullptr) {
-    std::lock_guard lock(table->gate->mutex);
-    if (!table->gate->visibility) table->gate->left_out.insert(xid_);
-    if (!table->gate->visibility || table->gate->visibility->sees(xid_)) return nullptr;
-  }
+  if (table->gate != nullptr && table->gate->leaves_out(xid_)) return nullptr;
   return table;
 }
 

@@ -120,7 +120,7 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
         {.table = entry.oid, .event = "described_again", .detail = fmt::format("{}: {}", entry.table, entry.reason)});
     source.query("SELECT _echodb.describe_again($1::oid)", {std::to_string(entry.oid)});
     ++healing.attempts;
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     ++healed_;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped ||
@@ -152,12 +152,12 @@ void InventoryWatch::note(std::vector<JudgedTable> tables) {
     }
     all.push_back(std::move(status));
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   tables_ = std::move(all);
 }
 
 void InventoryWatch::report(WorkerStatus& status) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   status.unmirrored = tables_;
   status.described_again = healed_;
   for (const UnmirroredStatus& table : tables_) {

@@ -128,8 +128,7 @@ bool SchemaEvents::must_read_again() {
   bool copying = false;
   parts_.registry.for_each([&](MirroredTable& table) {
     if (table.record.state != TableState::Copying || table.gate == nullptr) return;
-    std::lock_guard lock(table.gate->mutex);
-    copying = copying || table.gate->visibility.has_value();
+    copying = copying || table.gate->has_passed();
   });
   return !copying && std::ranges::any_of(left_in_log_, [this](Oid oid) {
     const MirroredTable* table = parts_.registry.find(oid);

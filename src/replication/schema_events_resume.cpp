@@ -133,8 +133,7 @@ void SchemaEvents::resume_table(MirroredTable& table, const Resumption& found) {
     schedule_healing(table.record.oid, corrected ? ErrorCode::SchemaMismatch : ErrorCode::TargetRejected);
   }
   if (!table.record.copy_snapshot.empty() && table.record.state == TableState::Streaming) {
-    table.gate = std::make_shared<CopyGate>();
-    table.gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
+    table.gate = std::make_shared<CopyGate>(CopyVisibility::parse(table.record.copy_snapshot));
     await_reading(table, found.source_position);
   }
   if (table.record.state != TableState::Pending && table.record.state != TableState::Copying) return;
