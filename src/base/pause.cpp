@@ -1,15 +1,15 @@
 #include "base/pause.h"
 
-#include <condition_variable>
-#include <mutex>
+#include "base/mutex.h"
 
 namespace echodb {
 
 void pause(std::chrono::nanoseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any stopped;
-  std::unique_lock lock(mutex);
-  stopped.wait_for(lock, stop, time, [] { return false; });
+  const auto until = std::chrono::steady_clock::now() + time;
+  Mutex mutex;
+  Condition stopped;
+  MutexLock lock(mutex);
+  while (stopped.wait_until(mutex, stop, until)) continue;
 }
 
 }  // namespace echodb

@@ -46,9 +46,30 @@ OpenEpoch read_open_epoch(const QueryResult& found, std::size_t row) {
 
 }  // namespace
 
+Epoch CatalogStore::store_epoch(PostgresConnection& connection, const LeaderClaim& claim) const {
+  connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
+  QueryResult before = connection.query(
+      "SELECT worker, resigned_at IS NOT NULL, epoch FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1");
+  Epoch epoch;
+  if (before.rows() > 0) {
+    epoch = {
+        .number = before.number(0, 2), .predecessor = std::string(before.text(0, 0)), .resigned = before.boolean(0, 1)};
+  }
+  ++epoch.number;
+  connection.query(
+      "INSERT INTO _echodb.leaders (epoch, worker, holder, process, lease_ms, sessions, direct) "
+      "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+      {std::to_string(epoch.number), worker_, process_token(), process_mark(),
+       std::to_string(claim.lease_lasts.count()), to_array_text(claim.sessions), claim.direct ? "true" : "false"});
+  connection.query("DELETE FROM _echodb.leaders WHERE epoch + $2 < $1",
+                   {std::to_string(epoch.number), std::to_string(kEpochsKept)});
+  return epoch;
+}
+
+/// Other threads' writes wait meanwhile. Until there is a new epoch they carry the earlier one, and fail if it is over.
 std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease, const LeaderClaim& claim) {
-  lease_ = nullptr;
-  bool installed = with_connection([](PostgresConnection& connection) {
+  MutexLock lock(mutex_);
+  bool installed = on_connection([](PostgresConnection& connection) {
     // Of an earlier version it has fewer columns, and is brought up to date like one that is not there.
     return connection
         .query(
@@ -56,28 +77,19 @@ std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease, con
             "AND attname = 'direct')")
         .boolean(0, 0);
   });
-  if (!installed) return std::nullopt;
+  if (!installed) {
+    lease_ = nullptr;
+    return std::nullopt;
+  }
   Epoch epoch;
   try {
-    in_transaction([&](PostgresConnection& connection) {
-      connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
-      QueryResult before = connection.query(
-          "SELECT worker, resigned_at IS NOT NULL, epoch FROM _echodb.leaders ORDER BY epoch DESC LIMIT 1");
-      if (before.rows() > 0) {
-        epoch = {.number = before.number(0, 2),
-                 .predecessor = std::string(before.text(0, 0)),
-                 .resigned = before.boolean(0, 1)};
-      }
-      ++epoch.number;
-      connection.query(
-          "INSERT INTO _echodb.leaders (epoch, worker, holder, process, lease_ms, sessions, direct) "
-          "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-          {std::to_string(epoch.number), worker_, process_token(), process_mark(),
-           std::to_string(claim.lease_lasts.count()), to_array_text(claim.sessions), claim.direct ? "true" : "false"});
-      connection.query("DELETE FROM _echodb.leaders WHERE epoch + $2 < $1",
-                       {std::to_string(epoch.number), std::to_string(kEpochsKept)});
-      require_lock(connection, claim);
-      lease->expect();
+    on_connection([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
+      connection.execute(std::string(kBeginWrite));
+      end_transaction_after(connection, [&](PostgresConnection&) {
+        epoch = store_epoch(connection, claim);
+        require_lock(connection, claim);
+        lease->expect();
+      });
     });
   } catch (const Error& error) {
     if (error.code() == ErrorCode::SourceBusy) end_frozen_writes();
@@ -90,7 +102,7 @@ std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease, con
 
 /// A leader that froze in the middle of a write keeps its row locked.
 void CatalogStore::end_frozen_writes() {
-  with_connection([](PostgresConnection& connection) {
+  on_connection([](PostgresConnection& connection) {
     connection.query(
         "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE relation = '_echodb.leaders'::regclass AND granted "
         "AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()");
@@ -98,7 +110,7 @@ void CatalogStore::end_frozen_writes() {
 }
 
 OpenEpochs CatalogStore::open_epochs(std::chrono::milliseconds lease_lasts) {
-  return with_connection([&](PostgresConnection& connection) {
+  return with_connection([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
     QueryResult found = connection.query(
         std::string(sql::open_epochs), {std::to_string(epoch_), process_token(), std::to_string(lease_lasts.count())});
     if (found.rows() == 0) {
@@ -118,7 +130,7 @@ OpenEpochs CatalogStore::open_epochs(std::chrono::milliseconds lease_lasts) {
 }
 
 void CatalogStore::end_open_epochs() {
-  in_transaction([&](PostgresConnection& connection) {
+  in_transaction([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
     connection.query(
         "UPDATE _echodb.leaders SET stopped_at = clock_timestamp() WHERE epoch < $1 AND resigned_at IS NULL "
         "AND stopped_at IS NULL",
@@ -135,8 +147,9 @@ void CatalogStore::note_stopped(std::uint64_t epoch) {
 }
 
 void CatalogStore::resign_epoch() {
+  MutexLock lock(mutex_);
   if (lease_ == nullptr) return;
-  in_transaction([&](PostgresConnection& connection) {
+  transact([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
     connection.query("UPDATE _echodb.leaders SET resigned_at = clock_timestamp() WHERE epoch = $1 AND holder = $2",
                      {std::to_string(epoch_), process_token()});
   });

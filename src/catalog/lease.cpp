@@ -15,7 +15,7 @@ bool Lease::extend(Clock::time_point until) {
 }
 
 void Lease::lose(const std::string& reason) noexcept {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (lost_) return;
   reason_ = reason;
   lost_ = true;
@@ -25,7 +25,7 @@ bool Lease::held() const noexcept { return !lost_ && !has_run_out(); }
 
 std::string Lease::reason() const {
   if (held()) return {};
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return lost_ ? reason_ : "it was not renewed in time";
 }
 

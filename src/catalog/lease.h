@@ -2,10 +2,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
 #include <string>
 
 #include "base/boot_clock.h"
+#include "base/mutex.h"
 #include "base/write_permit.h"
 
 namespace echodb {
@@ -36,8 +36,8 @@ class Lease final : public WritePermit {
 
   std::atomic<Clock::rep> until_;
   std::atomic<bool> lost_{false};
-  mutable std::mutex mutex_;
-  std::string reason_;  ///< guarded by the mutex
+  mutable Mutex mutex_;
+  std::string reason_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

@@ -177,17 +177,15 @@ void CatalogStore::connect() {
 
 /// Begins the transaction of a write and makes sure that nobody else's epoch has begun.
 void CatalogStore::begin_write(PostgresConnection& connection) {
-  // Read committed, whatever the database's default is: a row that a new leader has just changed is looked at again.
-  std::string sql = "BEGIN ISOLATION LEVEL READ COMMITTED";
   if (lease_ == nullptr) {
-    connection.execute(sql);
+    connection.execute(std::string(kBeginWrite));
     return;
   }
   lease_->expect();
   QueryResult mine = connection.execute(
       fmt::format("{}; UPDATE _echodb.leaders SET writes = writes + 1, last_write_at = clock_timestamp() "
                   "WHERE epoch = {} AND holder = {} AND deposed_at IS NULL RETURNING epoch",
-                  sql, epoch_, quote_sql_literal(process_token())));
+                  kBeginWrite, epoch_, quote_sql_literal(process_token())));
   if (mine.rows() == 1) return;
   connection.execute("ROLLBACK");
   lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));
@@ -195,7 +193,7 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
 }
 
 void CatalogStore::reconnect() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   connection_.reset();
 }
 
@@ -240,7 +238,7 @@ std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
 }
 
 void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables) {
-  in_transaction([&](PostgresConnection& connection) {
+  in_transaction([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
     if (lease_ == nullptr) {
       connection.execute("UPDATE _echodb.leaders SET deposed_at = clock_timestamp() WHERE deposed_at IS NULL");
     }

@@ -3,12 +3,12 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "catalog/inheritance.h"
 #include "catalog/lease.h"
 #include "catalog/records.h"
@@ -76,21 +76,28 @@ class CatalogStore final : public StreamCatalog {
   void journal(const JournalEntry& entry) override;
 
  private:
-  void connect();
+  void connect() ECHODB_REQUIRES(mutex_);
   template <typename Work>
-  auto with_connection(Work work);
+  auto on_connection(Work work) ECHODB_REQUIRES(mutex_);
   template <typename Work>
-  void in_transaction(Work work);
-  void begin_write(PostgresConnection& connection);
-  void end_frozen_writes();
+  void end_transaction_after(PostgresConnection& connection, Work work) ECHODB_REQUIRES(mutex_);
+  template <typename Work>
+  void transact(Work work) ECHODB_REQUIRES(mutex_);
+  template <typename Work>
+  auto with_connection(Work work) ECHODB_EXCLUDES(mutex_);
+  template <typename Work>
+  void in_transaction(Work work) ECHODB_EXCLUDES(mutex_);
+  void begin_write(PostgresConnection& connection) ECHODB_REQUIRES(mutex_);
+  Epoch store_epoch(PostgresConnection& connection, const LeaderClaim& claim) const;
+  void end_frozen_writes() ECHODB_REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  PostgresSettings settings_;
-  std::string worker_;
-  std::stop_token stop_;
-  std::optional<PostgresConnection> connection_;
-  std::shared_ptr<Lease> lease_;  ///< null: no epoch
-  std::uint64_t epoch_ = 0;
+  const PostgresSettings settings_;
+  const std::string worker_;
+  const std::stop_token stop_;
+  Mutex mutex_;
+  std::optional<PostgresConnection> connection_ ECHODB_GUARDED_BY(mutex_);
+  std::shared_ptr<Lease> lease_ ECHODB_GUARDED_BY(mutex_);  ///< null: no epoch
+  std::uint64_t epoch_ ECHODB_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace echodb

@@ -1,14 +1,33 @@
 #pragma once
 
+#include <string_view>
+#include <utility>
+
 #include "catalog/store.h"
 
 namespace echodb {
 
 // How each of the store's calls gets through: for the files that implement them.
 
+/// Read committed, whatever the database's default is: a row that a new leader has just changed is looked at again.
+inline constexpr std::string_view kBeginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// Does the work in the transaction that has begun, and ends it.
 template <typename Work>
-auto CatalogStore::with_connection(Work work) {
-  std::lock_guard lock(mutex_);
+void CatalogStore::end_transaction_after(PostgresConnection& connection, Work work) {
+  try {
+    work(connection);
+    connection.execute("COMMIT");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::SourceUnreachable && error.code() != ErrorCode::Stopped) {
+      connection.execute("ROLLBACK");
+    }
+    throw;
+  }
+}
+
+template <typename Work>
+auto CatalogStore::on_connection(Work work) {
   if (!connection_) connect();
   try {
     return work(*connection_);
@@ -20,19 +39,23 @@ auto CatalogStore::with_connection(Work work) {
 }
 
 template <typename Work>
-void CatalogStore::in_transaction(Work work) {
-  with_connection([&](PostgresConnection& connection) {
+auto CatalogStore::with_connection(Work work) {
+  MutexLock lock(mutex_);
+  return on_connection(std::move(work));
+}
+
+template <typename Work>
+void CatalogStore::transact(Work work) {
+  on_connection([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
     begin_write(connection);
-    try {
-      work(connection);
-      connection.execute("COMMIT");
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::SourceUnreachable && error.code() != ErrorCode::Stopped) {
-        connection.execute("ROLLBACK");
-      }
-      throw;
-    }
+    end_transaction_after(connection, std::move(work));
   });
+}
+
+template <typename Work>
+void CatalogStore::in_transaction(Work work) {
+  MutexLock lock(mutex_);
+  transact(std::move(work));
 }
 
 }  // namespace echodb

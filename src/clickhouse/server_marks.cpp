@@ -10,13 +10,13 @@ KnownServers& KnownServers::instance() {
 }
 
 std::optional<ServerMarks> KnownServers::find(const std::string& where) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto found = marks_.find(where);
   return found == marks_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void KnownServers::learn(const std::string& where, const ServerMarks& marks) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const bool is_new = marks_.insert_or_assign(where, marks).second;
   if (!is_new || marks.mark == AnswerMark::OwnId) return;
   log::info("ClickHouse at {} {}: every statement is followed by a question that only ClickHouse can answer", where,
@@ -25,7 +25,7 @@ void KnownServers::learn(const std::string& where, const ServerMarks& marks) {
 }
 
 void KnownServers::forget(const std::string& where) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   marks_.erase(where);
 }
 

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "base/mutex.h"
 #include "clickhouse/server_answer.h"
 
 namespace echodb {
@@ -20,8 +20,8 @@ class KnownServers {
   void forget(const std::string& where);
 
  private:
-  std::mutex mutex_;
-  std::map<std::string, ServerMarks> marks_;  // guarded by the mutex
+  Mutex mutex_;
+  std::map<std::string, ServerMarks> marks_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kProbeWait{20};
 CircuitBreaker::CircuitBreaker(Options options) : options_(std::move(options)), next_pause_(kPauseFirst) {}
 
 AttemptGate::Entry CircuitBreaker::enter() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (state_ == State::Closed) return Entry::Go;
   if (state_ == State::Open && Clock::now() >= probe_at_) {
     state_ = State::HalfOpen;
@@ -35,7 +35,7 @@ AttemptGate::Entry CircuitBreaker::enter() {
 }
 
 void CircuitBreaker::succeeded() noexcept {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   probing_ = false;
   if (state_ == State::Closed) {
     failures_ = 0;
@@ -52,7 +52,7 @@ void CircuitBreaker::succeeded() noexcept {
 }
 
 void CircuitBreaker::failed() noexcept {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   ++failures_;
   probing_ = false;
   if (state_ == State::HalfOpen || (state_ == State::Closed && failures_ >= options_.settings.failure_threshold))
@@ -60,7 +60,7 @@ void CircuitBreaker::failed() noexcept {
 }
 
 void CircuitBreaker::abandoned() noexcept {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   probing_ = false;
 }
 
@@ -82,12 +82,12 @@ std::chrono::milliseconds CircuitBreaker::pause_locked() const {
 }
 
 std::chrono::milliseconds CircuitBreaker::pause() const noexcept {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return pause_locked();
 }
 
 BreakerStatus CircuitBreaker::status() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const char* state = state_ == State::Closed ? "closed" : state_ == State::Open ? "open" : "half_open";
   return {.name = options_.name, .state = state, .failures = failures_};
 }

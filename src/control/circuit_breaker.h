@@ -1,10 +1,10 @@
 #pragma once
 
-#include <mutex>
 #include <string>
 
 #include "base/attempt_gate.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "config/settings.h"
 #include "replication/worker_status.h"
 
@@ -42,18 +42,17 @@ class CircuitBreaker final : public AttemptGate {
   using Clock = std::chrono::steady_clock;
   enum class State { Closed, Open, HalfOpen };
 
-  void open();
-  [[nodiscard]] std::chrono::milliseconds pause_locked() const;
+  void open() ECHODB_REQUIRES(mutex_);
+  [[nodiscard]] std::chrono::milliseconds pause_locked() const ECHODB_REQUIRES(mutex_);
 
   const Options options_;
-  mutable std::mutex mutex_;
-  // Guarded by the mutex.
-  State state_ = State::Closed;
-  std::uint64_t failures_ = 0;   ///< in a row
-  std::uint64_t successes_ = 0;  ///< in a row, while half-open
-  bool probing_ = false;         ///< half-open, and somebody is trying
-  Clock::time_point probe_at_;   ///< open until then
-  std::chrono::milliseconds next_pause_;
+  mutable Mutex mutex_;
+  State state_ ECHODB_GUARDED_BY(mutex_) = State::Closed;
+  std::uint64_t failures_ ECHODB_GUARDED_BY(mutex_) = 0;   ///< in a row
+  std::uint64_t successes_ ECHODB_GUARDED_BY(mutex_) = 0;  ///< in a row, while half-open
+  bool probing_ ECHODB_GUARDED_BY(mutex_) = false;         ///< half-open, and somebody is trying
+  Clock::time_point probe_at_ ECHODB_GUARDED_BY(mutex_);   ///< open until then
+  std::chrono::milliseconds next_pause_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

@@ -91,13 +91,13 @@ void SourceWatch::warn(const SlotState& slot) {
     log::warn("{}; ECHODB_MAX_RETAINED_WAL allows {}", retained, megabytes(most));
   }
   if (unreserved_.begins(slot.wal_status == "unreserved")) {
-    log::warn("{}: more than max_names_.slotwal_keep_size keeps, so the next checkpoint may take it away", retained);
+    log::warn("{}: more than max_slot_wal_keep_size keeps, so the next checkpoint may take it away", retained);
   }
   if (slot.safe_wal_bytes) {
     auto safe = static_cast<double>(std::max<std::int64_t>(*slot.safe_wal_bytes, 0));
     bool nearly = safe < kNearlyLost * (safe + static_cast<double>(slot.retained_bytes));
     if (nearly_lost_.begins(nearly)) {
-      log::warn("{}; {} more and it is lost (max_names_.slotwal_keep_size)", retained,
+      log::warn("{}; {} more and it is lost (max_slot_wal_keep_size)", retained,
                 megabytes(static_cast<std::uint64_t>(safe)));
     }
   }
@@ -131,7 +131,7 @@ void SourceWatch::note(const InstallationFaults& faults) {
     }
   });
   if (faults.empty()) return;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (run_ == nullptr || !streaming_) return;
   log::error("{}: the stream ends, and what is missing is put back", list_faults(faults));
   run_->request_stop();
@@ -139,13 +139,13 @@ void SourceWatch::note(const InstallationFaults& faults) {
 
 /// Every worker looks, and one of them gives the slot up: what was due for the others is so no more.
 void SourceWatch::set_release_due(bool due) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   release_due_ = due;
   if (due && run_ != nullptr) run_->request_stop();
 }
 
 void SourceWatch::released(const std::string& reason) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto now = std::chrono::steady_clock::now();
   // The last one is long past: this is not one of a row.
   if (releases_ > 0 && now - released_at_ > 2 * kRestMax) releases_ = 0;
@@ -157,19 +157,19 @@ void SourceWatch::released(const std::string& reason) {
 }
 
 std::chrono::steady_clock::time_point SourceWatch::rest_until() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (releases_ < 2) return {};
   return released_at_ + std::min(kRestFirst * (1 << std::min(releases_ - 2, kRestDoublingsMax)), kRestMax);
 }
 
 std::string SourceWatch::last_reason() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return reason_;
 }
 
 SourceWatch::RunStop::RunStop(SourceWatch& watch, const std::stop_token& outer)
     : watch_(watch), with_outer_(outer, Raise{source_}) {
-  std::lock_guard lock(watch_.mutex_);
+  MutexLock lock(watch_.mutex_);
   watch_.run_ = &source_;
   watch_.streaming_ = false;
   if (watch_.release_due_) source_.request_stop();
@@ -181,7 +181,7 @@ void SourceWatch::RunStop::streams() {
 }
 
 SourceWatch::RunStop::~RunStop() {
-  std::lock_guard lock(watch_.mutex_);
+  MutexLock lock(watch_.mutex_);
   watch_.streaming_ = false;
   watch_.installation_due_ = true;
   watch_.run_ = nullptr;

@@ -2,12 +2,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "config/settings.h"
 #include "control/installation.h"
 #include "control/setup.h"
@@ -86,12 +86,12 @@ class SourceWatch {
   std::chrono::steady_clock::time_point installation_next_;  ///< of the thread alone
   std::atomic<bool> streaming_{false};                       ///< set while the run is watched for faults
   std::atomic<bool> installation_due_{false};                ///< at once, not when the time has come
-  mutable std::mutex mutex_;
-  std::stop_source* run_ = nullptr;                    ///< guarded by mutex_
-  int releases_ = 0;                                   ///< guarded by mutex_
-  std::chrono::steady_clock::time_point released_at_;  ///< guarded by mutex_
-  std::string reason_;                                 ///< of the last release; guarded by mutex_
-  std::jthread thread_;                                ///< last: it uses all the others
+  mutable Mutex mutex_;
+  std::stop_source* run_ ECHODB_GUARDED_BY(mutex_) = nullptr;
+  int releases_ ECHODB_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point released_at_ ECHODB_GUARDED_BY(mutex_);
+  std::string reason_ ECHODB_GUARDED_BY(mutex_);  ///< of the last release
+  std::jthread thread_;                           ///< last: it uses all the others
 };
 
 }  // namespace echodb

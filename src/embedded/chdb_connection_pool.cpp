@@ -29,7 +29,7 @@ std::unique_ptr<ChdbConnection> ChdbConnectionPool::take(const ConnectionState& 
 }
 
 std::unique_ptr<ChdbConnection> ChdbConnectionPool::take_idle(const ConnectionState& state) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto found = std::ranges::find(idle_, state, &Idle::state);
   if (found == idle_.end()) return nullptr;
   auto connection = std::move(found->connection);
@@ -39,13 +39,13 @@ std::unique_ptr<ChdbConnection> ChdbConnectionPool::take_idle(const ConnectionSt
 
 void ChdbConnectionPool::give_back(ConnectionState state, std::unique_ptr<ChdbConnection> connection) {
   std::list<Idle> closed;  // after the lock is let go of
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   idle_.push_front({std::move(state), std::move(connection)});
   if (idle_.size() > kIdleMax) closed.splice(closed.begin(), idle_, std::prev(idle_.end()));
 }
 
 std::string ChdbConnectionPool::control(std::string_view sql) {
-  std::lock_guard lock(control_mutex_);
+  MutexLock lock(control_mutex_);
   return std::string(control_.query(sql).text());
 }
 

@@ -2,11 +2,11 @@
 
 #include <list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "embedded/chdb_connection.h"
 
 namespace echodb {
@@ -51,12 +51,12 @@ class ChdbConnectionPool {
 
   const ChdbLibrary& library_;
   const std::vector<std::string> arguments_;
-  std::mutex control_mutex_;
+  Mutex control_mutex_;
   // Closing the last connection would stop the engine, so this one outlives the others.
-  ChdbConnection control_;
+  ChdbConnection control_ ECHODB_GUARDED_BY(control_mutex_);
 
-  std::mutex mutex_;
-  std::list<Idle> idle_;  // the latest first; protected by mutex_
+  Mutex mutex_;
+  std::list<Idle> idle_ ECHODB_GUARDED_BY(mutex_);  // the latest first
 };
 
 }  // namespace echodb

@@ -17,7 +17,7 @@ std::string first_line(std::string text) {
 }  // namespace
 
 std::unique_ptr<RunningQueryIds::Claim> RunningQueryIds::claim(const std::string& id) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (!running_.insert(id).second) {
     throw clickhouse_failure(clickhouse_codes::kSameQueryIdRunning, "Query with id = " + id + " is already running");
   }
@@ -25,7 +25,7 @@ std::unique_ptr<RunningQueryIds::Claim> RunningQueryIds::claim(const std::string
 }
 
 void RunningQueryIds::release(const std::string& id) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   running_.erase(id);
 }
 
@@ -38,13 +38,13 @@ ChdbEngine::ChdbEngine(const ChdbLibrary& library, std::vector<std::string> argu
 
 void ChdbEngine::kill(const std::string& query_id) {
   {
-    std::lock_guard lock(kill_mutex_);
+    MutexLock lock(kill_mutex_);
     to_kill_.push_back(query_id);
   }
-  std::lock_guard killing(killing_mutex_);
+  MutexLock killing(killing_mutex_);
   std::vector<std::string> query_ids;
   {
-    std::lock_guard lock(kill_mutex_);
+    MutexLock lock(kill_mutex_);
     query_ids.swap(to_kill_);
   }
   if (query_ids.empty()) return;  // The statement that has just ended was about this one as well.

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "embedded/chdb_connection_pool.h"
 #include "embedded/chdb_sessions.h"
 #include "embedded/runner_threads.h"
@@ -31,9 +31,9 @@ class ChdbEngine {
 
  private:
   ChdbConnectionPool pool_;
-  std::mutex kill_mutex_;
-  std::vector<std::string> to_kill_;  // query ids, protected by kill_mutex_
-  std::mutex killing_mutex_;          // held while a KILL runs
+  Mutex kill_mutex_;
+  std::vector<std::string> to_kill_ ECHODB_GUARDED_BY(kill_mutex_);  // query ids
+  Mutex killing_mutex_;                                              // held while a KILL runs
   ChdbSessions sessions_;
   RunningQueryIds query_ids_;
   RunnerThreads runners_;

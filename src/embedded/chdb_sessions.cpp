@@ -13,7 +13,7 @@ namespace echodb {
 std::unique_ptr<ChdbConnection> ChdbSessions::take(const Request& request) {
   drop_expired();
   Sessions closed;  // after the lock is let go of: to close a connection takes a moment
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto found = sessions_.find(request.id);
   if (found == sessions_.end()) {
     if (request.must_exist) {
@@ -31,19 +31,19 @@ std::unique_ptr<ChdbConnection> ChdbSessions::take(const Request& request) {
 }
 
 void ChdbSessions::give_back(const Request& request, std::unique_ptr<ChdbConnection> connection) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto now = Clock::now();
   sessions_[request.id] = {.connection = std::move(connection), .used = now, .expires = now + request.timeout};
 }
 
 void ChdbSessions::close(const Request& request) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   sessions_.erase(request.id);
 }
 
 void ChdbSessions::drop_expired() {
   Sessions closed;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   closed = take_expired();
 }
 

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "embedded/chdb_connection.h"
 
 namespace echodb {
@@ -32,7 +32,7 @@ class ChdbSessions {
   /// The request has left no connection to keep, or asked to close the session.
   void close(const Request& request);
   /// Closes the sessions whose time is over.
-  void drop_expired();
+  void drop_expired() ECHODB_EXCLUDES(mutex_);
 
  private:
   struct Session {
@@ -41,11 +41,11 @@ class ChdbSessions {
     Clock::time_point expires;
   };
   using Sessions = std::map<std::string, Session>;
-  [[nodiscard]] Sessions take_expired();
-  [[nodiscard]] Sessions make_room();
+  [[nodiscard]] Sessions take_expired() ECHODB_REQUIRES(mutex_);
+  [[nodiscard]] Sessions make_room() ECHODB_REQUIRES(mutex_);
 
-  std::mutex mutex_;
-  Sessions sessions_;  // protected by mutex_
+  Mutex mutex_;
+  Sessions sessions_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

@@ -9,7 +9,7 @@ namespace echodb {
 RunnerThreads::~RunnerThreads() {
   std::vector<std::jthread> threads;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     stopping_ = true;
     threads = std::move(threads_);
   }
@@ -17,7 +17,7 @@ RunnerThreads::~RunnerThreads() {
 }
 
 void RunnerThreads::run(std::function<void()> task) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   tasks_.push_back(std::move(task));
   if (idle_ < tasks_.size()) {
     threads_.emplace_back([this] {
@@ -30,18 +30,17 @@ void RunnerThreads::run(std::function<void()> task) {
 }
 
 void RunnerThreads::serve() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   for (;;) {
     ++idle_;
-    wake_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    while (!stopping_ && tasks_.empty()) wake_.wait(mutex_);
     --idle_;
     if (tasks_.empty()) return;
     auto task = std::move(tasks_.front());
     tasks_.pop_front();
-    lock.unlock();
+    MutexUnlock unlocked(mutex_);
     task();
     task = nullptr;
-    lock.lock();
   }
 }
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/mutex.h"
 
 namespace echodb {
 
@@ -25,12 +25,12 @@ class RunnerThreads {
  private:
   void serve();
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> tasks_;
-  std::size_t idle_ = 0;
-  bool stopping_ = false;
-  std::vector<std::jthread> threads_;
+  Mutex mutex_;
+  Condition wake_;
+  std::deque<std::function<void()>> tasks_ ECHODB_GUARDED_BY(mutex_);
+  std::size_t idle_ ECHODB_GUARDED_BY(mutex_) = 0;
+  bool stopping_ ECHODB_GUARDED_BY(mutex_) = false;
+  std::vector<std::jthread> threads_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

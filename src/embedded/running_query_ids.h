@@ -1,9 +1,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <set>
 #include <string>
+
+#include "base/mutex.h"
 
 namespace echodb {
 
@@ -27,10 +28,10 @@ class RunningQueryIds {
   std::unique_ptr<Claim> claim(const std::string& id);
 
  private:
-  void release(const std::string& id);
+  void release(const std::string& id) ECHODB_EXCLUDES(mutex_);
 
-  std::mutex mutex_;
-  std::set<std::string> running_;  // protected by mutex_
+  Mutex mutex_;
+  std::set<std::string> running_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

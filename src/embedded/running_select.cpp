@@ -37,36 +37,44 @@ RunningSelect::RunningSelect(ChdbEngine& engine, std::unique_ptr<ConnectionLease
 }
 
 RunningSelect::~RunningSelect() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!done_) {
-    lock.unlock();
-    try {
-      engine_.kill(options_.query_id);
-    } catch (const Error& failure) {
-      log::warn("cannot kill a query whose client is gone: {}", failure.what());
-    }
-    // Until it was told to end, the full pipe holds it: a reader that is gone would let it run at full speed.
-    read_end_.close_now();
-    lock.lock();
-    finished_.wait_for(lock, kKillAgainAfter, [this] { return done_; });
+    kill();
+    const auto until = std::chrono::steady_clock::now() + kKillAgainAfter;
+    while (!done_ && finished_.wait_until(mutex_, until)) continue;
   }
 }
 
-void RunningSelect::execute(const std::string& sql, const StatementParameters& parameters) {
+void RunningSelect::kill() {
+  MutexUnlock unlocked(mutex_);
   try {
-    counts_ = lease_->connection().query(sql, options_.format, parameters).counts();
+    engine_.kill(options_.query_id);
+  } catch (const Error& failure) {
+    log::warn("cannot kill a query whose client is gone: {}", failure.what());
+  }
+  // Until it was told to end, the full pipe holds it: a reader that is gone would let it run at full speed.
+  read_end_.close_now();
+}
+
+void RunningSelect::execute(const std::string& sql, const StatementParameters& parameters) {
+  StatementCounts counts;
+  std::optional<Error> failure;
+  try {
+    counts = lease_->connection().query(sql, options_.format, parameters).counts();
     if (options_.leaves_clean) {
       lease_->leave_clean();
     } else {
       lease_->leave_changed();
     }
-  } catch (const Error& failure) {
-    failure_ = failure;
+  } catch (const Error& error) {
+    failure = error;
   }
   lease_.reset();
   write_end_.close_now();
   // Under the lock, since the destructor may run as soon as it sees done_.
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
+  counts_ = counts;
+  failure_ = std::move(failure);
   done_ = true;
   finished_.notify_all();
 }
@@ -78,14 +86,15 @@ std::size_t RunningSelect::read(std::span<std::byte> into) {
     if (size == 0) break;
     if (errno != EINTR) throw Error(ErrorCode::SystemFailure, fmt::format("reading a pipe: {}", std::strerror(errno)));
   }
-  wait_until_done();
+  MutexLock lock(mutex_);
+  while (!done_) finished_.wait(mutex_);
   if (failure_) throw Error(*failure_);
   return 0;
 }
 
-void RunningSelect::wait_until_done() {
-  std::unique_lock lock(mutex_);
-  finished_.wait(lock, [this] { return done_; });
+StatementCounts RunningSelect::counts() const {
+  MutexLock lock(mutex_);
+  return counts_;
 }
 
 }  // namespace echodb

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 
+#include "base/mutex.h"
 #include "embedded/connection_lease.h"
 #include "embedded/file_descriptor.h"
 #include "embedded/statement_text.h"
@@ -33,23 +32,22 @@ class RunningSelect {
   /// Waits for output; 0: the statement has succeeded and this is all. Throws what made it fail.
   std::size_t read(std::span<std::byte> into);
   /// After the end.
-  [[nodiscard]] StatementCounts counts() const { return counts_; }
+  [[nodiscard]] StatementCounts counts() const;
 
  private:
   void execute(const std::string& sql, const StatementParameters& parameters);
-  void wait_until_done();
-
+  void kill() ECHODB_REQUIRES(mutex_);
   ChdbEngine& engine_;
   const Options options_;
   std::unique_ptr<ConnectionLease> lease_;
   FileDescriptor read_end_;
   FileDescriptor write_end_;
-  StatementCounts counts_;
-  std::optional<Error> failure_;  // both written before done_
 
-  std::mutex mutex_;
-  std::condition_variable finished_;
-  bool done_ = false;  // protected by mutex_
+  mutable Mutex mutex_;
+  Condition finished_;
+  bool done_ ECHODB_GUARDED_BY(mutex_) = false;
+  StatementCounts counts_ ECHODB_GUARDED_BY(mutex_);
+  std::optional<Error> failure_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

@@ -30,11 +30,7 @@ MirroredTable* Applier::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
   const Followed* of = table == nullptr ? nullptr : table->followed();
   if (of == nullptr || of->lost || change_lsn_ <= table->record.floor || !of->left_in_log.empty()) return nullptr;
-  if (of->gate != nullptr) {
-    std::lock_guard lock(of->gate->mutex);
-    if (!of->gate->visibility) of->gate->left_out.insert(xid_);
-    if (!of->gate->visibility || of->gate->visibility->sees(xid_)) return nullptr;
-  }
+  if (of->gate != nullptr && of->gate->leaves_out(xid_)) return nullptr;
   return table;
 }
 

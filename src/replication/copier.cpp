@@ -65,13 +65,13 @@ void Copier::drain(Oid table, TargetClient& target) {
 }
 
 std::vector<CopyEvent> Copier::take_events() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return std::exchange(events_, {});
 }
 
 void Copier::emit(CopyEvent event) {
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     events_.push_back(std::move(event));
   }
   if (options_.on_event) options_.on_event();

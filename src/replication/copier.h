@@ -2,10 +2,10 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "replication/copy_board.h"
 #include "replication/copy_job.h"
 #include "replication/copy_reader.h"
@@ -60,8 +60,8 @@ class Copier {
   StreamCatalog& catalog_;
   CopyBoard board_;
   CopyProgress progress_;
-  std::mutex mutex_;
-  std::vector<CopyEvent> events_;  ///< guarded by mutex_
+  Mutex mutex_;
+  std::vector<CopyEvent> events_ ECHODB_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <numeric>
 
 #include "base/assert.h"
 #include "clickhouse/target_client.h"
@@ -20,34 +19,34 @@ void CopyBoard::add(CopyJob job, std::shared_ptr<const TablePlan> plan) {
   auto copy = std::make_shared<RunningCopy>();
   copy->job = std::move(job);
   copy->plan = std::move(plan);
-  copy->plans_ = copy->job.plans;
-  if (copy->plans_ > 0) copy->not_before_ = Clock::now() + kCopyRetryPause;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
+  RunningCopy::State& state = of(copy);
+  state.plans = copy->job.plans;
+  if (state.plans > 0) state.not_before = Clock::now() + kCopyRetryPause;
   copies_.push_back(std::move(copy));
   changed_.notify_all();
 }
 
 std::optional<CopyWork> CopyBoard::take(std::stop_token stop) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stop.stop_requested()) {
     if (std::optional<CopyWork> work = hand_out()) return work;
-    changed_.wait_for(lock, stop, kLookAround, [] { return false; });
+    changed_.wait_until(mutex_, stop, std::chrono::steady_clock::now() + kLookAround);
   }
   return std::nullopt;
 }
 
 std::optional<CopyWork> CopyBoard::try_take() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return hand_out();
 }
 
-/// REQUIRES: the mutex.
 std::optional<CopyWork> CopyBoard::hand_out() {
   for (const std::shared_ptr<RunningCopy>& copy : copies_) {
     std::optional<CopyWork> work = next_of(copy);
     if (!work) continue;
     if (work->kind == CopyWork::Kind::Range) part_of(*work).held = true;
-    ++copy->at_work_;
+    ++of(copy).at_work;
     return work;
   }
   return std::nullopt;
@@ -55,34 +54,36 @@ std::optional<CopyWork> CopyBoard::hand_out() {
 
 /// One thread makes the plan, each range has one, and one says that all of them are done.
 std::optional<CopyWork> CopyBoard::next_of(const std::shared_ptr<RunningCopy>& copy) const {
-  const bool drains = copy->ended.stop_requested() || copy->plan_again_;
-  if (drains || copy->not_before_ > Clock::now()) return std::nullopt;
-  if (!copy->planned_) {
-    if (copy->at_work_ > 0) return std::nullopt;
+  const RunningCopy::State& state = of(copy);
+  const bool drains = copy->ended.stop_requested() || state.plan_again;
+  if (drains || state.not_before > Clock::now()) return std::nullopt;
+  if (!state.planned) {
+    if (state.at_work > 0) return std::nullopt;
     return CopyWork{.copy = copy, .kind = CopyWork::Kind::Plan};
   }
-  for (const RunningCopy::Part& part : copy->parts_) {
+  for (const RunningCopy::Part& part : state.parts) {
     if (part.range.done || part.held) continue;
     return CopyWork{.copy = copy, .kind = CopyWork::Kind::Range, .range = part.range};
   }
-  if (copy->at_work_ > 0) return std::nullopt;
+  if (state.at_work > 0) return std::nullopt;
   return CopyWork{.copy = copy, .kind = CopyWork::Kind::Finish};
 }
 
-/// Where the board keeps the range that is at work. REQUIRES: the mutex.
-RunningCopy::Part& CopyBoard::part_of(const CopyWork& work) {
-  std::vector<RunningCopy::Part>& parts = work.copy->parts_;
+/// Where the board keeps the range that is at work.
+RunningCopy::Part& CopyBoard::part_of(const CopyWork& work) const {
+  std::vector<RunningCopy::Part>& parts = of(work.copy).parts;
   auto found = std::ranges::find(parts, work.range.number, [](const auto& part) { return part.range.number; });
   ECHO_ASSERT(found != parts.end());
   return *found;
 }
 
-/// What was done is done. REQUIRES: the mutex.
+/// What was done is done.
 void CopyBoard::take_over(CopyWork& work) {
   if (work.kind == CopyWork::Kind::Plan) {
-    work.copy->parts_.clear();
-    for (const CopyRange& range : work.planned) work.copy->parts_.push_back({.range = range});
-    work.copy->planned_ = true;
+    RunningCopy::State& state = of(work.copy);
+    state.parts.clear();
+    for (const CopyRange& range : work.planned) state.parts.push_back({.range = range});
+    state.planned = true;
   } else if (work.kind == CopyWork::Kind::Range) {
     CopyRange& range = part_of(work).range;
     range = work.range;
@@ -91,9 +92,10 @@ void CopyBoard::take_over(CopyWork& work) {
 }
 
 std::optional<CopyEnd> CopyBoard::give_back(CopyWork work, CopyOutcome outcome, CopyFailure failure) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   const std::shared_ptr<RunningCopy> copy = work.copy;
-  --copy->at_work_;
+  RunningCopy::State& state = of(copy);
+  --state.at_work;
   if (work.kind == CopyWork::Kind::Range) part_of(work).held = false;
   if (failure.error && !failure.error->detail(kStatementInDoubt).empty()) {
     in_doubt_.emplace(copy->job.table, failure.error->detail(kStatementInDoubt));
@@ -103,84 +105,90 @@ std::optional<CopyEnd> CopyBoard::give_back(CopyWork work, CopyOutcome outcome, 
     case CopyOutcome::Done:
       take_over(work);
       if (work.kind != CopyWork::Kind::Finish || copy->ended.stop_requested()) break;
-      std::erase(copies_, copy);
-      return CopyEnd{.rows = std::accumulate(
-                         copy->parts_.begin(), copy->parts_.end(), std::uint64_t{0},
-                         [](std::uint64_t sum, const RunningCopy::Part& part) { return sum + part.range.rows; })};
+      return finish(copy);
     case CopyOutcome::Stopped: break;
     case CopyOutcome::PlanAgain:
-      copy->plan_again_ = true;
-      copy->not_before_ = Clock::now() + kCopyRetryPause;
+      state.plan_again = true;
+      state.not_before = Clock::now() + kCopyRetryPause;
       break;
-    case CopyOutcome::TryAgain: copy->not_before_ = Clock::now() + kCopyRetryPause; break;
+    case CopyOutcome::TryAgain: state.not_before = Clock::now() + kCopyRetryPause; break;
     case CopyOutcome::Failed:
-      if (copy->failure_) break;
-      copy->failure_ = std::move(failure.error);
-      copy->again_ = failure.again;
+      if (state.failure) break;
+      state.failure = std::move(failure.error);
+      state.again = failure.again;
       copy->ended.request_stop();
       break;
   }
   return end_if_drained(copy);
 }
 
-/// REQUIRES: the mutex.
+CopyEnd CopyBoard::finish(const std::shared_ptr<RunningCopy>& copy) {
+  std::erase(copies_, copy);
+  CopyEnd end;
+  for (const RunningCopy::Part& part : of(copy).parts) end.rows += part.range.rows;
+  return end;
+}
+
 std::optional<CopyEnd> CopyBoard::end_if_drained(const std::shared_ptr<RunningCopy>& copy) {
-  if (copy->at_work_ > 0 || copy->cancelled_) return std::nullopt;
-  if (copy->failure_) {
+  RunningCopy::State& state = of(copy);
+  if (state.at_work > 0 || state.cancelled) return std::nullopt;
+  if (state.failure) {
     std::erase(copies_, copy);
-    return CopyEnd{.failure = CopyFailure{.error = copy->failure_, .again = copy->again_}};
+    return CopyEnd{.failure = CopyFailure{.error = state.failure, .again = state.again}};
   }
-  if (copy->plan_again_) {
-    copy->plan_again_ = copy->planned_ = false;
+  if (state.plan_again) {
+    state.plan_again = state.planned = false;
     copy->job.resume = true;
   }
   return std::nullopt;
 }
 
 int CopyBoard::count_plans(const CopyWork& work, int more) {
-  std::lock_guard lock(mutex_);
-  work.copy->plans_ += more;
-  return work.copy->plans_;
+  MutexLock lock(mutex_);
+  return of(work.copy).plans += more;
 }
 
 void CopyBoard::cancel(Oid table) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   std::vector<std::shared_ptr<RunningCopy>> of_table;
   std::ranges::copy_if(copies_, std::back_inserter(of_table),
                        [&](const auto& copy) { return copy->job.table == table; });
   for (const std::shared_ptr<RunningCopy>& copy : of_table) {
-    copy->cancelled_ = true;
+    of(copy).cancelled = true;
     copy->ended.request_stop();
   }
   for (const std::shared_ptr<RunningCopy>& copy : of_table) {
-    await_drained(lock, *copy);
+    await_drained(copy);
     std::erase(copies_, copy);
   }
 }
 
 std::optional<std::string> CopyBoard::in_doubt(Oid table) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto found = in_doubt_.find(table);
   return found == in_doubt_.end() ? std::nullopt : std::optional(found->second);
 }
 
 void CopyBoard::has_ended(Oid table, const std::string& statement) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   std::erase_if(in_doubt_, [&](const auto& entry) { return entry.first == table && entry.second == statement; });
 }
 
-void CopyBoard::await_drained(std::unique_lock<std::mutex>& lock, const RunningCopy& copy) {
-  if (!options_.let_others) return changed_.wait(lock, [&] { return copy.at_work_ == 0; });
-  while (copy.at_work_ > 0) {
-    lock.unlock();
-    options_.let_others();
-    lock.lock();
+void CopyBoard::await_drained(const std::shared_ptr<RunningCopy>& copy) {
+  while (of(copy).at_work > 0) {
+    if (!options_.let_others) {
+      changed_.wait(mutex_);
+    } else {
+      MutexUnlock unlocked(mutex_);
+      options_.let_others();
+    }
   }
 }
 
 bool CopyBoard::is_idle() const {
-  std::lock_guard lock(mutex_);
-  return std::ranges::all_of(copies_, [](const auto& copy) { return copy->at_work_ == 0; });
+  MutexLock lock(mutex_);
+  return std::ranges::all_of(copies_,
+                             [this](const auto& copy) ECHODB_REQUIRES(mutex_) { return of(copy).at_work == 0; });
 }
 
 }  // namespace echodb

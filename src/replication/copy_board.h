@@ -1,17 +1,16 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/steady_clock.h"
 #include "replication/copy_job.h"
 
@@ -19,26 +18,28 @@ namespace echodb {
 
 /// One table's copy, as the threads that work on it share it.
 struct RunningCopy {
-  CopyJob job;
+  CopyJob job;  ///< constant while anybody is at work
   std::shared_ptr<const TablePlan> plan;
   std::stop_source ended;  ///< nothing of it is wanted any more: what its threads wait for is given up
 
  private:
   friend class CopyBoard;
-  // Everything below is guarded by the board's mutex.
   struct Part {
     CopyRange range;
     bool held = false;  ///< somebody works on it
   };
-  std::vector<Part> parts_;
-  std::size_t at_work_ = 0;
-  bool planned_ = false;
-  bool plan_again_ = false;  ///< once nobody is at work
-  bool cancelled_ = false;
-  int plans_ = 0;  ///< thrown away because the table was another one
-  SteadyClock::time_point not_before_;
-  std::optional<Error> failure_;  ///< for good: told once nobody is at work
-  bool again_ = false;            ///< with the failure: another copy may succeed
+  struct State {
+    std::vector<Part> parts;
+    std::size_t at_work = 0;
+    bool planned = false;
+    bool plan_again = false;  ///< once nobody is at work
+    bool cancelled = false;
+    int plans = 0;  ///< thrown away because the table was another one
+    SteadyClock::time_point not_before;
+    std::optional<Error> failure;  ///< for good: told once nobody is at work
+    bool again = false;            ///< with the failure: another copy may succeed
+  };
+  State state_;  ///< guarded by the board's mutex: only its of() gives it out
 };
 
 /// A part of a copy that one thread has taken, until it gives it back.
@@ -105,18 +106,22 @@ class CopyBoard {
 
  private:
   using Clock = SteadyClock;
-  std::optional<CopyWork> next_of(const std::shared_ptr<RunningCopy>& copy) const;
-  std::optional<CopyWork> hand_out();
-  static RunningCopy::Part& part_of(const CopyWork& work);
-  static void take_over(CopyWork& work);
-  std::optional<CopyEnd> end_if_drained(const std::shared_ptr<RunningCopy>& copy);
-  void await_drained(std::unique_lock<std::mutex>& lock, const RunningCopy& copy);
+  RunningCopy::State& of(const std::shared_ptr<RunningCopy>& copy) const ECHODB_REQUIRES(mutex_) {
+    return copy->state_;
+  }
+  std::optional<CopyWork> next_of(const std::shared_ptr<RunningCopy>& copy) const ECHODB_REQUIRES(mutex_);
+  std::optional<CopyWork> hand_out() ECHODB_REQUIRES(mutex_);
+  RunningCopy::Part& part_of(const CopyWork& work) const ECHODB_REQUIRES(mutex_);
+  void take_over(CopyWork& work) ECHODB_REQUIRES(mutex_);
+  CopyEnd finish(const std::shared_ptr<RunningCopy>& copy) ECHODB_REQUIRES(mutex_);
+  std::optional<CopyEnd> end_if_drained(const std::shared_ptr<RunningCopy>& copy) ECHODB_REQUIRES(mutex_);
+  void await_drained(const std::shared_ptr<RunningCopy>& copy) ECHODB_REQUIRES(mutex_);
 
   Options options_;
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::deque<std::shared_ptr<RunningCopy>> copies_;
-  std::multimap<Oid, std::string> in_doubt_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::deque<std::shared_ptr<RunningCopy>> copies_ ECHODB_GUARDED_BY(mutex_);
+  std::multimap<Oid, std::string> in_doubt_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

@@ -30,10 +30,6 @@ constexpr std::string_view kWriters =
     "AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') "
     "AND ($2::text[] IS NULL OR l.virtualtransaction = ANY ($2::text[]))";
 
-bool sees_all(const CopyVisibility& visibility, const auto& transactions) {
-  return std::ranges::all_of(transactions, [&](Xid xid) { return visibility.sees(xid); });
-}
-
 std::vector<NamedRelation> relations_to_lock(PostgresConnection& source, std::span<const Oid> tables) {
   QueryResult found = source.query(std::string(sql::copy_locks), {fmt::format("{{{}}}", fmt::join(tables, ","))});
   std::vector<NamedRelation> relations;
@@ -91,15 +87,7 @@ void require_names(PostgresConnection& source, std::span<const NamedRelation> re
 bool try_pass_gate(PostgresConnection& source, CopyGate& gate, std::string& snapshot) {
   // Not with the gate closed: the stream waits for that.
   snapshot = source.query("SELECT pg_current_snapshot()::text").text(0, 0);
-  auto visibility = CopyVisibility::parse(snapshot);
-  {
-    std::lock_guard lock(gate.mutex);
-    if (sees_all(visibility, gate.left_out)) {
-      gate.visibility = std::move(visibility);
-      gate.left_out.clear();
-      return true;
-    }
-  }
+  if (gate.try_pass(CopyVisibility::parse(snapshot))) return true;
   source.execute("ROLLBACK");
   return false;
 }
@@ -118,7 +106,7 @@ void wait_for_writers(PostgresConnection& source, Oid table, const std::stop_tok
 
 bool all_visible(PostgresConnection& source, std::span<const Xid> transactions) {
   if (transactions.empty()) return true;
-  return sees_all(CopyVisibility::parse(source.query("SELECT pg_current_snapshot()::text").text(0, 0)), transactions);
+  return CopyVisibility::parse(source.query("SELECT pg_current_snapshot()::text").text(0, 0)).sees_all(transactions);
 }
 
 void wait_until_visible(PostgresConnection& source, std::span<const Xid> transactions, const std::stop_token& stop) {

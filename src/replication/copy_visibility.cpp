@@ -42,4 +42,24 @@ bool CopyVisibility::sees(Xid xid) const {
   return full < xmin_ || !in_progress_.contains(full);
 }
 
+bool CopyGate::try_pass(CopyVisibility snapshot) {
+  MutexLock lock(mutex_);
+  if (!snapshot.sees_all(left_out_)) return false;
+  snapshot_ = std::move(snapshot);
+  left_out_.clear();
+  return true;
+}
+
+bool CopyGate::has_passed() const {
+  MutexLock lock(mutex_);
+  return snapshot_.has_value();
+}
+
+bool CopyGate::leaves_out(Xid xid) {
+  MutexLock lock(mutex_);
+  if (snapshot_) return snapshot_->sees(xid);
+  left_out_.insert(xid);
+  return true;
+}
+
 }  // namespace echodb

@@ -1,11 +1,13 @@
 #pragma once
 
-#include <mutex>
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "base/mutex.h"
 #include "postgres/lsn.h"
 
 namespace echodb {
@@ -22,6 +24,9 @@ class CopyVisibility {
   static CopyVisibility parse(std::string_view snapshot);
 
   [[nodiscard]] bool sees(Xid xid) const;
+  [[nodiscard]] bool sees_all(const auto& transactions) const {
+    return std::ranges::all_of(transactions, [this](Xid xid) { return sees(xid); });
+  }
 
  private:
   std::uint64_t xmin_ = 0;
@@ -32,10 +37,22 @@ class CopyVisibility {
 /// Between the copier, which takes the snapshot, and the stream, which must know for every change whether the snapshot
 /// has it. Until the copier has passed the gate the stream leaves every change to the copy, and notes whose it was; the
 /// copier takes a snapshot, and passes if that sees all of them.
-struct CopyGate {
-  std::mutex mutex;
-  std::optional<CopyVisibility> visibility;  ///< guarded by mutex; nullopt: not taken yet, everything is seen
-  std::set<Xid> left_out;  ///< guarded by mutex; transactions of changes that the snapshot must therefore see
+class CopyGate {
+ public:
+  CopyGate() = default;
+  /// Of a copy that has passed before, with this snapshot.
+  explicit CopyGate(CopyVisibility snapshot) : snapshot_(std::move(snapshot)) {}
+
+  /// For the copier: passes if the snapshot sees every transaction of which the stream has left out changes.
+  [[nodiscard]] bool try_pass(CopyVisibility snapshot);
+  [[nodiscard]] bool has_passed() const;
+  /// For the stream: whether it leaves this transaction's changes out, because the copy has them, or is to have them.
+  [[nodiscard]] bool leaves_out(Xid xid);
+
+ private:
+  mutable Mutex mutex_;
+  std::optional<CopyVisibility> snapshot_ ECHODB_GUARDED_BY(mutex_);
+  std::set<Xid> left_out_ ECHODB_GUARDED_BY(mutex_);  ///< until a snapshot is there
 };
 
 }  // namespace echodb

@@ -124,7 +124,7 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
         {.table = entry.oid, .event = "described_again", .detail = fmt::format("{}: {}", entry.table, entry.reason)});
     source.query("SELECT _echodb.describe_again($1::oid)", {std::to_string(entry.oid)});
     ++healing.attempts;
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     ++healed_;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped ||
@@ -156,14 +156,14 @@ void InventoryWatch::note(std::vector<JudgedTable> tables) {
     }
     all.push_back(std::move(status));
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   tables_ = std::move(all);
 }
 
 /// The log says once what is, and once that it is no more.
 void InventoryWatch::note(std::vector<ParentTable> parents) {
   std::erase_if(parents, [](const ParentTable& parent) { return !parent.watched; });
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   for (const ParentTable& parent : parents) {
     auto before = std::ranges::find(parents_, parent.oid, &ParentTable::oid);
     if (before == parents_.end() || before->words() != parent.words()) {
@@ -179,7 +179,7 @@ void InventoryWatch::note(std::vector<ParentTable> parents) {
 }
 
 void InventoryWatch::report(WorkerStatus& status) const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   status.unmirrored = tables_;
   status.described_again = healed_;
   for (const UnmirroredStatus& table : tables_) {

@@ -2,10 +2,10 @@
 
 #include <chrono>
 #include <map>
-#include <mutex>
 #include <stop_token>
 #include <thread>
 
+#include "base/mutex.h"
 #include "catalog/inheritance.h"
 #include "catalog/inventory.h"
 #include "catalog/store.h"
@@ -54,11 +54,11 @@ class InventoryWatch {
   InventoryJudge judge_;            ///< of the thread alone
   std::map<Oid, Healing> healing_;  ///< of the thread alone
 
-  mutable std::mutex mutex_;
-  std::vector<UnmirroredStatus> tables_;  ///< guarded by mutex_
-  std::vector<ParentTable> parents_;      ///< guarded by mutex_; the watched ones
-  std::uint64_t healed_ = 0;              ///< guarded by mutex_
-  std::jthread thread_;                   ///< last: it uses all the others
+  mutable Mutex mutex_;
+  std::vector<UnmirroredStatus> tables_ ECHODB_GUARDED_BY(mutex_);
+  std::vector<ParentTable> parents_ ECHODB_GUARDED_BY(mutex_);  ///< the watched ones
+  std::uint64_t healed_ ECHODB_GUARDED_BY(mutex_) = 0;
+  std::jthread thread_;  ///< last: it uses all the others
 };
 
 }  // namespace echodb

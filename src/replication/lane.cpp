@@ -19,168 +19,182 @@ constexpr std::chrono::seconds kTriedAgainWithin{1};
 }  // namespace
 
 void LaneScheduler::push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task) {
-  std::lock_guard lock(mutex_);
-  lane->bytes_ += task->bytes();
-  lane->tasks_.push_back(std::move(task));
-  ++lane->pushed_;
+  MutexLock lock(mutex_);
+  Lane::State& state = of(lane);
+  state.bytes += task->bytes();
+  state.tasks.push_back(std::move(task));
+  ++state.pushed;
   ready(lane);
 }
 
 LanePlace LaneScheduler::end_of(const std::shared_ptr<Lane>& lane) const {
-  std::lock_guard lock(mutex_);
-  return {lane, lane->pushed_};
+  MutexLock lock(mutex_);
+  return {lane, of(lane).pushed};
 }
 
 void LaneScheduler::run_after(LaneTask& task, const LanePlace& place) {
-  std::lock_guard lock(mutex_);
-  if (place.lane->finished_ < place.steps) task.after_.push_back(place);
+  MutexLock lock(mutex_);
+  if (!has_come_to(place)) task.after_.push_back(place);
 }
 
-/// Whether the lane's next task waits for another lane; if so, that one will wake it. REQUIRES: the mutex.
+/// Whether the lane's next task waits for another lane; if so, that one will wake it.
 bool LaneScheduler::must_wait(const std::shared_ptr<Lane>& lane) {
-  for (const LanePlace& after : lane->tasks_.front()->after_) {
-    if (after.lane->finished_ >= after.steps) continue;
-    after.lane->waiting_.push_back(lane);
+  for (const LanePlace& after : of(lane).tasks.front()->after_) {
+    if (has_come_to(after)) continue;
+    of(after.lane).waiting.push_back(lane);
     return true;
   }
   return false;
 }
 
-/// Steps of the lane are over with: others may have waited for them. REQUIRES: the mutex.
+/// Steps of the lane are over with: others may have waited for them.
 void LaneScheduler::advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps) {
-  lane->finished_ += steps;
-  for (const std::shared_ptr<Lane>& waiting : std::exchange(lane->waiting_, {})) ready(waiting);
+  of(lane).finished += steps;
+  for (const std::shared_ptr<Lane>& waiting : std::exchange(of(lane).waiting, {})) ready(waiting);
 }
 
-/// Puts the lane in line for a writer when it has work and may run. REQUIRES: the mutex.
+/// Puts the lane in line for a writer when it has work and may run.
 void LaneScheduler::ready(const std::shared_ptr<Lane>& lane) {
-  if (lane->tasks_.empty() || lane->running_ || lane->held_ || lane->failed_ || must_wait(lane)) return;
+  const Lane::State& state = of(lane);
+  if (state.tasks.empty() || state.running || state.held || state.failed || must_wait(lane)) return;
   if (std::ranges::find(ready_, lane) == ready_.end()) ready_.push_back(lane);
   changed_.notify_one();
 }
 
 std::size_t LaneScheduler::depth(const Lane& lane) const {
-  std::lock_guard lock(mutex_);
-  return lane.tasks_.size() + (lane.running_ ? 1 : 0);
+  MutexLock lock(mutex_);
+  const Lane::State& state = of(lane);
+  return state.tasks.size() + (state.running ? 1 : 0);
 }
 
 std::size_t LaneScheduler::inserts_waiting() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto now = Clock::now();
-  return static_cast<std::size_t>(std::ranges::count_if(
-      ready_, [&](const auto& lane) { return lane->not_before_ <= now && lane->tasks_.front()->bytes() > 0; }));
+  return static_cast<std::size_t>(std::ranges::count_if(ready_, [&](const auto& lane) ECHODB_REQUIRES(mutex_) {
+    return of(lane).not_before <= now && of(lane).tasks.front()->bytes() > 0;
+  }));
 }
 
 bool LaneScheduler::hold(const std::shared_ptr<Lane>& lane, std::uint64_t releases) {
-  std::lock_guard lock(mutex_);
-  if (lane->releases_ != releases) return false;
-  lane->held_ = true;
+  MutexLock lock(mutex_);
+  Lane::State& state = of(lane);
+  if (state.releases != releases) return false;
+  state.held = true;
   std::erase(ready_, lane);
   return true;
 }
 
 std::size_t LaneScheduler::blocked_bytes(const Lane& lane) const {
-  std::lock_guard lock(mutex_);
-  if (lane.running_ || lane.failed_ || lane.tasks_.empty()) return 0;
-  const bool waits = std::ranges::any_of(lane.tasks_.front()->after_,
-                                         [](const LanePlace& after) { return after.lane->finished_ < after.steps; });
-  return lane.held_ || waits ? lane.bytes_ : 0;
+  MutexLock lock(mutex_);
+  const Lane::State& state = of(lane);
+  if (state.running || state.failed || state.tasks.empty()) return 0;
+  const bool waits =
+      std::ranges::any_of(state.tasks.front()->after_,
+                          [this](const LanePlace& after) ECHODB_REQUIRES(mutex_) { return !has_come_to(after); });
+  return state.held || waits ? state.bytes : 0;
 }
 
 std::uint64_t LaneScheduler::releases(const Lane& lane) const {
-  std::lock_guard lock(mutex_);
-  return lane.releases_;
+  MutexLock lock(mutex_);
+  return of(lane).releases;
 }
 
 void LaneScheduler::let_go(const std::shared_ptr<Lane>& lane) {
-  std::lock_guard lock(mutex_);
-  lane->held_ = false;
-  ++lane->releases_;
+  MutexLock lock(mutex_);
+  Lane::State& state = of(lane);
+  state.held = false;
+  ++state.releases;
   ready(lane);
 }
 
 LaneEvent LaneScheduler::reset(const std::shared_ptr<Lane>& lane) {
-  std::lock_guard lock(mutex_);
-  ECHO_ASSERT(!lane->running_);
+  MutexLock lock(mutex_);
+  Lane::State& state = of(lane);
+  ECHO_ASSERT(!state.running);
   LaneEvent event{.lane = lane};
-  for (std::unique_ptr<LaneTask>& task : lane->tasks_) {
+  for (std::unique_ptr<LaneTask>& task : state.tasks) {
     event.tickets.insert(event.tickets.end(), task->tickets.begin(), task->tickets.end());
     event.bytes += task->bytes();
     event.dropped.push_back(std::move(task));
   }
-  lane->dropped_ += lane->tasks_.size();
-  lane->tasks_.clear();
-  lane->bytes_ = 0;
-  lane->failed_ = false;
+  state.dropped += state.tasks.size();
+  state.tasks.clear();
+  state.bytes = 0;
+  state.failed = false;
   begin_anew(lane);
   std::erase(ready_, lane);
   return event;
 }
 
-/// What the lane's next step has gone through so far no longer counts. REQUIRES: the mutex.
+/// What the lane's next step has gone through so far no longer counts.
 void LaneScheduler::begin_anew(const std::shared_ptr<Lane>& lane) {
-  lane->failures_ = 0;
-  lane->not_before_ = {};
-  lane->trying_since_.reset();
-  lane->passed_by_at_.reset();
+  Lane::State& state = of(lane);
+  state.failures = 0;
+  state.not_before = {};
+  state.trying_since.reset();
+  state.passed_by_at.reset();
   std::erase(trying_, lane);
 }
 
-/// The lane's time begins anew: it gets on, or it is not the target that it waits for. REQUIRES: the mutex.
+/// The lane's time begins anew: it gets on, or it is not the target that it waits for.
 void LaneScheduler::give_time(const std::shared_ptr<Lane>& lane) {
-  lane->trying_since_ = Clock::now();
-  lane->passed_by_at_.reset();
+  Lane::State& state = of(lane);
+  state.trying_since = Clock::now();
+  state.passed_by_at.reset();
 }
 
 void LaneScheduler::progressed(const std::shared_ptr<Lane>& lane) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   give_time(lane);
 }
 
-/// Lanes whose time was over when these rows were sent see that the target takes rows. REQUIRES: the mutex.
+/// Lanes whose time was over when these rows were sent see that the target takes rows.
 void LaneScheduler::note_rows_stored(Clock::time_point began) {
   for (const std::shared_ptr<Lane>& lane : trying_) {
-    if (!lane->passed_by_at_ && began > *lane->trying_since_ + options_.stuck_after) lane->passed_by_at_ = Clock::now();
+    Lane::State& state = of(lane);
+    if (!state.passed_by_at && began > *state.trying_since + options_.stuck_after) state.passed_by_at = Clock::now();
   }
 }
 
 LaneScheduler::Stuck LaneScheduler::find_stuck() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Stuck stuck;
   auto now = Clock::now();
   for (const std::shared_ptr<Lane>& lane : trying_) {
     // A failed lane's failure is on its way to whoever settles it.
-    if (lane->failed_ || now - *lane->trying_since_ < options_.stuck_after) continue;
-    stuck.bytes += lane->bytes_;
-    if (stuck.lane == nullptr || lane->bytes_ > stuck.lane->bytes_) stuck.lane = lane;
+    const Lane::State& state = of(lane);
+    if (state.failed || now - *state.trying_since < options_.stuck_after) continue;
+    stuck.bytes += state.bytes;
+    if (stuck.lane == nullptr || state.bytes > of(stuck.lane).bytes) stuck.lane = lane;
   }
   if (stuck.lane == nullptr) return stuck;
-  stuck.tried_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - *stuck.lane->trying_since_);
+  stuck.tried_for = std::chrono::duration_cast<std::chrono::milliseconds>(now - *of(stuck.lane).trying_since);
   // A target that was away for everybody takes one lane's rows a moment before another's.
-  const auto& passed_by_at = stuck.lane->passed_by_at_;
+  const auto& passed_by_at = of(stuck.lane).passed_by_at;
   stuck.others_go_on = passed_by_at && now - *passed_by_at > options_.retry_delay_max + kTriedAgainWithin;
   return stuck;
 }
 
 LaneEvent LaneScheduler::drop_rows(const std::shared_ptr<Lane>& lane) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
+  Lane::State& state = of(lane);
   LaneEvent event{.lane = lane};
   auto take_tickets = [&](LaneTask& task) {
     event.tickets.insert(event.tickets.end(), task.tickets.begin(), task.tickets.end());
     task.tickets.clear();
   };
   // Each keeps its place in line: others count the steps that they wait for.
-  for (const std::unique_ptr<LaneTask>& task : lane->tasks_) {
+  for (const std::unique_ptr<LaneTask>& task : state.tasks) {
     if (!task->writes_rows()) continue;
     take_tickets(*task);
     event.bytes += task->bytes();
     task->discard_rows();
   }
-  lane->bytes_ -= event.bytes;
-  if (lane->running_ && lane->at_work_->writes_rows()) {
-    take_tickets(*lane->at_work_);
-    lane->cut_short_ = true;
-    lane->interrupt_->request_stop();
+  state.bytes -= event.bytes;
+  if (state.running && state.at_work->writes_rows()) {
+    take_tickets(*state.at_work);
+    state.cut_short = true;
+    state.interrupt->request_stop();
   }
   begin_anew(lane);
   changed_.notify_all();
@@ -188,19 +202,22 @@ LaneEvent LaneScheduler::drop_rows(const std::shared_ptr<Lane>& lane) {
 }
 
 std::vector<LaneEvent> LaneScheduler::take_events() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return std::exchange(events_, {});
 }
 
 bool LaneScheduler::wait_idle(std::chrono::milliseconds at_most) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, at_most, [&] { return ready_.empty() && running_ == 0; });
+  MutexLock lock(mutex_);
+  const auto until = std::chrono::steady_clock::now() + at_most;
+  while (!is_idle() && changed_.wait_until(mutex_, until)) continue;
+  return is_idle();
 }
 
-/// The oldest lane whose time has come; nullptr when there is none. REQUIRES: the mutex.
+/// The oldest lane whose time has come; nullptr when there is none.
 std::shared_ptr<Lane> LaneScheduler::take_due_lane() {
   auto now = Clock::now();
-  auto due = std::ranges::find_if(ready_, [&](const auto& lane) { return lane->not_before_ <= now; });
+  auto due = std::ranges::find_if(ready_,
+                                  [&](const auto& lane) ECHODB_REQUIRES(mutex_) { return of(lane).not_before <= now; });
   if (due == ready_.end()) return nullptr;
   std::shared_ptr<Lane> lane = *due;
   ready_.erase(due);
@@ -208,11 +225,11 @@ std::shared_ptr<Lane> LaneScheduler::take_due_lane() {
 }
 
 /// How long before the step is tried again. What the breaker refused was no attempt, and waits for the breaker.
-std::chrono::milliseconds LaneScheduler::pause_after(Lane& lane, const Error& failure) const {
+std::chrono::milliseconds LaneScheduler::pause_after(Lane::State& state, const Error& failure) const {
   const auto& gate = options_.gate;
   bool refused = !failure.detail("breaker").empty();
   std::chrono::duration<double, std::milli> pause = kRetryDelayFirst;
-  if (!refused) pause *= std::pow(options_.retry_backoff, std::min(lane.failures_++, kBackoffStepsMax));
+  if (!refused) pause *= std::pow(options_.retry_backoff, std::min(state.failures++, kBackoffStepsMax));
   auto own = std::min(std::chrono::duration_cast<std::chrono::milliseconds>(pause), options_.retry_delay_max);
   if (gate == nullptr || failure.code() != ErrorCode::TargetUnreachable) return own;
   auto until_probe = gate->pause();
@@ -221,29 +238,30 @@ std::chrono::milliseconds LaneScheduler::pause_after(Lane& lane, const Error& fa
 
 void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, Clock::duration took,
                            std::optional<Error> failure) {
-  if (std::exchange(lane->cut_short_, false)) failure.reset();
+  Lane::State& state = of(lane);
+  if (std::exchange(state.cut_short, false)) failure.reset();
   // Whatever is left is another run's, perhaps another worker's: nothing that follows may overtake it.
   if (failure && (failure->code() == ErrorCode::Stopped || failure->code() == ErrorCode::LeadershipLost)) {
-    lane->failed_ = true;
+    state.failed = true;
     return;
   }
   LaneEvent event{.lane = lane, .failure = failure};
   if (!failure) {
-    lane->bytes_ -= task->bytes();
+    state.bytes -= task->bytes();
     begin_anew(lane);
     event.tickets = task->tickets;
     event.bytes = task->bytes();
     event.took = took;
-    advance(lane, 1 + std::exchange(lane->dropped_, 0));
+    advance(lane, 1 + std::exchange(state.dropped, 0));
   } else if (options_.transient(*failure)) {
     // Nobody's rows get to a server that is away, and a source that is busy says nothing about the target.
     if (failure->code() != ErrorCode::TargetOverloaded) give_time(lane);
-    lane->not_before_ = Clock::now() + pause_after(*lane, *failure);
-    lane->tasks_.push_front(std::move(task));
+    state.not_before = Clock::now() + pause_after(state, *failure);
+    state.tasks.push_front(std::move(task));
     event.retrying = true;
   } else {
-    lane->failed_ = true;
-    lane->tasks_.push_front(std::move(task));
+    state.failed = true;
+    state.tasks.push_front(std::move(task));
   }
   events_.push_back(std::move(event));
   ready(lane);

@@ -1,11 +1,9 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -14,6 +12,7 @@
 
 #include "base/attempt_gate.h"
 #include "base/error.h"
+#include "base/mutex.h"
 #include "base/steady_clock.h"
 #include "config/limits.h"
 #include "replication/lane_task.h"
@@ -29,26 +28,28 @@ class Lane {
 
  private:
   friend class LaneScheduler;
-  std::string name_;
-  // Everything below is guarded by the scheduler's mutex.
-  std::deque<std::unique_ptr<LaneTask>> tasks_;
-  std::uint64_t pushed_ = 0;
-  std::uint64_t finished_ = 0;                  ///< run, or dropped and made up for
-  std::uint64_t dropped_ = 0;                   ///< by reset(), until the next step has made up for them
-  std::vector<std::shared_ptr<Lane>> waiting_;  ///< lanes whose next task waits for one of ours
-  bool running_ = false;
-  bool held_ = false;
-  std::uint64_t releases_ = 0;
-  bool failed_ = false;
-  int failures_ = 0;
-  SteadyClock::time_point not_before_;
-  std::size_t bytes_ = 0;                                ///< of all steps, the one at work included
-  std::optional<SteadyClock::time_point> trying_since_;  ///< the next step was begun then
-  std::optional<SteadyClock::time_point> passed_by_at_;  ///< meanwhile: rows of others got through
-  LaneTask* at_work_ = nullptr;                          ///< while running_
-  std::stop_source* interrupt_ = nullptr;                ///< while running_: of whoever runs it
-  bool cut_short_ = false;                               ///< whatever becomes of the step at work, it is over with
-  std::string in_doubt_;  ///< of the last step: a statement that has to be ended before the next one begins
+  struct State {
+    std::deque<std::unique_ptr<LaneTask>> tasks;
+    std::uint64_t pushed = 0;
+    std::uint64_t finished = 0;                  ///< run, or dropped and made up for
+    std::uint64_t dropped = 0;                   ///< by reset(), until the next step has made up for them
+    std::vector<std::shared_ptr<Lane>> waiting;  ///< lanes whose next task waits for one of ours
+    bool running = false;
+    bool held = false;
+    std::uint64_t releases = 0;
+    bool failed = false;
+    int failures = 0;
+    SteadyClock::time_point not_before;
+    std::size_t bytes = 0;                                ///< of all steps, the one at work included
+    std::optional<SteadyClock::time_point> trying_since;  ///< the next step was begun then
+    std::optional<SteadyClock::time_point> passed_by_at;  ///< meanwhile: rows of others got through
+    LaneTask* at_work = nullptr;                          ///< while running
+    std::stop_source* interrupt = nullptr;                ///< while running: of whoever runs it
+    bool cut_short = false;                               ///< whatever becomes of the step at work, it is over with
+    std::string in_doubt;  ///< of the last step: a statement that has to be ended before the next one begins
+  };
+  const std::string name_;
+  State state_;  ///< guarded by the scheduler's mutex: only its of() gives it out
 };
 
 /// What happened to a lane's task; collected by the stream's thread.
@@ -133,35 +134,45 @@ class LaneScheduler {
 
   void work(std::stop_token stop);
   void stand_in(std::stop_token stop);
-  void run_one(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Lane>& lane, Writer& writer);
+  void run_one(const std::shared_ptr<Lane>& lane, Writer& writer) ECHODB_REQUIRES(mutex_);
   static std::optional<Error> attempt(LaneTask& task, Writer& writer, std::string& in_doubt);
-  std::shared_ptr<Lane> next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop);
-  std::shared_ptr<Lane> take_due_lane();
-  [[nodiscard]] std::chrono::milliseconds pause_after(Lane& lane, const Error& failure) const;
+  std::shared_ptr<Lane> next_lane(const std::stop_token& stop) ECHODB_REQUIRES(mutex_);
+  std::shared_ptr<Lane> take_due_lane() ECHODB_REQUIRES(mutex_);
+  [[nodiscard]] bool is_idle() const ECHODB_REQUIRES(mutex_) { return ready_.empty() && running_ == 0; }
+  [[nodiscard]] std::chrono::milliseconds pause_after(Lane::State& state, const Error& failure) const
+      ECHODB_REQUIRES(mutex_);
   void finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task, Clock::duration took,
-              std::optional<Error> failure);
-  void note_rows_stored(Clock::time_point began);
-  void begin_anew(const std::shared_ptr<Lane>& lane);
-  void give_time(const std::shared_ptr<Lane>& lane);
-  void progressed(const std::shared_ptr<Lane>& lane);
-  void ready(const std::shared_ptr<Lane>& lane);
-  bool must_wait(const std::shared_ptr<Lane>& lane);
-  void advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps);
+              std::optional<Error> failure) ECHODB_REQUIRES(mutex_);
+  void note_rows_stored(Clock::time_point began) ECHODB_REQUIRES(mutex_);
+  void begin_anew(const std::shared_ptr<Lane>& lane) ECHODB_REQUIRES(mutex_);
+  void give_time(const std::shared_ptr<Lane>& lane) ECHODB_REQUIRES(mutex_);
+  void progressed(const std::shared_ptr<Lane>& lane) ECHODB_EXCLUDES(mutex_);
+  void ready(const std::shared_ptr<Lane>& lane) ECHODB_REQUIRES(mutex_);
+  bool must_wait(const std::shared_ptr<Lane>& lane) ECHODB_REQUIRES(mutex_);
+  [[nodiscard]] bool has_come_to(const LanePlace& place) const ECHODB_REQUIRES(mutex_) {
+    return of(place.lane).finished >= place.steps;
+  }
+  void advance(const std::shared_ptr<Lane>& lane, std::uint64_t steps) ECHODB_REQUIRES(mutex_);
+  Lane::State& of(const std::shared_ptr<Lane>& lane) const ECHODB_REQUIRES(mutex_) { return lane->state_; }
+  const Lane::State& of(const Lane& lane) const ECHODB_REQUIRES(mutex_) { return lane.state_; }
 
-  Options options_;
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::vector<std::shared_ptr<Lane>> ready_;  ///< lanes with work and nobody at it, oldest first
-  std::size_t running_ = 0;
-  std::size_t writers_busy_ = 0;               ///< without those that stand in
-  Clock::time_point moved_at_;                 ///< when a task last began or ended
-  std::vector<std::shared_ptr<Lane>> trying_;  ///< lanes whose next step was begun and is not done
-  std::condition_variable_any relief_;
-  std::size_t relief_wanted_ = 0;  ///< stand-ins that have been called and are not at work yet
-  std::size_t stand_ins_idle_ = 0;
-  std::vector<LaneEvent> events_;
+  const Options options_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  /// Lanes with work and nobody at it, oldest first.
+  std::vector<std::shared_ptr<Lane>> ready_ ECHODB_GUARDED_BY(mutex_);
+  std::size_t running_ ECHODB_GUARDED_BY(mutex_) = 0;
+  std::size_t writers_busy_ ECHODB_GUARDED_BY(mutex_) = 0;  ///< without those that stand in
+  Clock::time_point moved_at_ ECHODB_GUARDED_BY(mutex_);    ///< when a task last began or ended
+  /// Lanes whose next step was begun and is not done.
+  std::vector<std::shared_ptr<Lane>> trying_ ECHODB_GUARDED_BY(mutex_);
+  Condition relief_;
+  /// Stand-ins that have been called and are not at work yet.
+  std::size_t relief_wanted_ ECHODB_GUARDED_BY(mutex_) = 0;
+  std::size_t stand_ins_idle_ ECHODB_GUARDED_BY(mutex_) = 0;
+  std::vector<LaneEvent> events_ ECHODB_GUARDED_BY(mutex_);
+  std::vector<std::jthread> stand_ins_ ECHODB_GUARDED_BY(mutex_);
   std::vector<std::jthread> threads_;
-  std::vector<std::jthread> stand_ins_;
 };
 
 }  // namespace echodb

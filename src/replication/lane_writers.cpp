@@ -55,7 +55,7 @@ LaneScheduler::LaneScheduler(Options options) : options_(std::move(options)) {
 LaneScheduler::~LaneScheduler() {
   {
     // A writer that renews itself meanwhile would miss it.
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     for (std::jthread& thread : threads_) thread.request_stop();
     for (std::jthread& thread : stand_ins_) thread.request_stop();
   }
@@ -65,10 +65,10 @@ LaneScheduler::~LaneScheduler() {
 
 void LaneScheduler::work(std::stop_token stop) {
   Writer writer(*this, stop);
-  std::unique_lock lock(mutex_);
-  while (std::shared_ptr<Lane> lane = next_lane(lock, stop)) {
+  MutexLock lock(mutex_);
+  while (std::shared_ptr<Lane> lane = next_lane(stop)) {
     ++writers_busy_;
-    run_one(lock, lane, writer);
+    run_one(lane, writer);
     --writers_busy_;
   }
 }
@@ -76,36 +76,37 @@ void LaneScheduler::work(std::stop_token stop) {
 /// Works only while every writer is held up.
 void LaneScheduler::stand_in(std::stop_token stop) {
   Writer writer(*this, stop);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (true) {
     ++stand_ins_idle_;
-    relief_.wait(lock, stop, [&] { return relief_wanted_ > 0; });
+    while (relief_wanted_ == 0 && !stop.stop_requested()) relief_.wait(mutex_, stop);
     --stand_ins_idle_;
     if (stop.stop_requested()) return;
     --relief_wanted_;
     while (!stop.stop_requested() && writers_busy_ >= options_.writers) {
       std::shared_ptr<Lane> lane = take_due_lane();
       if (lane == nullptr) break;
-      run_one(lock, lane, writer);
+      run_one(lane, writer);
     }
   }
 }
 
 bool LaneScheduler::run_due() {
   Writer writer(*this, {});
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   std::shared_ptr<Lane> lane = take_due_lane();
   if (lane == nullptr) return false;
-  run_one(lock, lane, writer);
+  run_one(lane, writer);
   return true;
 }
 
 void LaneScheduler::relieve() {
   // Whoever runs the steps by run_due() has no threads that others could stand in for.
   if (options_.writers == 0) return;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   auto now = Clock::now();
-  bool has_work = std::ranges::any_of(ready_, [&](const auto& lane) { return lane->not_before_ <= now; });
+  bool has_work =
+      std::ranges::any_of(ready_, [&](const auto& lane) ECHODB_REQUIRES(mutex_) { return of(lane).not_before <= now; });
   if (!has_work || writers_busy_ < options_.writers || now - moved_at_ < kHeldUpAfter) return;
   if (stand_ins_idle_ <= relief_wanted_) {
     if (stand_ins_.size() == kStandInsMax) return;
@@ -136,44 +137,45 @@ std::optional<Error> LaneScheduler::attempt(LaneTask& task, Writer& writer, std:
   return failure;
 }
 
-/// Takes the lane's next task and runs it. REQUIRES: the lock, which is let go of meanwhile.
-void LaneScheduler::run_one(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Lane>& lane, Writer& writer) {
-  std::unique_ptr<LaneTask> task = std::move(lane->tasks_.front());
-  lane->tasks_.pop_front();
-  lane->running_ = true;
-  lane->at_work_ = task.get();
-  lane->interrupt_ = &writer.interrupted;
+/// Takes the lane's next task and runs it; the mutex is free meanwhile.
+void LaneScheduler::run_one(const std::shared_ptr<Lane>& lane, Writer& writer) {
+  Lane::State& state = of(lane);
+  std::unique_ptr<LaneTask> task = std::move(state.tasks.front());
+  state.tasks.pop_front();
+  state.running = true;
+  state.at_work = task.get();
+  state.interrupt = &writer.interrupted;
   writer.lane = lane;
   ++running_;
-  std::string in_doubt = std::move(lane->in_doubt_);
+  std::string in_doubt = std::move(state.in_doubt);
   const auto began = moved_at_ = Clock::now();
-  if (!lane->trying_since_) {
-    lane->trying_since_ = began;
+  if (!state.trying_since) {
+    state.trying_since = began;
     trying_.push_back(lane);
   }
-  lock.unlock();
-  std::optional<Error> failure = attempt(*task, writer, in_doubt);
-  lock.lock();
-  lane->in_doubt_ = std::move(in_doubt);
+  std::optional<Error> failure;
+  {
+    MutexUnlock unlocked(mutex_);
+    failure = attempt(*task, writer, in_doubt);
+  }
+  state.in_doubt = std::move(in_doubt);
   moved_at_ = Clock::now();
   --running_;
-  lane->running_ = false;
-  lane->at_work_ = nullptr;
-  lane->interrupt_ = nullptr;
-  if (lane->cut_short_) writer.renew();
+  state.running = false;
+  state.at_work = nullptr;
+  state.interrupt = nullptr;
+  if (state.cut_short) writer.renew();
   if (!failure && task->writes_rows()) note_rows_stored(began);
   finish(lane, std::move(task), moved_at_ - began, std::move(failure));
 }
 
 /// The same for a writer, which waits for it; nullptr when it is time to stop.
-std::shared_ptr<Lane> LaneScheduler::next_lane(std::unique_lock<std::mutex>& lock, std::stop_token stop) {
+std::shared_ptr<Lane> LaneScheduler::next_lane(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (std::shared_ptr<Lane> lane = take_due_lane()) return lane;
     auto wake = Clock::now() + kIdleWait;
-    for (const std::shared_ptr<Lane>& lane : ready_) wake = std::min(wake, lane->not_before_);
-    changed_.wait_until(lock, stop, wake, [&] {
-      return std::ranges::any_of(ready_, [](const auto& lane) { return lane->not_before_ <= Clock::now(); });
-    });
+    for (const std::shared_ptr<Lane>& lane : ready_) wake = std::min(wake, of(lane).not_before);
+    changed_.wait_until(mutex_, stop, wake);
   }
   return nullptr;
 }

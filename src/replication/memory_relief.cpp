@@ -41,10 +41,7 @@ bool MemoryRelief::must_read_again() {
   if (left_.empty()) return false;
   bool copying = false;
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (!table.is_copied_whole()) return;
-    CopyGate& gate = *table.followed()->gate;
-    std::lock_guard lock(gate.mutex);
-    copying = copying || gate.visibility.has_value();
+    copying = copying || (table.is_copied_whole() && table.followed()->gate->has_passed());
   });
   return !copying && std::ranges::any_of(left_, [this](Oid oid) {
     const MirroredTable* table = parts_.registry.find(oid);

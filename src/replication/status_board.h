@@ -1,8 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "replication/worker_status.h"
 
 namespace echodb {
@@ -14,13 +14,13 @@ class StatusBoard {
 
   /// What is known of the slot and the installation is not the stream's: it stays.
   void put(WorkerStatus status) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     status.slot = std::move(status_.slot);
     status.installation = std::move(status_.installation);
     status_ = std::move(status);
   }
   [[nodiscard]] WorkerStatus get() const {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     WorkerStatus status = status_;
     if (complete_) complete_(status);
     return status;
@@ -28,19 +28,19 @@ class StatusBoard {
   /// Changes a part of it.
   template <typename Change>
   void update(Change change) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     change(status_);
   }
   /// Fills in what is known at the moment of asking, from now on; must not come back here.
   void complete_with(Complete complete) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     complete_ = std::move(complete);
   }
 
  private:
-  mutable std::mutex mutex_;
-  WorkerStatus status_;
-  Complete complete_;
+  mutable Mutex mutex_;
+  WorkerStatus status_ ECHODB_GUARDED_BY(mutex_);
+  Complete complete_ ECHODB_GUARDED_BY(mutex_);
 };
 
 }  // namespace echodb

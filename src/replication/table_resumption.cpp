@@ -73,8 +73,7 @@ void TableResumption::go_on(MirroredTable& table, const Left& left, Lsn source_p
     units_.healing.failed(table.record.oid, corrected ? ErrorCode::SchemaMismatch : ErrorCode::TargetRejected);
   }
   if (auto* streaming = table.as<Streaming>(); streaming != nullptr && !table.record.copy_snapshot.empty()) {
-    streaming->gate = std::make_shared<CopyGate>();
-    streaming->gate->visibility = CopyVisibility::parse(table.record.copy_snapshot);
+    streaming->gate = std::make_shared<CopyGate>(CopyVisibility::parse(table.record.copy_snapshot));
     units_.copies.await_reading(table, source_position);
   }
   if (table.is<Pending>()) return go_on_copying(table, source_position);

@@ -89,26 +89,26 @@ TargetFindings TargetWatch::look(TargetClient& clickhouse) {
   const UpSince up = up_since(clickhouse);
   TargetFindings found{.broken = find_broken_parts(clickhouse, database_),
                        .tables = tables_of(clickhouse, database_, server_, /*may_tell=*/true)};
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   up_since_ = up.latest;
   return found;
 }
 
 void TargetWatch::look_again(TargetClient& clickhouse, const BookmarkKeeper& bookmark) {
   if (std::string loss = bookmark.examine(clickhouse); !loss.empty()) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     found_ = TargetFindings{.loss = std::move(loss)};
     return;
   }
   const UpSince up = up_since(clickhouse);
   bool has_restarted = false;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     has_restarted = up.earliest > up_since_;
   }
   TargetFindings found{.tables = tables_of(clickhouse, database_, server_, /*may_tell=*/has_restarted)};
   if (has_restarted) found.broken = find_broken_parts(clickhouse, database_);
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   // Only now: a look that failed is repeated.
   up_since_ = up.latest;
   // Nobody has taken what an earlier look found yet.
@@ -117,12 +117,12 @@ void TargetWatch::look_again(TargetClient& clickhouse, const BookmarkKeeper& boo
 }
 
 bool TargetWatch::is_waited_for() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return found_.has_value();
 }
 
 std::optional<TargetFindings> TargetWatch::take() {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return std::exchange(found_, std::nullopt);
 }
 

@@ -3,12 +3,12 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/steady_clock.h"
 #include "clickhouse/target_client.h"
 #include "replication/bookmark.h"
@@ -53,10 +53,10 @@ class TargetWatch {
  private:
   const std::string database_;
   const ServerVersion server_;
-  std::mutex mutex_;
-  // Guarded by the mutex.
-  SteadyClock::time_point up_since_;  ///< the server, or later: of the last look that ended
-  std::optional<TargetFindings> found_;
+  Mutex mutex_;
+  /// The server, or later: of the last look that ended.
+  SteadyClock::time_point up_since_ ECHODB_GUARDED_BY(mutex_);
+  std::optional<TargetFindings> found_ ECHODB_GUARDED_BY(mutex_);
 };
 
 /// A look from a lane, so that a slow ClickHouse does not hold up the stream's thread. The bookmark's lane: what is

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace echodb {
 namespace {
@@ -45,80 +46,88 @@ ConnectionWatch::~ConnectionWatch() = default;
 bool ConnectionWatch::admits(const sockaddr* address) {
   std::string peer = peer_of(address);
   if (peer.empty()) return true;
-  std::lock_guard lock(mutex_);
-  auto held = std::ranges::count_if(
-      connections_, [&](const Connection& connection) { return !connection.trusted && connection.peer == peer; });
+  MutexLock lock(mutex_);
+  auto held = std::ranges::count_if(connections_, [&](const Connection& connection) ECHODB_REQUIRES(mutex_) {
+    return !of(connection).trusted && connection.peer_ == peer;
+  });
   return static_cast<unsigned>(held) < std::max(connections_max_ / limits::kHttpPeerShare, 1U);
 }
 
 ConnectionWatch::Connection* ConnectionWatch::opened(int descriptor, const sockaddr* address) {
-  std::lock_guard lock(mutex_);
-  connections_.push_back({.descriptor = descriptor, .peer = peer_of(address)});
+  MutexLock lock(mutex_);
+  connections_.emplace_back(descriptor, peer_of(address));
   changed_.notify_all();
   return &connections_.back();
 }
 
 void ConnectionWatch::closed(Connection* connection) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   connections_.remove_if([&](const Connection& open) { return &open == connection; });
 }
 
 void ConnectionWatch::enter(Connection& connection, State state) {
-  std::lock_guard lock(mutex_);
-  connection.state = state;
-  connection.since = Clock::now();
-  connection.body_bytes = 0;
+  MutexLock lock(mutex_);
+  Connection::Progress& progress = of(connection);
+  progress.state = state;
+  progress.since = Clock::now();
+  progress.body_bytes = 0;
 }
 
 void ConnectionWatch::trust(Connection& connection, bool trusted) {
-  std::lock_guard lock(mutex_);
-  connection.trusted = trusted;
+  MutexLock lock(mutex_);
+  of(connection).trusted = trusted;
 }
 
 void ConnectionWatch::body_arrived(Connection& connection, std::uint64_t bytes) {
-  std::lock_guard lock(mutex_);
-  connection.body_bytes += bytes;
+  MutexLock lock(mutex_);
+  of(connection).body_bytes += bytes;
 }
 
 void ConnectionWatch::watch(const std::stop_token& stop) {
-  auto pause = std::clamp(std::min(times_.scarce_header, times_.body_window) / 4, kLooksMin, kLooksMax);
-  std::unique_lock lock(mutex_);
+  auto between = std::clamp(std::min(times_.scarce_header, times_.body_window) / 4, kLooksMin, kLooksMax);
   while (!stop.stop_requested()) {
-    changed_.wait(lock, stop, [this] { return !connections_.empty(); });
-    changed_.wait_for(lock, stop, pause, [] { return false; });
+    await_connection(stop);
+    pause(between, stop);
     end_late_ones();
   }
 }
 
+void ConnectionWatch::await_connection(const std::stop_token& stop) {
+  MutexLock lock(mutex_);
+  while (connections_.empty() && !stop.stop_requested()) changed_.wait(mutex_, stop);
+}
+
 /// With the lock: a descriptor in the list is open.
 void ConnectionWatch::end_late_ones() {
+  MutexLock lock(mutex_);
   auto now = Clock::now();
   bool scarce = connections_.size() > connections_max_ / limits::kHttpScarceShare;
   std::size_t ended = 0;
   for (Connection& connection : connections_) {
-    if (connection.ended || !is_late(connection, scarce, now)) continue;
-    connection.ended = true;
-    shutdown(connection.descriptor, SHUT_RDWR);
+    Connection::Progress& progress = of(connection);
+    if (progress.ended || !is_late(progress, scarce, now)) continue;
+    progress.ended = true;
+    shutdown(connection.descriptor_, SHUT_RDWR);
     ++ended;
   }
   if (ended > 0) log::debug("{} connections ended whose clients took too long", ended);
 }
 
-bool ConnectionWatch::is_late(Connection& connection, bool scarce, Clock::time_point now) const {
-  auto passed = now - connection.since;
-  switch (connection.state) {
+bool ConnectionWatch::is_late(Connection::Progress& progress, bool scarce, Clock::time_point now) const {
+  auto passed = now - progress.since;
+  switch (progress.state) {
     case State::Waiting:
-      if (connection.trusted) return passed > (scarce ? times_.scarce_idle : times_.idle);
+      if (progress.trusted) return passed > (scarce ? times_.scarce_idle : times_.idle);
       return passed > (scarce ? times_.scarce_header : times_.header);
     case State::Reading:
-      if (!connection.trusted) return passed > times_.header;
+      if (!progress.trusted) return passed > times_.header;
       if (passed <= times_.body_window) return false;
-      if (connection.body_bytes < limits::kHttpBodyBytesMin) return true;
-      connection.since = now;
-      connection.body_bytes = 0;
+      if (progress.body_bytes < limits::kHttpBodyBytesMin) return true;
+      progress.since = now;
+      progress.body_bytes = 0;
       return false;
     case State::Working: return false;
-    case State::Answering: return !connection.trusted && passed > times_.answer;
+    case State::Answering: return !progress.trusted && passed > times_.answer;
   }
   return false;
 }

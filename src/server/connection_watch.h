@@ -3,13 +3,13 @@
 #include <sys/socket.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <list>
-#include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
+#include "base/mutex.h"
 #include "config/limits.h"
 
 namespace echodb {
@@ -43,14 +43,23 @@ class ConnectionWatch {
  public:
   using Clock = std::chrono::steady_clock;
   enum class State { Waiting, Reading, Working, Answering };
-  struct Connection {
-    int descriptor;
-    std::string peer;  ///< empty: loopback, or a Unix socket
-    State state = State::Waiting;
-    bool trusted = false;
-    Clock::time_point since = Clock::now();
-    std::uint64_t body_bytes = 0;  ///< in this window
-    bool ended = false;
+  class Connection {
+   public:
+    Connection(int descriptor, std::string peer) : descriptor_(descriptor), peer_(std::move(peer)) {}
+    [[nodiscard]] int descriptor() const { return descriptor_; }
+
+   private:
+    friend class ConnectionWatch;
+    struct Progress {
+      State state = State::Waiting;
+      bool trusted = false;
+      Clock::time_point since = Clock::now();
+      std::uint64_t body_bytes = 0;  ///< in this window
+      bool ended = false;
+    };
+    const int descriptor_;
+    const std::string peer_;  ///< empty: loopback, or a Unix socket
+    Progress progress_;       ///< guarded by the watch's mutex: only its of() gives it out
   };
 
   ConnectionWatch(ConnectionTimes times, unsigned connections_max);
@@ -73,15 +82,21 @@ class ConnectionWatch {
 
  private:
   void watch(const std::stop_token& stop);
+  void await_connection(const std::stop_token& stop);
   void end_late_ones();
-  [[nodiscard]] bool is_late(Connection& connection, bool scarce, Clock::time_point now) const;
+  [[nodiscard]] bool is_late(Connection::Progress& progress, bool scarce, Clock::time_point now) const
+      ECHODB_REQUIRES(mutex_);
+  Connection::Progress& of(Connection& connection) const ECHODB_REQUIRES(mutex_) { return connection.progress_; }
+  const Connection::Progress& of(const Connection& connection) const ECHODB_REQUIRES(mutex_) {
+    return connection.progress_;
+  }
 
   const ConnectionTimes times_;
   const unsigned connections_max_;
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::list<Connection> connections_;  // protected by mutex_, as is what is in them
-  std::jthread thread_;                // last: it uses the members above
+  Mutex mutex_;
+  Condition changed_;
+  std::list<Connection> connections_ ECHODB_GUARDED_BY(mutex_);
+  std::jthread thread_;  // last: it uses the members above
 };
 
 }  // namespace echodb

@@ -14,11 +14,10 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/mutex.h"
 #include "server/listening_socket.h"
 
 namespace echodb {
@@ -172,8 +171,10 @@ class HttpServer::Daemon {
   }
 
   bool wait_until_idle(std::chrono::milliseconds longest) {
-    std::unique_lock lock(mutex_);
-    return idle_.wait_for(lock, longest, [this] { return active_ == 0; });
+    MutexLock lock(mutex_);
+    const auto until = std::chrono::steady_clock::now() + longest;
+    while (active_ > 0 && idle_.wait_until(mutex_, until)) continue;
+    return active_ == 0;
   }
 
  private:
@@ -230,7 +231,7 @@ class HttpServer::Daemon {
     Served& now = *beginning;
     *served = beginning.release();
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       ++active_;
     }
     watch_.trust(now.connection, now.exchange->is_trusted());
@@ -273,10 +274,10 @@ class HttpServer::Daemon {
     auto& daemon = *static_cast<Daemon*>(self);
     served->exchange.reset();
     if (served->refused_unread && code == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
-      let_read(served->connection.descriptor, daemon.options_.times.linger);
+      let_read(served->connection.descriptor(), daemon.options_.times.linger);
     }
     daemon.watch_.enter(served->connection, State::Waiting);
-    std::lock_guard lock(daemon.mutex_);
+    MutexLock lock(daemon.mutex_);
     if (--daemon.active_ == 0) daemon.idle_.notify_all();
   }
 
@@ -300,9 +301,9 @@ class HttpServer::Daemon {
   MHD_Daemon* daemon_ = nullptr;
   std::uint16_t port_ = 0;
 
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  std::size_t active_ = 0;  // exchanges alive, protected by mutex_
+  Mutex mutex_;
+  Condition idle_;
+  std::size_t active_ ECHODB_GUARDED_BY(mutex_) = 0;  // exchanges alive
 };
 
 HttpServer::HttpServer(HttpServerOptions options, HttpHandler handler)

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "base/pause.h"
 
 namespace echodb {
 namespace {
@@ -35,22 +36,22 @@ CheckSchedule::CheckSchedule(const Settings& settings, Checker& checker)
       thread_([this](std::stop_token stop) { work(stop); }) {}
 
 CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& options) {
-  std::lock_guard turn(turn_);
+  MutexLock turn(turn_);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     status_.checking = table.versions.back().schema.qualified_name();
   }
   CheckReport report;
   try {
     report = checker_.check(table, options);
   } catch (...) {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     status_.checking.clear();
     throw;
   }
   log_result(report);
   const std::string name = report.table;
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   ++status_.checks;
   status_.repairs += report.repairs.empty() ? 0 : 1;
   status_.checking.clear();
@@ -60,7 +61,7 @@ CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& o
 }
 
 CheckSchedule::Status CheckSchedule::status() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   Status now = status_;
   now.next_in =
       std::max(std::chrono::seconds(0), std::chrono::duration_cast<std::chrono::seconds>(next_all_ - Clock::now()));
@@ -81,10 +82,12 @@ void CheckSchedule::work(const std::stop_token& stop) {
       failure = fault.what();
       log::warn("checker: {}", failure);
     }
-    std::unique_lock lock(mutex_);
-    status_.last_error = failure;
-    status_.looked = status_.looked || failure.empty();
-    changed_.wait_for(lock, stop, kLookInterval, [] { return false; });
+    {
+      MutexLock lock(mutex_);
+      status_.last_error = failure;
+      status_.looked = status_.looked || failure.empty();
+    }
+    pause(kLookInterval, stop);
   }
 }
 
@@ -97,7 +100,7 @@ void CheckSchedule::look_through_inventory() {
     unmirrored[report.table] = to_json(report).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     if (!status().unmirrored.contains(report.table)) log::warn("{}: {}", report.table, report.reason);
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   status_.unmirrored = std::move(unmirrored);
 }
 
@@ -107,7 +110,7 @@ void CheckSchedule::look(const std::stop_token& stop) {
   const std::vector<CheckRecord> history = checker_.history();
   bool all_due = false;
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     std::set<std::string> names;
     for (const TableRecord& table : tables) names.insert(table.versions.back().schema.qualified_name());
     std::erase_if(status_.reports, [&](const auto& entry) { return !names.contains(entry.first); });
@@ -120,7 +123,7 @@ void CheckSchedule::look(const std::stop_token& stop) {
     if (stop.stop_requested()) return;
     bool is_new = false;
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       is_new = !checked_.contains(table.oid);
     }
     // A table whose copy is not in is checked when it is, unless it is in error: that is worth saying now.
@@ -129,7 +132,7 @@ void CheckSchedule::look(const std::stop_token& stop) {
       check(table, {.mode = settings_.check_mode});
     }
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (all_due) next_all_ = Clock::now() + settings_.consistency_interval;
 }
 

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/mutex.h"
 #include "verify/checker.h"
 
 namespace echodb {
@@ -17,7 +16,7 @@ class CheckSchedule {
   CheckSchedule(const Settings& settings, Checker& checker);
 
   /// Checks now, in turn with the schedule, and remembers the result.
-  CheckReport check(const TableRecord& table, const CheckOptions& options);
+  CheckReport check(const TableRecord& table, const CheckOptions& options) ECHODB_EXCLUDES(turn_, mutex_);
 
   struct Status {
     std::map<std::string, std::string> reports;  ///< by table: the latest report, as JSON
@@ -30,7 +29,7 @@ class CheckSchedule {
     bool looked = false;     ///< the catalog has been read at least once
     std::chrono::seconds next_in{0};
   };
-  [[nodiscard]] Status status() const;
+  [[nodiscard]] Status status() const ECHODB_EXCLUDES(mutex_);
 
  private:
   void work(const std::stop_token& stop);
@@ -39,14 +38,13 @@ class CheckSchedule {
 
   const Settings& settings_;
   Checker& checker_;
-  std::mutex turn_;  ///< held while a table is checked
-  mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
-  Status status_;                                   ///< guarded by mutex_
-  std::chrono::steady_clock::time_point next_all_;  ///< guarded by mutex_
-  std::map<Oid, std::string> checked_;              ///< guarded by mutex_; tables that need no first check, by name
-  InventoryJudge judge_;                            ///< of the thread alone
-  std::jthread thread_;                             ///< last: it uses the members above
+  Mutex turn_;  ///< held while a table is checked
+  mutable Mutex mutex_;
+  Status status_ ECHODB_GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point next_all_ ECHODB_GUARDED_BY(mutex_);
+  std::map<Oid, std::string> checked_ ECHODB_GUARDED_BY(mutex_);  ///< tables that need no first check, by name
+  InventoryJudge judge_;                                          ///< of the thread alone
+  std::jthread thread_;                                           ///< last: it uses the members above
 };
 
 }  // namespace echodb

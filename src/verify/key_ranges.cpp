@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <unordered_map>
 
 #include "base/log.h"
+#include "base/mutex.h"
 #include "config/limits.h"
 #include "verify/table_comparison.h"
 
@@ -64,8 +63,8 @@ class RangeReader {
 
   /// nullptr after the last one. Throws what reading threw.
   std::unique_ptr<KeyRange> take() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return !ready_.empty() || done_; });
+    MutexLock lock(mutex_);
+    while (ready_.empty() && !done_) changed_.wait(mutex_);
     if (ready_.empty()) {
       if (failure_) std::rethrow_exception(failure_);
       return nullptr;
@@ -78,20 +77,22 @@ class RangeReader {
 
  private:
   void work(const std::stop_token& stop) {
+    std::exception_ptr failure;
     try {
       for (bool last = false; !last && !stop.stop_requested();) {
         std::unique_ptr<KeyRange> range = read();
         last = range->last;
         pace_.read(range->digests.size(), comparison_.stop);
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, stop, [&] { return ready_.size() < kRangesAhead; });
+        MutexLock lock(mutex_);
+        while (ready_.size() >= kRangesAhead && !stop.stop_requested()) changed_.wait(mutex_, stop);
         ready_.push_back(std::move(range));
         changed_.notify_all();
       }
     } catch (...) {
-      failure_ = std::current_exception();
+      failure = std::current_exception();
     }
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
+    failure_ = failure;
     done_ = true;
     changed_.notify_all();
   }
@@ -138,11 +139,11 @@ class RangeReader {
   std::string above_;  ///< the last range's end, as the source reads it; empty: none was read
   std::string above_in_target_;
 
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  std::deque<std::unique_ptr<KeyRange>> ready_;  ///< guarded by mutex_
-  bool done_ = false;                            ///< guarded by mutex_
-  std::exception_ptr failure_;                   ///< set before done_
+  Mutex mutex_;
+  Condition changed_;
+  std::deque<std::unique_ptr<KeyRange>> ready_ ECHODB_GUARDED_BY(mutex_);
+  bool done_ ECHODB_GUARDED_BY(mutex_) = false;
+  std::exception_ptr failure_ ECHODB_GUARDED_BY(mutex_);
   std::jthread thread_;
 };
 

@@ -150,12 +150,7 @@ void SimCopyReader::copy_whole(CopyWork& work) {
   for (bool passed = false; !passed;) {
     ask();
     snapshot = source_.snapshot();
-    std::lock_guard lock(job.gate->mutex);
-    passed = std::ranges::all_of(job.gate->left_out, [&](Xid xid) { return snapshot.sees(xid); });
-    if (passed) {
-      job.gate->visibility = CopyVisibility::parse(snapshot.text());
-      job.gate->left_out.clear();
-    }
+    passed = job.gate->try_pass(CopyVisibility::parse(snapshot.text()));
   }
   CopyEvent taken{.job = job.id, .table = job.table, .kind = CopyEvent::Kind::SnapshotTaken};
   taken.snapshot = snapshot.text();

@@ -21,7 +21,7 @@ Child start_child() {
     std::string mark = process_mark();
     if (write(ends[1], mark.data(), mark.size()) < 0) _exit(1);
     close(ends[1]);
-    pause();
+    ::pause();
     _exit(0);
   }
   close(ends[1]);

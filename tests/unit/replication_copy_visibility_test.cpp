@@ -38,5 +38,25 @@ TEST(CopyVisibility, RefusesWhatIsNoSnapshot) {
   }
 }
 
+TEST(CopyGate, TheStreamLeavesEverythingOutUntilASnapshotSeesAllOfIt) {
+  CopyGate gate;
+  EXPECT_TRUE(gate.leaves_out(101));
+  EXPECT_FALSE(gate.try_pass(CopyVisibility::parse("100:105:101,103"))) << "101 was in progress";
+  EXPECT_FALSE(gate.has_passed());
+  EXPECT_TRUE(gate.leaves_out(104));
+  EXPECT_TRUE(gate.try_pass(CopyVisibility::parse("103:105:103")));
+  EXPECT_TRUE(gate.has_passed());
+  EXPECT_TRUE(gate.leaves_out(104)) << "the copy has it";
+  EXPECT_FALSE(gate.leaves_out(103));
+  EXPECT_FALSE(gate.leaves_out(105));
+}
+
+TEST(CopyGate, IsPassedWhenTheSnapshotIsKnownFromBefore) {
+  CopyGate gate(CopyVisibility::parse("100:105:103"));
+  EXPECT_TRUE(gate.has_passed());
+  EXPECT_TRUE(gate.leaves_out(102));
+  EXPECT_FALSE(gate.leaves_out(103));
+}
+
 }  // namespace
 }  // namespace echodb

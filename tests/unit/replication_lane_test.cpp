@@ -156,6 +156,46 @@ TEST_F(LaneTest, BlockedIsWhatNobodyMayWriteYet) {
   EXPECT_EQ(scheduler_.blocked_bytes(*b_), 0U);
 }
 
+/// Fails the first time.
+class SecondTry final : public LaneTask {
+ public:
+  explicit SecondTry(std::atomic<int>& tries) : tries_(tries) {}
+  void run(WriterTools&) override {
+    if (++tries_ == 1) throw Error(ErrorCode::TargetOverloaded, "not yet");
+  }
+
+ private:
+  std::atomic<int>& tries_;
+};
+
+/// Keeps its writer until another step has been tried again.
+class UntilTriedAgain final : public LaneTask {
+ public:
+  explicit UntilTriedAgain(const std::atomic<int>& tries) : tries_(tries) {}
+  void run(WriterTools&) override {
+    (void)comes_true("the other step was tried again", [&] { return tries_ == 2; });
+  }
+
+ private:
+  const std::atomic<int>& tries_;
+};
+
+TEST_F(LaneTest, AWriterThatWaitsIsThereForAStepThatFailedMeanwhile) {
+  std::atomic<int> tries{0};
+  LaneScheduler scheduler{
+      {.connect = &no_servers, .retry_delay_max = 20ms, .transient = [](const Error&) { return true; }}};
+  // Of two writers that wait, either may be the one that gets the other step.
+  for (int round = 0; round < 20; ++round) {
+    tries = 0;
+    scheduler.push(a_, std::make_unique<SecondTry>(tries));
+    ASSERT_TRUE(comes_true("it has failed", [&] { return !scheduler.take_events().empty(); }));
+    scheduler.push(b_, std::make_unique<UntilTriedAgain>(tries));
+    ASSERT_TRUE(comes_true("it is tried again", [&] { return tries == 2; }));
+    ASSERT_TRUE(comes_true("both are done", [&] { return scheduler.wait_idle(1ms); }));
+    (void)scheduler.take_events();
+  }
+}
+
 class StuckLaneTest : public LaneTest {
  protected:
   std::atomic<bool> refused_{true};
