@@ -22,12 +22,6 @@ constexpr int kNoSuchDatabase = 81;
 
 TargetTable table_of(const std::string& database) { return {database, std::string(kBookmarkTable)}; }
 
-/// The database may not be there yet.
-ClickHouseClient client_of(ClickHouseSettings settings, std::stop_token stop) {
-  settings.database.clear();
-  return ClickHouseClient(settings, std::move(stop));
-}
-
 /// Columns that an earlier version's table lacks are read as empty texts.
 std::vector<Bookmark> read_rows(TargetClient& clickhouse, const TargetTable& table) {
   const ColumnTypes columns = read_column_types(clickhouse, table);
@@ -130,7 +124,7 @@ void create_table(TargetClient& clickhouse, const std::string& database) {
 
 std::optional<Bookmark> read_bookmark(const ClickHouseSettings& settings, const std::string& stream,
                                       std::stop_token stop) {
-  ClickHouseClient clickhouse = client_of(settings, std::move(stop));
+  ClickHouseClient clickhouse(settings.without_database(), std::move(stop));
   return read_bookmark(clickhouse, settings.database, stream);
 }
 
@@ -140,7 +134,7 @@ std::optional<Bookmark> read_bookmark(TargetClient& clickhouse, const std::strin
 }
 
 Bookmark claim_target(const ClickHouseSettings& settings, Bookmark bookmark, std::stop_token stop) {
-  ClickHouseClient clickhouse = client_of(settings, std::move(stop));
+  ClickHouseClient clickhouse(settings.without_database(), std::move(stop));
   return claim_target(clickhouse, settings.database, std::move(bookmark));
 }
 

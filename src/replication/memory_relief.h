@@ -10,7 +10,7 @@ namespace echodb {
 /// Memory is full: one table makes room, so that the others go on.
 class MemoryRelief {
  public:
-  MemoryRelief(const TableParts& parts, TableFailures& failures) : parts_(parts), failures_(failures) {}
+  MemoryRelief(const TableTools& tools, TableFailures& failures) : parts_(tools.parts), failures_(failures) {}
 
   /// At least half of `buffered` bytes are rows that nobody may write yet, because their table is copied, or waits for
   /// another one's copy: the table that holds most of them leaves them in the log.

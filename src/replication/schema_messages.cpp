@@ -22,12 +22,12 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
       table != nullptr && table->is<Dropped>() && wanted && lsn > table->record.dropped.value_or(Lsn());
   TableVersion version{.lsn = lsn, .schema = message.schema, .snapshot = message.snapshot};
   const bool made_anew = table == nullptr || watched_again;
-  units_.types.give(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
-  if (made_anew) return units_.changes.created(message, version);
+  tools_.types.give(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
+  if (made_anew) return changes_.created(message, version);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
   if (replayed) return;
   changed(*table, message, std::move(version));
-  if (described) units_.steps.put_on_record(*table);
+  if (described) tools_.steps.put_on_record(*table);
   // Nothing had to make up for what was lost.
   Followed* of = table->followed();
   if (of == nullptr || !of->lost) return;
@@ -45,13 +45,13 @@ void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, 
   const bool writers_beside = lost ? !(described && lost->exclusive) : described;
   const Lsn floor = writers_beside ? table.record.floor : version.lsn;
   const bool set_up = of != nullptr && message.published && (described || message.tag == kSetupTag);
-  units_.failures.follow(table, version, [&] {
+  failures_.follow(table, version, [&] {
     if (message.tag == kResyncTag) {
-      units_.changes.resync(table, version);
+      changes_.resync(table, version);
     } else if (set_up) {
-      units_.changes.published_again(table, version);
+      changes_.published_again(table, version);
     } else if (of != nullptr) {
-      units_.changes.changed(table, version, {.tag = message.tag, .floor = floor});
+      changes_.changed(table, version, {.tag = message.tag, .floor = floor});
     }
   });
 }
@@ -59,7 +59,7 @@ void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, 
 void SchemaMessages::on(const DropMessage& message, Lsn lsn) {
   MirroredTable* table = parts_.registry.find(message.oid);
   if (table == nullptr || table->is<Dropped>() || lsn <= table->record.floor) return;
-  units_.drops.drop(*table, lsn);
+  drops_.drop(*table, lsn);
 }
 
 void SchemaMessages::on(const RewriteMessage& message, Lsn lsn) {
@@ -90,12 +90,12 @@ void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
     of->lost->exclusive = of->lost->exclusive && message.exclusive;
   }
   log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
-  units_.beside.describe(message.oid, kDescribeTag);
+  tools_.beside.describe(message.oid, kDescribeTag);
 }
 
 /// Other transactions may have changed the table before this message and commit after it, so the floor stays where it
 /// is, and a message that is read again has the table copied again.
-void SchemaMessages::on(const RecopyMessage& message, Lsn) { units_.copies.ask(message.oid, message.reason); }
+void SchemaMessages::on(const RecopyMessage& message, Lsn) { copies_.ask(message.oid, message.reason); }
 
 void SchemaMessages::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);
@@ -103,7 +103,7 @@ void SchemaMessages::on(const RefusedMessage& message, Lsn lsn) {
       .table = message.oid,
       .event = "table_refused",
       .detail = fmt::format("{} at {}: {}", message.table, to_string(lsn), message.reason)};
-  units_.beside.push(message.oid, std::make_unique<JournalTask>(parts_.catalog, std::move(entry)));
+  tools_.beside.push(message.oid, std::make_unique<JournalTask>(parts_.catalog, std::move(entry)));
 }
 
 }  // namespace echodb

@@ -8,16 +8,9 @@ namespace echodb {
 /// one of a kind that the table's phase has no use for is left alone.
 class SchemaMessages {
  public:
-  struct Units {
-    TableSteps& steps;
-    TableCopies& copies;
-    TableTypes& types;
-    TableChanges& changes;
-    TableDrops& drops;
-    TableFailures& failures;
-    BesideLanes& beside;
-  };
-  SchemaMessages(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+  SchemaMessages(TableTools& tools, TableCopies& copies, TableDrops& drops, TableFailures& failures,
+                 TableChanges& changes)
+      : tools_(tools), parts_(tools.parts), copies_(copies), drops_(drops), failures_(failures), changes_(changes) {}
 
   /// The message stands at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
@@ -32,8 +25,12 @@ class SchemaMessages {
   void on(const RefusedMessage& message, Lsn lsn);
   void changed(MirroredTable& table, const TableMessage& message, TableVersion version);
 
+  TableTools& tools_;
   const TableParts& parts_;
-  Units units_;
+  TableCopies& copies_;
+  TableDrops& drops_;
+  TableFailures& failures_;
+  TableChanges& changes_;
 };
 
 }  // namespace echodb

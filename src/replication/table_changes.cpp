@@ -37,16 +37,16 @@ void TableChanges::created(const TableMessage& message, const TableVersion& vers
   MirroredTable& table = parts_.registry.add(
       {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = version.lsn},
       version);
-  units_.healing.forget(message.schema.oid);
-  units_.names.taken(table);
-  ++units_.counters.created;
+  tools_.healing.forget(message.schema.oid);
+  tools_.names.taken(table);
+  ++tools_.counters.created;
   log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
-  units_.failures.follow(table, version, [&] { create(table, version, empty); });
+  failures_.follow(table, version, [&] { create(table, version, empty); });
 }
 
 void TableChanges::create(MirroredTable& table, const TableVersion& version, bool empty) {
   auto definition = table_definition(table.schema(), parts_.registry.target(table), parts_.registry.choices());
-  auto task = units_.steps.make(table, &version, "mirror_created",
+  auto task = tools_.steps.make(table, &version, "mirror_created",
                                 fmt::format("{} as {}", table.name(), table.record.target_name));
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
   task->announce_target();
@@ -54,9 +54,9 @@ void TableChanges::create(MirroredTable& table, const TableVersion& version, boo
     create_target(tools.clickhouse, definition, server, options);
   });
   task->then_notify("peerdb_create_mirror", table.schema());
-  if (!empty) units_.copies.start(table, *task, CopyStart::NewlyPublished);
-  units_.steps.push(table, std::move(task));
-  units_.types.note(table);
+  if (!empty) copies_.start(table, *task, CopyStart::NewlyPublished);
+  tools_.steps.push(table, std::move(task));
+  tools_.types.note(table);
 }
 
 void TableChanges::changed(MirroredTable& table, TableVersion version, const Command& command) {
@@ -66,7 +66,7 @@ void TableChanges::changed(MirroredTable& table, TableVersion version, const Com
   if (rewrite == Rewrite::None && same_but_for_storage(table.schema(), version.schema)) return;
   parts_.batcher.seal(table);
   TableSchema before = table.schema();
-  units_.types.widen_added_arrays(table, version);
+  tools_.types.widen_added_arrays(table, version);
   if (command.tag == kDescribeTag && rewrite == Rewrite::None && may_hide_rewrite(before, version.schema)) {
     rewrite = Rewrite::Unknown;
   }
@@ -80,7 +80,7 @@ void TableChanges::changed(MirroredTable& table, TableVersion version, const Com
   if (change.effort == SchemaChange::Effort::Recopy || copied_as_it_was || rows_left) {
     if (change.reason.empty()) change.reason = "its schema changed amid its copy";
     table.owe_lost_schema();
-    return units_.copies.copy_again(table, version, {.floor = command.floor, .reason = change.reason});
+    return copies_.copy_again(table, version, {.floor = command.floor, .reason = change.reason});
   }
   alter(table, version, std::move(change), command.tag);
 }
@@ -90,10 +90,10 @@ void TableChanges::alter(MirroredTable& table, const TableVersion& version, Sche
   using Effort = SchemaChange::Effort;
   if (change.effort == Effort::Rebuild) table.record.floor = version.lsn;
   parts_.registry.add_version(table, version);
-  auto task = units_.steps.make(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
+  auto task = tools_.steps.make(table, &version, change.effort == Effort::Nothing ? "" : "schema_changed", tag);
   // A keyed table's copy goes on under the new schema, which it compares the source's columns with.
   bool copying = table.is<Copying>() && (change.effort != Effort::Nothing || !table.is_copied_whole());
-  if (copying) task->then(units_.steps.drain_copies(table));
+  if (copying) task->then(tools_.steps.drain_copies(table));
   if (change.effort != Effort::Rebuild) task->keep_target();
   if (change.effort != Effort::Nothing) {
     task->announce({.recopy = change.effort == Effort::Rebuild, .statements = change.statements});
@@ -101,9 +101,9 @@ void TableChanges::alter(MirroredTable& table, const TableVersion& version, Sche
   task->then(change.statements);
   if (change.effort == Effort::Rebuild) task->then(rebuild(table, std::move(change.key_renames)));
   // The copy goes on with the new names, at the next range.
-  if (copying) units_.copies.start(table, *task, CopyStart::Resume);
-  units_.steps.push(table, std::move(task));
-  units_.types.note(table);
+  if (copying) copies_.start(table, *task, CopyStart::Resume);
+  tools_.steps.push(table, std::move(task));
+  tools_.types.note(table);
   log::info("schema changed: {} by {}", table.name(), tag);
 }
 
@@ -124,35 +124,35 @@ void TableChanges::rename(MirroredTable& table, const TableSchema& schema) {
   table.record.earlier_names.push_back(table.record.target_name);
   parts_.registry.rename_target(table, name);
   std::vector<std::string> from = TableNames::take_earlier(table);
-  units_.names.taken(table);
-  auto task = units_.steps.make(table, nullptr, "table_renamed", schema.qualified_name());
+  tools_.names.taken(table);
+  auto task = tools_.steps.make(table, nullptr, "table_renamed", schema.qualified_name());
   task->keep_target();
   task->announce_rename(from);
-  if (table.is<Copying>()) task->then(units_.steps.drain_copies(table));
+  if (table.is<Copying>()) task->then(tools_.steps.drain_copies(table));
   std::optional<LanePlace> awaited;
   if (earlier != nullptr && earlier != table.lane) awaited = parts_.lanes.end_of(earlier);
-  units_.names.then_rename(table, *task, std::move(from), awaited);
+  tools_.names.then_rename(table, *task, std::move(from), awaited);
   // Whoever had the name gives it up first.
   if (awaited) parts_.lanes.run_after(*task, *awaited);
   const bool one_transaction = table.is_copied_whole();
-  if (one_transaction) units_.copies.forget(table);
-  if (table.is<Copying>() && !one_transaction) units_.copies.start(table, *task, CopyStart::Resume);
-  units_.steps.push(table, std::move(task));
-  if (one_transaction) units_.copies.start_over(table, "copy_begun_again", "renamed");
+  if (one_transaction) copies_.forget(table);
+  if (table.is<Copying>() && !one_transaction) copies_.start(table, *task, CopyStart::Resume);
+  tools_.steps.push(table, std::move(task));
+  if (one_transaction) copies_.start_over(table, "copy_begun_again", "renamed");
 }
 
 void TableChanges::truncated(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
   // Of a table that has stopped as well: the copy that heals it has none of these rows, and they may be read again.
   table.record.floor = lsn;
-  if (table.is<Copying>()) return units_.copies.start_over(table, "truncated", "");
+  if (table.is<Copying>()) return copies_.start_over(table, "truncated", "");
   if (!table.is<Streaming>()) return;
-  auto task = units_.steps.make(table, nullptr, "truncated");
+  auto task = tools_.steps.make(table, nullptr, "truncated");
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
     empty_target(tools.clickhouse, target, server);
     failpoint("truncate.applied");
   });
-  units_.steps.push(table, std::move(task));
+  tools_.steps.push(table, std::move(task));
 }
 
 void TableChanges::resync(MirroredTable& table, const TableVersion& version) {
@@ -163,8 +163,8 @@ void TableChanges::resync(MirroredTable& table, const TableVersion& version) {
   // Another chance for columns that were widened: what they could not hold may be gone.
   table.record.widened_columns.clear();
   table.owe_lost_schema();
-  units_.copies.copy_again(table, version, {.floor = floor, .reason = "a new copy was asked for"});
-  units_.types.note(table);
+  copies_.copy_again(table, version, {.floor = floor, .reason = "a new copy was asked for"});
+  tools_.types.note(table);
 }
 
 void TableChanges::published_again(MirroredTable& table, const TableVersion& version) {
@@ -174,7 +174,7 @@ void TableChanges::published_again(MirroredTable& table, const TableVersion& ver
   TableVersion now = version;
   mark_widened(table.record, now.schema);
   table.owe_lost_schema();
-  units_.copies.copy_again(
+  copies_.copy_again(
       table, now,
       {.floor = table.record.floor, .reason = "it was not published for a while", .start = CopyStart::NewlyPublished});
 }

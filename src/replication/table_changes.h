@@ -11,16 +11,8 @@ namespace echodb {
 /// TRUNCATE, and what is to be copied again because of them.
 class TableChanges {
  public:
-  struct Units {
-    TableSteps& steps;
-    TableNames& names;
-    TableCopies& copies;
-    TableTypes& types;
-    TableFailures& failures;
-    HealingSchedule& healing;
-    TableCounters& counters;
-  };
-  TableChanges(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+  TableChanges(TableTools& tools, TableCopies& copies, TableFailures& failures)
+      : tools_(tools), parts_(tools.parts), copies_(copies), failures_(failures) {}
 
   void created(const TableMessage& message, const TableVersion& version);
   struct Command {
@@ -43,8 +35,10 @@ class TableChanges {
   [[nodiscard]] SchemaTask::Step rebuild(const MirroredTable& table, std::vector<ColumnRename> key_renames) const;
   void rename(MirroredTable& table, const TableSchema& schema);
 
+  TableTools& tools_;
   const TableParts& parts_;
-  Units units_;
+  TableCopies& copies_;
+  TableFailures& failures_;
 };
 
 }  // namespace echodb

@@ -34,7 +34,7 @@ void TableCopies::start(MirroredTable& table, SchemaTask& task, CopyStart how, i
               .schema = table.schema(),
               .target = parts_.registry.write_target(table),
               .await_writers = how == CopyStart::NewlyPublished,
-              .must_see = units_.recent.all(),
+              .must_see = tools_.recent.all(),
               .gate = copying.gate,
               .plans = plans,
               .resume = how == CopyStart::Resume};
@@ -47,14 +47,14 @@ void TableCopies::start(MirroredTable& table, SchemaTask& task, CopyStart how, i
 
 void TableCopies::start_over(MirroredTable& table, std::string event, std::string detail, int plans) {
   forget(table);
-  auto task = units_.steps.make(table, nullptr, std::move(event), std::move(detail));
-  task->then(units_.steps.drain_copies(table));
-  task->then([forget_ranges = units_.steps.forget_ranges(table)](WriterTools&) { forget_ranges(); });
+  auto task = tools_.steps.make(table, nullptr, std::move(event), std::move(detail));
+  task->then(tools_.steps.drain_copies(table));
+  task->then([forget_ranges = tools_.steps.forget_ranges(table)](WriterTools&) { forget_ranges(); });
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
     empty_target(tools.clickhouse, target, server);
   });
   start(table, *task, CopyStart::FromStart, plans);
-  units_.steps.push(table, std::move(task));
+  tools_.steps.push(table, std::move(task));
 }
 
 void TableCopies::copy_again(MirroredTable& table, const std::optional<TableVersion>& version, Again copy) {
@@ -67,16 +67,16 @@ void TableCopies::copy_again(MirroredTable& table, const std::optional<TableVers
   table.record.error_lsn.reset();
   if (version) parts_.registry.add_version(table, *version);
   auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices());
-  auto task = units_.steps.make(table, version ? &*version : nullptr, "copy_again", copy.reason);
+  auto task = tools_.steps.make(table, version ? &*version : nullptr, "copy_again", copy.reason);
   // The ranges first: those of an earlier copy are of no use without the shadow that they went into.
-  task->then(units_.steps.drain_copies(table));
+  task->then(tools_.steps.drain_copies(table));
   task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),
-              forget_ranges = units_.steps.forget_ranges(table)](WriterTools& tools) {
+              forget_ranges = tools_.steps.forget_ranges(table)](WriterTools& tools) {
     forget_ranges();
     create_shadow(tools.clickhouse, target, definition, server);
   });
   start(table, *task, copy.start);
-  units_.steps.push(table, std::move(task));
+  tools_.steps.push(table, std::move(task));
 }
 
 void TableCopies::transaction_ended() {
@@ -116,11 +116,11 @@ void TableCopies::copied(MirroredTable& table) {
   parts_.batcher.seal(table);
   auto& streaming = table.enter<Streaming>();
   bool shadow = std::exchange(table.record.shadow, false);
-  units_.healing.forget(table.record.oid);
+  tools_.healing.forget(table.record.oid);
   std::vector<std::string> earlier_names = TableNames::take_earlier(table);
-  auto task = units_.steps.make(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
-  task->then(units_.steps.drain_copies(table));
-  if (!earlier_names.empty()) units_.names.then_rename(table, *task, std::move(earlier_names));
+  auto task = tools_.steps.make(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
+  task->then(tools_.steps.drain_copies(table));
+  if (!earlier_names.empty()) tools_.names.then_rename(table, *task, std::move(earlier_names));
   if (shadow) {
     TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
     task->then([pair, server = parts_.registry.server()](WriterTools& tools) {
@@ -133,7 +133,7 @@ void TableCopies::copied(MirroredTable& table) {
   // Until this step is done, readers see what was there before the copy.
   streaming.settling = parts_.watermark.open();
   task->tickets.push_back(*streaming.settling);
-  units_.steps.push(table, std::move(task));
+  tools_.steps.push(table, std::move(task));
   parts_.lanes.let_go(table.lane);
   log::info("copied: {}, {} rows", table.name(), table.record.rows_copied);
 }

@@ -6,9 +6,7 @@
 #include <set>
 #include <string>
 
-#include "replication/healing_schedule.h"
-#include "replication/recent_transactions.h"
-#include "replication/table_names.h"
+#include "replication/table_tools.h"
 
 namespace echodb {
 
@@ -18,13 +16,7 @@ enum class CopyStart { FromStart, Resume, NewlyPublished };
 /// and writing its rows is the Copier's.
 class TableCopies {
  public:
-  struct Units {
-    TableSteps& steps;
-    TableNames& names;
-    HealingSchedule& healing;
-    const RecentTransactions& recent;
-  };
-  TableCopies(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+  explicit TableCopies(TableTools& tools) : tools_(tools), parts_(tools.parts) {}
 
   /// Before a table's copy begins anew: what is known of an earlier one no longer counts, and a lane that waits for it
   /// goes on.
@@ -55,8 +47,8 @@ class TableCopies {
   void copied(MirroredTable& table);
 
  private:
+  TableTools& tools_;
   const TableParts& parts_;
-  Units units_;
   std::uint64_t last_job_ = 0;
   std::map<Oid, std::string> asked_;  ///< by the transaction being read, with the reason
   std::set<Oid> unread_;              ///< tables with `copied_to`: finish() looks at no others

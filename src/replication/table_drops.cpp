@@ -11,13 +11,13 @@ namespace echodb {
 
 void TableDrops::drop(MirroredTable& table, Lsn lsn) {
   parts_.batcher.seal(table);
-  units_.copies.forget(table);
+  copies_.forget(table);
   table.enter<Dropped>();
   table.record.dropped = lsn;
-  units_.healing.forget(table.record.oid);
-  units_.types.forget(table.record.oid);
+  tools_.healing.forget(table.record.oid);
+  tools_.types.forget(table.record.oid);
   push(table);
-  ++units_.counters.dropped;
+  ++tools_.counters.dropped;
   bool keep = parts_.settings.on_drop == OnDrop::Keep;
   log::info("mirror dropped: {}{}", table.name(), keep ? ", its target table is kept" : "");
 }
@@ -33,8 +33,8 @@ void TableDrops::push(MirroredTable& table) {
   for (const std::string& name : table.record.earlier_names) targets.push_back({targets.front().database, name});
   std::erase_if(targets, [&](const TargetTable& target) { return parts_.registry.is_taken(target.name, &table); });
   if (parts_.settings.on_drop == OnDrop::Keep) targets.clear();
-  auto task = units_.steps.make(table, nullptr, "mirror_dropped", table.name());
-  task->then(units_.steps.drain_copies(table));
+  auto task = tools_.steps.make(table, nullptr, "mirror_dropped", table.name());
+  task->then(tools_.steps.drain_copies(table));
   task->then([targets, shadow = parts_.registry.shadow(table), server = parts_.registry.server()](WriterTools& tools) {
     drop_shadow(tools.clickhouse, shadow, server);
     for (const TargetTable& target : targets) drop_if_ours(tools.clickhouse, target, server);
@@ -45,15 +45,15 @@ void TableDrops::push(MirroredTable& table) {
     auto* dropped = found == nullptr ? nullptr : found->as<Dropped>();
     if (dropped != nullptr) dropped->refused = end == StepEnd::Failed;
   };
-  units_.steps.push(table, std::move(task));
+  tools_.steps.push(table, std::move(task));
 }
 
 void TableDrops::failed(MirroredTable& table, const Error& error) {
   log::error("{} is dropped, and its target cannot be: {}", table.name(), error.what());
   table.record.error = error.message();
   table.record.error_lsn = parts_.watermark.ended();
-  units_.healing.failed(table.record.oid, error.code());
-  units_.steps.push(table, units_.steps.make(table, nullptr, "drop_failed", error.what()));
+  tools_.healing.failed(table.record.oid, error.code());
+  tools_.steps.push(table, tools_.steps.make(table, nullptr, "drop_failed", error.what()));
 }
 
 void TableDrops::forget_old(Lsn confirmed) {
@@ -69,8 +69,8 @@ void TableDrops::forget_old(Lsn confirmed) {
   });
   for (Oid oid : gone) {
     parts_.registry.remove(oid);
-    units_.healing.forget(oid);
-    units_.types.forget(oid);
+    tools_.healing.forget(oid);
+    tools_.types.forget(oid);
   }
 }
 

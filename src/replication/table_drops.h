@@ -1,22 +1,13 @@
 #pragma once
 
-#include "replication/healing_schedule.h"
 #include "replication/table_copies.h"
-#include "replication/table_types.h"
 
 namespace echodb {
 
 /// What is dropped in the source is dropped in the target: now, or when it can be.
 class TableDrops {
  public:
-  struct Units {
-    TableSteps& steps;
-    TableCopies& copies;
-    TableTypes& types;
-    HealingSchedule& healing;
-    TableCounters& counters;
-  };
-  TableDrops(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+  TableDrops(TableTools& tools, TableCopies& copies) : tools_(tools), parts_(tools.parts), copies_(copies) {}
 
   void drop(MirroredTable& table, Lsn lsn);
   /// The step that drops the target of a dropped table.
@@ -28,8 +19,9 @@ class TableDrops {
   void forget_old(Lsn confirmed);
 
  private:
+  TableTools& tools_;
   const TableParts& parts_;
-  Units units_;
+  TableCopies& copies_;
 };
 
 }  // namespace echodb

@@ -14,15 +14,15 @@ void TableFailures::fail(MirroredTable& table, const Error& error, Lsn lsn) {
   if (std::optional<Watermark::Ticket> ticket = parts_.batcher.discard(table)) table.owed.push_back(*ticket);
   if (const Column* column = column_to_widen(table, error)) return widen(table, *column, error, lsn);
   log::error("{} stops at {}: {}", table.name(), to_string(lsn), error.what());
-  units_.copies.forget(table);
+  copies_.forget(table);
   table.enter<Stopped>();
   table.record.error = error.message();
   table.record.error_lsn = lsn;
-  units_.healing.failed(table.record.oid, error.code());
-  auto task = units_.steps.make(table, &table.versions.back().version, "mirror_failed", error.what());
+  tools_.healing.failed(table.record.oid, error.code());
+  auto task = tools_.steps.make(table, &table.versions.back().version, "mirror_failed", error.what());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
-  units_.steps.push(table, std::move(task));
-  ++units_.counters.failed;
+  tools_.steps.push(table, std::move(task));
+  ++tools_.counters.failed;
 }
 
 void TableFailures::follow(MirroredTable& table, const TableVersion& version, const std::function<void()>& step) {
@@ -54,10 +54,10 @@ void TableFailures::widen(MirroredTable& table, const Column& column, const Erro
   const ColumnWidth width = parts_.registry.width_for(table, column, error);
   parts_.registry.widen(table, {.attnum = attnum, .since = lsn, .width = width});
   std::string reason = fmt::format("{} at {}: {} becomes {}", error.what(), to_string(lsn), column.name,
-                                   units_.types.for_people(table, attnum));
+                                   tools_.types.for_people(table, attnum));
   log::warn("{}: {}", table.name(), reason);
-  units_.copies.copy_again(table, table.versions.back().version, {.floor = table.record.floor, .reason = reason});
-  units_.types.note(table);
+  copies_.copy_again(table, table.versions.back().version, {.floor = table.record.floor, .reason = reason});
+  tools_.types.note(table);
 }
 
 /// The dropped steps' tickets stay open until the failure is on record.
@@ -75,13 +75,13 @@ void TableFailures::lane_failed(const LaneEvent& event) {
     if (gone == nullptr) {
       fail(table, *event.failure, parts_.watermark.ended());
     } else if (gone->refused) {
-      units_.drops.failed(table, *event.failure);
+      drops_.failed(table, *event.failure);
     } else {
-      units_.drops.push(table);
+      drops_.push(table);
     }
     table.check_invariants();
   });
-  if (std::optional<Oid> relation = units_.beside.relation_of(event.lane)) {
+  if (std::optional<Oid> relation = tools_.beside.relation_of(event.lane)) {
     beside_failed(*relation, event, dropped.tickets);
   }
   for (Watermark::Ticket ticket : dropped.tickets) parts_.watermark.close(ticket);
@@ -92,7 +92,7 @@ void TableFailures::beside_failed(Oid oid, const LaneEvent& event, std::vector<W
   if (table == nullptr) return;
   if (table->is<Stopped>()) {
     log::warn("{} cannot be copied again yet: {}", table->name(), event.failure->what());
-    units_.healing.failed(oid, event.failure->code());
+    tools_.healing.failed(oid, event.failure->code());
   }
   const Followed* of = table->followed();
   if (of == nullptr || !of->lost) return;
@@ -103,13 +103,13 @@ void TableFailures::beside_failed(Oid oid, const LaneEvent& event, std::vector<W
 }
 
 void TableFailures::heal() {
-  for (Oid oid : units_.healing.take_due()) {
+  for (Oid oid : tools_.healing.take_due()) {
     log::info("trying relation {} again", oid);
     MirroredTable* table = parts_.registry.find(oid);
     if (table != nullptr && table->is<Dropped>()) {
-      units_.drops.push(*table);
+      drops_.push(*table);
     } else {
-      units_.beside.describe(oid, kResyncTag);
+      tools_.beside.describe(oid, kResyncTag);
     }
   }
 }

@@ -2,7 +2,6 @@
 
 #include <functional>
 
-#include "replication/beside_lanes.h"
 #include "replication/table_drops.h"
 
 namespace echodb {
@@ -10,16 +9,8 @@ namespace echodb {
 /// Something goes wrong with one table: it stops and heals, or a column of it becomes text. Everything else goes on.
 class TableFailures {
  public:
-  struct Units {
-    TableSteps& steps;
-    TableCopies& copies;
-    TableTypes& types;
-    TableDrops& drops;
-    HealingSchedule& healing;
-    BesideLanes& beside;
-    TableCounters& counters;
-  };
-  TableFailures(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+  TableFailures(TableTools& tools, TableCopies& copies, TableDrops& drops)
+      : tools_(tools), parts_(tools.parts), copies_(copies), drops_(drops) {}
 
   /// A change of this table cannot be decoded or accepted: the table stops here.
   void fail(MirroredTable& table, const Error& error, Lsn lsn);
@@ -34,8 +25,10 @@ class TableFailures {
   [[nodiscard]] const Column* column_to_widen(const MirroredTable& table, const Error& error) const;
   void widen(MirroredTable& table, const Column& column, const Error& error, Lsn lsn);
 
+  TableTools& tools_;
   const TableParts& parts_;
-  Units units_;
+  TableCopies& copies_;
+  TableDrops& drops_;
 };
 
 }  // namespace echodb

@@ -5,22 +5,14 @@
 namespace echodb {
 
 void TableLife::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
-  inventory_ = TargetInventory(parts_.catalog.load_target_notes(parts_.stream), source_position);
-  TableResumption(parts_, {.steps = steps_,
-                           .names = names_,
-                           .copies = copies_,
-                           .types = types_,
-                           .drops = drops_,
-                           .failures = failures_,
-                           .losses = losses_,
-                           .healing = healing_,
-                           .counters = counters_})
-      .run(source_position, target, clickhouse);
+  const TableParts& parts = tools_.parts;
+  tools_.inventory = TargetInventory(parts.catalog.load_target_notes(parts.stream), source_position);
+  TableResumption(tools_, copies_, drops_, failures_, losses_).run(source_position, target, clickhouse);
 }
 
 void TableLife::apply(const DdlMessage& message, Lsn lsn) {
   messages_.apply(message, lsn);
-  const MirroredTable* table = parts_.registry.find(relation_of(message));
+  const MirroredTable* table = tools_.parts.registry.find(relation_of(message));
   if (table != nullptr) table->check_invariants();
 }
 
@@ -35,7 +27,7 @@ void TableLife::fail(MirroredTable& table, const Error& error, Lsn lsn) {
 }
 
 void TableLife::copy_event(const CopyEvent& event) {
-  MirroredTable* table = parts_.registry.find(event.table);
+  MirroredTable* table = tools_.parts.registry.find(event.table);
   const auto* copying = table == nullptr ? nullptr : table->as<Copying>();
   if (copying == nullptr || copying->job != event.job) return;
   switch (event.kind) {
@@ -51,7 +43,7 @@ void TableLife::copy_event(const CopyEvent& event) {
       if (event.again) {
         copies_.start_over(*table, "copy_begun_again", event.failure->what(), event.plans);
       } else {
-        failures_.fail(*table, *event.failure, parts_.watermark.ended());
+        failures_.fail(*table, *event.failure, tools_.parts.watermark.ended());
       }
       break;
   }

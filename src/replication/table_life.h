@@ -16,7 +16,7 @@ namespace echodb {
 /// Runs on the stream's thread; what takes time becomes a step in the table's lane.
 class TableLife {
  public:
-  explicit TableLife(const TableParts& parts) : parts_(parts) {}
+  explicit TableLife(const TableParts& parts) : tools_(parts) {}
   TableLife(const TableLife&) = delete;
   TableLife& operator=(const TableLife&) = delete;
 
@@ -24,7 +24,7 @@ class TableLife {
   void resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
 
   // What is read.
-  void transaction_began(Xid xid) { recent_.began(xid); }
+  void transaction_began(Xid xid) { tools_.recent.began(xid); }
   void transaction_ended() { copies_.transaction_ended(); }
   /// A schema message at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
@@ -41,50 +41,20 @@ class TableLife {
 
   [[nodiscard]] MemoryRelief& relief() { return relief_; }
   [[nodiscard]] TargetLosses& losses() { return losses_; }
-  [[nodiscard]] const TableTypes& types() const { return types_; }
-  [[nodiscard]] const HealingSchedule& healing() const { return healing_; }
-  [[nodiscard]] const TableCounters& counters() const { return counters_; }
+  [[nodiscard]] const TableTypes& types() const { return tools_.types; }
+  [[nodiscard]] const HealingSchedule& healing() const { return tools_.healing; }
+  [[nodiscard]] const TableCounters& counters() const { return tools_.counters; }
 
  private:
   // Each unit uses only those above it.
-  TableParts parts_;
-  TableCounters counters_;
-  RecentTransactions recent_;
-  HealingSchedule healing_;
-  TargetInventory inventory_{{}, {}};
-  BesideLanes beside_{parts_, recent_};
-  TableTypes types_{parts_};
-  TableSteps steps_{parts_, inventory_};
-  TableNames names_{parts_, steps_};
-  TableCopies copies_{parts_, {.steps = steps_, .names = names_, .healing = healing_, .recent = recent_}};
-  TableDrops drops_{parts_,
-                    {.steps = steps_, .copies = copies_, .types = types_, .healing = healing_, .counters = counters_}};
-  TableFailures failures_{parts_,
-                          {.steps = steps_,
-                           .copies = copies_,
-                           .types = types_,
-                           .drops = drops_,
-                           .healing = healing_,
-                           .beside = beside_,
-                           .counters = counters_}};
-  MemoryRelief relief_{parts_, failures_};
-  TargetLosses losses_{parts_, inventory_, copies_};
-  TableChanges changes_{parts_,
-                        {.steps = steps_,
-                         .names = names_,
-                         .copies = copies_,
-                         .types = types_,
-                         .failures = failures_,
-                         .healing = healing_,
-                         .counters = counters_}};
-  SchemaMessages messages_{parts_,
-                           {.steps = steps_,
-                            .copies = copies_,
-                            .types = types_,
-                            .changes = changes_,
-                            .drops = drops_,
-                            .failures = failures_,
-                            .beside = beside_}};
+  TableTools tools_;
+  TableCopies copies_{tools_};
+  TableDrops drops_{tools_, copies_};
+  TableFailures failures_{tools_, copies_, drops_};
+  MemoryRelief relief_{tools_, failures_};
+  TargetLosses losses_{tools_, copies_};
+  TableChanges changes_{tools_, copies_, failures_};
+  SchemaMessages messages_{tools_, copies_, drops_, failures_, changes_};
 };
 
 }  // namespace echodb

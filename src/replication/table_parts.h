@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "catalog/stream_catalog.h"
@@ -12,12 +11,6 @@
 #include "replication/watermark.h"
 
 namespace echodb {
-
-struct TableCounters {
-  std::uint64_t created = 0;
-  std::uint64_t dropped = 0;
-  std::uint64_t failed = 0;
-};
 
 /// The stream's parts that the units of TableLife work with. They outlive these.
 struct TableParts {

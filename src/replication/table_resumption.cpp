@@ -13,17 +13,17 @@ void TableResumption::run(Lsn source_position, const TargetFindings& target, Tar
   std::map<Oid, Left> found;
   parts_.registry.for_each(
       [&](MirroredTable& table) { found[table.record.oid] = find_left(table, target, clickhouse); });
-  units_.names.finish_renames();
+  tools_.names.finish_renames();
   parts_.registry.for_each([&](MirroredTable& table) {
     const Left& left = found.at(table.record.oid);
     const TableVersion newest = table.versions.back().version;
-    units_.failures.follow(table, newest, [&] {
+    failures_.follow(table, newest, [&] {
       finish_steps(table);
-      units_.losses.begin(table, left.holder, target);
+      losses_.begin(table, left.holder, target);
       go_on(table, left, source_position);
     });
-    if (left.completed) units_.steps.put_on_record(table);
-    if (table.followed() != nullptr) units_.types.warn_of_kept(table);
+    if (left.completed) tools_.steps.put_on_record(table);
+    if (table.followed() != nullptr) tools_.types.warn_of_kept(table);
     table.check_invariants();
   });
 }
@@ -36,7 +36,7 @@ TableResumption::Left TableResumption::find_left(MirroredTable& table, const Tar
   for (const std::string& name : table.record.earlier_names) {
     if (target.tables.contains(name)) left.holder.name = name;
   }
-  left.completed = units_.types.complete(table, left.holder, clickhouse);
+  left.completed = tools_.types.complete(table, left.holder, clickhouse);
   return left;
 }
 
@@ -55,33 +55,32 @@ void TableResumption::finish_steps(MirroredTable& table) {
   PendingSteps steps = PendingSteps::parse(std::exchange(newest.pending, {}));
   log::info("{}: finishing a schema change that was cut short", table.name());
   if (steps.recopy) {
-    return units_.copies.copy_again(table, newest,
-                                    {.floor = newest.lsn, .reason = "a change of its key was cut short"});
+    return copies_.copy_again(table, newest, {.floor = newest.lsn, .reason = "a change of its key was cut short"});
   }
   parts_.registry.add_version(table, newest);
-  auto task = units_.steps.make(table, &newest, "schema_changed", "finished after a restart");
+  auto task = tools_.steps.make(table, &newest, "schema_changed", "finished after a restart");
   task->keep_target().then(steps.statements);
-  units_.steps.push(table, std::move(task));
+  tools_.steps.push(table, std::move(task));
 }
 
 void TableResumption::go_on(MirroredTable& table, const Left& left, Lsn source_position) {
-  units_.types.note(table);
-  if (table.is<Dropped>() && !table.record.error.empty()) return units_.drops.push(table);
+  tools_.types.note(table);
+  if (table.is<Dropped>() && !table.record.error.empty()) return drops_.push(table);
   if (table.is<Stopped>()) {
     // The setting that stopped it was corrected, or the line above would have said so.
     const bool corrected = table.record.error.starts_with(kColumnTypesSetting);
-    units_.healing.failed(table.record.oid, corrected ? ErrorCode::SchemaMismatch : ErrorCode::TargetRejected);
+    tools_.healing.failed(table.record.oid, corrected ? ErrorCode::SchemaMismatch : ErrorCode::TargetRejected);
   }
   if (auto* streaming = table.as<Streaming>(); streaming != nullptr && !table.record.copy_snapshot.empty()) {
     streaming->gate = std::make_shared<CopyGate>(CopyVisibility::parse(table.record.copy_snapshot));
-    units_.copies.await_reading(table, source_position);
+    copies_.await_reading(table, source_position);
   }
   if (table.is<Pending>()) return go_on_copying(table, source_position);
   const auto* copying = table.as<Copying>();
   // Copies that finish_steps() began are under way.
   if (copying == nullptr || copying->job != 0) return;
   // A mark that an earlier copy left on the target is not this one's, which has still to begin.
-  if (left.exchanged) return units_.copies.copied(table);
+  if (left.exchanged) return copies_.copied(table);
   go_on_copying(table, source_position);
 }
 
@@ -91,11 +90,11 @@ void TableResumption::go_on_copying(MirroredTable& table, Lsn source_position) {
   table.enter<Copying>();
   auto definition = table_definition(table.schema(), parts_.registry.write_target(table), parts_.registry.choices());
   const char* event = !first ? "" : table.record.shadow ? "copy_again" : "mirror_created";
-  auto task = units_.steps.make(table, nullptr, event, table.name());
+  auto task = tools_.steps.make(table, nullptr, event, table.name());
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = source_position};
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
               server = parts_.registry.server(),
-              forget_ranges = units_.steps.forget_ranges(table)](WriterTools& tools) {
+              forget_ranges = tools_.steps.forget_ranges(table)](WriterTools& tools) {
     // Ranges that are done are of no use without their rows.
     if (resume && !is_there(tools.clickhouse, definition.table)) forget_ranges();
     if (resume && shadow) {
@@ -108,9 +107,9 @@ void TableResumption::go_on_copying(MirroredTable& table, Lsn source_position) {
       create_target(tools.clickhouse, definition, server, options);
     }
   });
-  units_.copies.start(table, *task, resume ? CopyStart::Resume : CopyStart::FromStart);
-  units_.steps.push(table, std::move(task));
-  if (first && !table.record.shadow) ++units_.counters.created;
+  copies_.start(table, *task, resume ? CopyStart::Resume : CopyStart::FromStart);
+  tools_.steps.push(table, std::move(task));
+  if (first && !table.record.shadow) ++tools_.counters.created;
 }
 
 }  // namespace echodb

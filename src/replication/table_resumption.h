@@ -11,18 +11,9 @@ namespace echodb {
 /// go on with, steps to finish, tables to copy again because ClickHouse has lost rows of them.
 class TableResumption {
  public:
-  struct Units {
-    TableSteps& steps;
-    TableNames& names;
-    TableCopies& copies;
-    TableTypes& types;
-    TableDrops& drops;
-    TableFailures& failures;
-    TargetLosses& losses;
-    HealingSchedule& healing;
-    TableCounters& counters;
-  };
-  TableResumption(const TableParts& parts, const Units& units) : parts_(parts), units_(units) {}
+  TableResumption(TableTools& tools, TableCopies& copies, TableDrops& drops, TableFailures& failures,
+                  TargetLosses& losses)
+      : tools_(tools), parts_(tools.parts), copies_(copies), drops_(drops), failures_(failures), losses_(losses) {}
 
   /// `source_position`: where the source's log ends.
   void run(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
@@ -40,8 +31,12 @@ class TableResumption {
   void go_on(MirroredTable& table, const Left& left, Lsn source_position);
   void go_on_copying(MirroredTable& table, Lsn source_position);
 
+  TableTools& tools_;
   const TableParts& parts_;
-  Units units_;
+  TableCopies& copies_;
+  TableDrops& drops_;
+  TableFailures& failures_;
+  TargetLosses& losses_;
 };
 
 }  // namespace echodb

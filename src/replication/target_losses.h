@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "replication/table_copies.h"
-#include "replication/target_inventory.h"
 #include "replication/target_watch.h"
 
 namespace echodb {
@@ -13,8 +12,8 @@ namespace echodb {
 /// Tables of which ClickHouse has lost something are copied again behind their readers' backs.
 class TargetLosses {
  public:
-  TargetLosses(const TableParts& parts, TargetInventory& inventory, TableCopies& copies)
-      : parts_(parts), inventory_(inventory), copies_(copies) {}
+  TargetLosses(TableTools& tools, TableCopies& copies)
+      : inventory_(tools.inventory), parts_(tools.parts), copies_(copies) {}
 
   /// What the target was found to be when the run began; the table is in its phase already.
   void begin(MirroredTable& table, const TargetTable& holder, const TargetFindings& target);
@@ -28,8 +27,8 @@ class TargetLosses {
   void replace(MirroredTable& table, const std::string& reason);
   void judge(MirroredTable& table, const FoundTable& found);
 
-  const TableParts& parts_;
   TargetInventory& inventory_;
+  const TableParts& parts_;
   TableCopies& copies_;
   std::set<Oid> missing_;  ///< tables whose target the last look did not find
 };
