@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "catalog/inheritance.sql.h"
+#include "config/exclusions.h"
 
 namespace echodb {
 namespace {
@@ -33,7 +34,7 @@ std::string ParentTable::words() const {
 
 std::vector<ParentTable> find_parents(PostgresConnection& source, const Settings& settings) {
   QueryResult found = source.query(std::string(sql::inheritance),
-                                   {to_array_text(settings.sync_schemas), to_array_text(settings.excluded_tables)});
+                                   {to_array_text(settings.sync_schemas), to_array_text(exclusion_patterns(settings.excluded_tables))});
   std::vector<ParentTable> parents;
   for (std::size_t row = 0; row < found.rows(); ++row) {
     const Oid oid = static_cast<Oid>(found.number(row, 0));

@@ -1,11 +1,8 @@
 -- The ordinary tables that others inherit from, at whatever distance, with each of those: oid and schema.name of both,
--- and whether each is watched ($1: the schemas, $2: globs for name and schema.name of what is excluded). PostgreSQL's
--- SELECT from the first returns the rows of the second too, in whichever schema it is. Partitions travel under their
--- root and are none of these; a temporary table is its own session's.
-WITH RECURSIVE excluded AS (
-  SELECT replace(replace(replace(replace(glob, '\', '\\'), '_', '\_'), '*', '%'), '?', '_') AS pattern
-    FROM unnest($2::text[]) AS glob
-), link AS (
+-- and whether each is watched ($1: the schemas, $2: regular expressions for name and schema.name of what is excluded).
+-- PostgreSQL's SELECT from the first returns the rows of the second too, in whichever schema it is. Partitions travel
+-- under their root and are none of these; a temporary table is its own session's.
+WITH RECURSIVE link AS (
   SELECT i.inhparent AS parent, i.inhrelid AS heir
     FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
    WHERE NOT c.relispartition AND c.relkind IN ('r', 'f') AND c.relpersistence <> 't'
@@ -16,8 +13,8 @@ WITH RECURSIVE excluded AS (
 ), relation AS (
   SELECT c.oid, n.nspname || '.' || c.relname AS name, c.relkind,
          c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname = ANY ($1::text[])
-           AND NOT EXISTS (SELECT FROM excluded
-                            WHERE c.relname LIKE pattern OR n.nspname || '.' || c.relname LIKE pattern) AS is_watched
+           AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS pattern
+                            WHERE c.relname ~ pattern OR n.nspname || '.' || c.relname ~ pattern) AS is_watched
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
    WHERE c.oid IN (SELECT parent FROM link UNION SELECT heir FROM link)
 )

@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "clickhouse/client.h"
 #include "clickhouse/readers.h"
+#include "config/exclusions.h"
 #include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/ends.h"
-#include "control/exclusions.h"
 #include "control/installation.h"
 #include "control/installed_version.h"
 #include "control/lock_views.h"
@@ -47,15 +47,13 @@ std::string policy_word(NoPrimaryKeyPolicy policy) {
 }
 
 void write_watch_list(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
-  std::vector<std::string> patterns;
-  for (const std::string& glob : settings.excluded_tables) patterns.push_back(exclusion_pattern(glob));
   source.query(
       "INSERT INTO _echodb.watch (publication, schemas, excluded, no_pk_policy) VALUES ($1, $2::text[], $3::text[], "
       "$4) "
       "ON CONFLICT (only_row) DO UPDATE SET publication = excluded.publication, schemas = excluded.schemas, "
       "excluded = excluded.excluded, no_pk_policy = excluded.no_pk_policy",
-      {names.publication, to_array_text(settings.sync_schemas), to_array_text(patterns),
-       policy_word(settings.no_pk_policy)});
+      {names.publication, to_array_text(settings.sync_schemas),
+       to_array_text(exclusion_patterns(settings.excluded_tables)), policy_word(settings.no_pk_policy)});
 }
 
 /// Only trying tells whether the role may: managed services grant it in ways of their own.
@@ -156,17 +154,14 @@ void describe_unheard(PostgresConnection& source, const std::string& stream) {
 }
 
 void prepare_clickhouse(const Settings& settings, std::stop_token stop) {
-  ClickHouseSettings anywhere = settings.clickhouse;
-  anywhere.database.clear();
-  ClickHouseClient clickhouse(anywhere, std::move(stop));
+  ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
   clickhouse.query("CREATE DATABASE IF NOT EXISTS " + quote_identifier(settings.clickhouse.database));
 }
 
 /// Replication goes on without it.
 void serve_readers(const Settings& settings, std::stop_token stop) {
-  ClickHouseSettings anywhere = settings.clickhouse;
-  anywhere.database.clear();
-  ClickHouseClient clickhouse(anywhere, std::move(stop));
+  if (settings.clickhouse.readers.empty()) return;
+  ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
   try {
     make_readers_profile(clickhouse, clickhouse.server_version(), settings.clickhouse);
   } catch (const Error& error) {

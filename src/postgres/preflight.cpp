@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/exclusions.h"
 #include "postgres/preflight_kinds.sql.h"
 #include "postgres/preflight_server.sql.h"
 #include "postgres/preflight_tables.sql.h"
@@ -159,8 +160,9 @@ void check_schemas(PostgresConnection& source, const Settings& settings, Finding
 /// Tables are replicated one by one, so those that cannot be leave the others alone. Each finding names all that its
 /// tables lack, so that one round of statements is enough.
 void check_tables(PostgresConnection& source, const Settings& settings, const ServerFacts& facts, Findings& findings) {
-  QueryResult groups = source.query(std::string(sql::preflight_tables),
-                                    {to_array_text(settings.sync_schemas), to_array_text(settings.excluded_tables)});
+  QueryResult groups =
+      source.query(std::string(sql::preflight_tables),
+                   {to_array_text(settings.sync_schemas), to_array_text(exclusion_patterns(settings.excluded_tables))});
   const std::string role = quote_sql_identifier(facts.role);
   for (std::size_t row = 0; row < groups.rows(); ++row) {
     const std::string_view schema = groups.text(row, 0);
@@ -199,8 +201,9 @@ void check_keyless(const std::string& tables, NoPrimaryKeyPolicy policy, Finding
 
 /// What becomes of each table that is not an ordinary one with a key.
 void check_kinds(PostgresConnection& source, const Settings& settings, Findings& findings) {
-  QueryResult kinds = source.query(std::string(sql::preflight_kinds),
-                                   {to_array_text(settings.sync_schemas), to_array_text(settings.excluded_tables)});
+  QueryResult kinds =
+      source.query(std::string(sql::preflight_kinds),
+                   {to_array_text(settings.sync_schemas), to_array_text(exclusion_patterns(settings.excluded_tables))});
   for (std::size_t row = 0; row < kinds.rows(); ++row) {
     std::string_view kind = kinds.text(row, 0);
     std::string tables = fmt::format("{} {}", kinds.text(row, 1), kinds.text(row, 2));

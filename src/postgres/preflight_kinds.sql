@@ -1,9 +1,6 @@
 -- How many relations of the watched schemas ($1), but for the excluded ones ($2), are of each kind that matters to
 -- replication, and the names of the first few.
-WITH excluded AS (
-  SELECT replace(replace(replace(replace(glob, '\', '\\'), '_', '\_'), '*', '%'), '?', '_') AS pattern
-    FROM unnest($2::text[]) AS glob
-), relation AS (
+WITH relation AS (
   SELECT class.oid, format('%I.%I', nspname, relname) AS name,
          CASE WHEN relkind = 'f' THEN 'foreign tables'
               WHEN relkind = 'm' THEN 'materialized views'
@@ -14,7 +11,8 @@ WITH excluded AS (
     FROM pg_class AS class
     JOIN pg_namespace AS namespace ON namespace.oid = relnamespace
    WHERE nspname = ANY ($1::text[]) AND relkind IN ('r', 'p', 'f', 'm') AND relpersistence <> 't' AND NOT relispartition
-     AND NOT EXISTS (SELECT FROM excluded WHERE relname LIKE pattern OR nspname || '.' || relname LIKE pattern)
+     AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS pattern
+                      WHERE relname ~ pattern OR nspname || '.' || relname ~ pattern)
 )
 SELECT kind, count(*),
        '(' || array_to_string((array_agg(name ORDER BY name))[:5], ', ')

@@ -1,10 +1,7 @@
--- The tables of the watched schemas ($1), but for the excluded ones ($2: globs for name and schema.name), that the role
+-- The tables of the watched schemas ($1), but for the excluded ones ($2: regular expressions for name and schema.name), that the role
 -- may not read, or may not publish because it has not the rights of their owner: by schema, owner and what is lacking,
 -- with the names of the first few.
-WITH excluded AS (
-  SELECT replace(replace(replace(replace(glob, '\', '\\'), '_', '\_'), '*', '%'), '?', '_') AS pattern
-    FROM unnest($2::text[]) AS glob
-), relation AS (
+WITH relation AS (
   SELECT format('%I', nspname) AS schema_name,
          format('%I', pg_get_userbyid(relowner)) AS owner,
          NOT pg_has_role(relowner, 'USAGE') AS is_foreign,
@@ -16,7 +13,8 @@ WITH excluded AS (
    WHERE nspname = ANY ($1::text[])
      AND relkind IN ('r', 'p')
      AND relpersistence = 'p'
-     AND NOT EXISTS (SELECT FROM excluded WHERE relname LIKE pattern OR nspname || '.' || relname LIKE pattern)
+     AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS pattern
+                      WHERE relname ~ pattern OR nspname || '.' || relname ~ pattern)
 )
 SELECT schema_name, owner, is_foreign, bool_or(is_closed), bool_or(is_unreadable), count(*),
        array_to_string((array_agg(name ORDER BY name))[:5], ', ') || CASE WHEN count(*) > 5 THEN ', …' ELSE '' END

@@ -1,6 +1,8 @@
-#include "control/exclusions.h"
+#include "config/exclusions.h"
 
+#include <algorithm>
 #include <cctype>
+#include <iterator>
 
 namespace echodb {
 
@@ -18,6 +20,12 @@ std::string exclusion_pattern(const std::string& glob) {
     }
   }
   return pattern + "$";
+}
+
+std::vector<std::string> exclusion_patterns(const std::vector<std::string>& globs) {
+  std::vector<std::string> patterns;
+  std::ranges::transform(globs, std::back_inserter(patterns), exclusion_pattern);
+  return patterns;
 }
 
 }  // namespace echodb

@@ -2,7 +2,7 @@
 
 #include <regex>
 
-#include "control/exclusions.h"
+#include "config/exclusions.h"
 
 namespace echodb {
 namespace {
