@@ -208,8 +208,7 @@ void UpStack::start_postgres() {
 
 void UpStack::start_clickhouse() {
   step_("starting ClickHouse");
-  ClickHouseSettings settings = effective_.clickhouse;
-  settings.database.clear();
+  const ClickHouseSettings settings = effective_.clickhouse.without_database();
   start_role(role("clickhouse"), [&] { return ClickHouseClient(settings).query("SELECT 1") == "1\n"; });
 }
 

@@ -141,9 +141,7 @@ void check_machine(ClickHouseClient& clickhouse, const ServerVersion& version, F
 
 void examine_target(const ClickHouseSettings& settings, Findings& findings, std::stop_token stop) {
   try {
-    ClickHouseSettings anywhere = settings;
-    anywhere.database.clear();
-    ClickHouseClient clickhouse(anywhere, std::move(stop));
+    ClickHouseClient clickhouse(settings.without_database(), std::move(stop));
     ServerVersion version = clickhouse.server_version();
     check_version(version, findings);
     check_settings(clickhouse, settings, findings);

@@ -49,6 +49,13 @@ struct ClickHouseSettings {
   std::shared_ptr<AttemptGate> gate = nullptr;  ///< as the source's
   /// A leader's requests: none is sent without the permit, and their ids begin like this. Null: whoever asks may.
   std::shared_ptr<const WritePermit> permit = nullptr;
+
+  /// The same server: the database may not be there yet.
+  [[nodiscard]] ClickHouseSettings without_database() const {
+    ClickHouseSettings server = *this;
+    server.database.clear();
+    return server;
+  }
   std::string query_id_prefix = {};
 };
 

@@ -45,9 +45,7 @@ std::optional<Error> column_fault(const TableSchema& schema, const TypeChoices& 
 void examine_column_types(const Settings& settings, const std::vector<TableRecord>& tables, Findings& findings,
                           std::stop_token stop) {
   if (settings.column_types.empty()) return;
-  ClickHouseSettings anywhere = settings.clickhouse;
-  anywhere.database.clear();
-  ClickHouseClient clickhouse(anywhere, std::move(stop));
+  ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
   bool all_well = true;
   auto note = [&](const std::optional<Error>& fault) {
     if (!fault) return;

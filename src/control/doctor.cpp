@@ -227,10 +227,9 @@ std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
 
 std::vector<Finding> examine_what_setup_made(const Settings& settings, std::stop_token stop) {
   Findings findings;
-  ClickHouseSettings anywhere = settings.clickhouse;
-  anywhere.database.clear();
+  if (settings.clickhouse.readers.empty()) return {};
   try {
-    ClickHouseClient clickhouse(anywhere, std::move(stop));
+    ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
     examine_readers_profile(clickhouse, clickhouse.server_version(), settings.clickhouse, findings);
   } catch (const Error& error) {
     // What is wrong with the target is found by its own checks.
