@@ -4,88 +4,18 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
-#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <utility>
 
 #include "config/limits.h"
+#include "postgres/open_session.h"
 #include "postgres/sql_error.h"
 
 namespace echodb {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A wait looks at its stop token this often.
-constexpr auto kStopCheckInterval = 50ms;
-
-/// How values look as text, also in the stream: where pgoutput has no bytes of a value, it is the walsender that
-/// prints.
-constexpr std::string_view kTextForms =
-    "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3";
-
-/// What ALTER DATABASE or ALTER ROLE may have set otherwise, and every server we support knows: an unknown name among
-/// the options ends the connection. A backslash keeps the space inside one option. Names without a schema are
-/// PostgreSQL's own: in any other schema a role could have put functions, operators and types of the same names, and
-/// pg_temp would come first if it were not named.
-constexpr std::string_view kBehaviour =
-    "-c search_path=pg_catalog,pg_temp -c role=none -c default_transaction_read_only=off -c "
-    "default_transaction_deferrable=off "
-    "-c default_transaction_isolation=read\\ committed -c standard_conforming_strings=on -c array_nulls=on "
-    "-c quote_all_identifiers=off";
-
-std::string session_options(ConnectionKind kind) {
-  if (kind == ConnectionKind::Replication) {
-    return fmt::format("{} {} -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0",
-                       kTextForms, kBehaviour);
-  }
-  auto milliseconds = [](auto duration) { return std::chrono::milliseconds(duration).count(); };
-  // Rows that a policy hides from us would be missing without a word: with this, PostgreSQL refuses instead.
-  return fmt::format(
-      "{} {} -c row_security=off -c jit=off -c max_parallel_workers_per_gather=0 -c statement_timeout={} -c "
-      "lock_timeout={} "
-      "-c idle_in_transaction_session_timeout={}",
-      kTextForms, kBehaviour, milliseconds(limits::kStatementTimeout), milliseconds(limits::kLockTimeout),
-      milliseconds(limits::kStatementTimeout));
-}
-
-bool has_several_hosts(const PostgresSettings& settings) { return settings.host.find(',') != std::string::npos; }
-
-/// A server that vanished without a word is noticed by its silence: on what we send after kSocketTimeout, on an idle
-/// connection by keepalives.
-PGconn* connect(const PostgresSettings& settings, ConnectionKind kind) {
-  std::string port = settings.ports.empty() ? std::to_string(settings.port) : settings.ports;
-  std::string silence = std::to_string(std::chrono::milliseconds(limits::kSocketTimeout).count());
-  std::string timeout = std::to_string(std::chrono::seconds(limits::kConnectTimeout).count());
-  std::string options = session_options(kind);
-  std::vector<std::pair<const char*, const char*>> parameters{
-      {"host", settings.host.c_str()},
-      {"port", port.c_str()},
-      {"user", settings.user.c_str()},
-      {"password", settings.password.c_str()},
-      {"dbname", settings.database.c_str()},
-      {"application_name", "echodb"},
-      {"client_encoding", "UTF8"},
-      {"connect_timeout", timeout.c_str()},
-      {"keepalives_idle", "5"},
-      {"keepalives_interval", "3"},
-      {"keepalives_count", "3"},
-      {"tcp_user_timeout", silence.c_str()},
-      {"options", options.c_str()},
-  };
-  if (kind == ConnectionKind::Replication) parameters.emplace_back("replication", "database");
-  if (has_several_hosts(settings)) parameters.emplace_back("target_session_attrs", "read-write");
-  std::vector<const char*> keys;
-  std::vector<const char*> values;
-  for (const auto& [key, value] : parameters) {
-    keys.push_back(key);
-    values.push_back(value);
-  }
-  keys.push_back(nullptr);
-  values.push_back(nullptr);
-  return PQconnectdbParams(keys.data(), values.data(), /*expand_dbname=*/0);
-}
 
 /// Timeouts that end a session, of servers that have them. Nothing where there are none.
 std::string timeouts_of_newer_servers(int server_version) {
@@ -136,45 +66,36 @@ std::uint64_t QueryResult::number(std::size_t row, std::size_t column) const {
 }
 
 struct PostgresConnection::Impl {
-  PGconn* connection = nullptr;
+  Session session;
   std::stop_token stop;
   std::chrono::milliseconds answer_within{0};  ///< 0: as long as it takes
 
-  ~Impl() { PQfinish(connection); }
-
-  [[noreturn]] void fail() const { throw connection_error(connection); }
+  [[noreturn]] void fail() const { throw connection_error(session.get()); }
 
   /// Waits until the socket can be read (or written too), the stop token is raised or the server is gone.
   void wait(short events) const {
-    pollfd watched{PQsocket(connection), events, 0};
-    auto since = std::chrono::steady_clock::now();
-    while (true) {
-      if (stop.stop_requested()) throw Error(ErrorCode::Stopped, "stopped while waiting for PostgreSQL");
-      int ready = poll(&watched, 1, static_cast<int>(std::chrono::milliseconds(kStopCheckInterval).count()));
-      if (ready > 0) return;
-      if (ready < 0 && errno != EINTR) throw Error(ErrorCode::SystemFailure, std::strerror(errno));
-      if (answer_within > 0ms && std::chrono::steady_clock::now() - since > answer_within) {
-        throw Error(ErrorCode::SourceUnreachable,
-                    fmt::format("PostgreSQL has not answered for {} ms", answer_within.count()));
-      }
-    }
+    auto until = answer_within > 0ms ? std::chrono::steady_clock::now() + answer_within
+                                     : std::chrono::steady_clock::time_point::max();
+    if (await_socket(session.get(), events, stop, until)) return;
+    throw Error(ErrorCode::SourceUnreachable,
+                fmt::format("PostgreSQL has not answered for {} ms", answer_within.count()));
   }
 
   void flush() const {
-    while (int unsent = PQflush(connection)) {
+    while (int unsent = PQflush(session.get())) {
       if (unsent < 0) fail();
       wait(POLLIN | POLLOUT);
-      if (PQconsumeInput(connection) == 0) fail();
+      if (PQconsumeInput(session.get()) == 0) fail();
     }
   }
 
   PGresult* next_result() const {
     flush();
-    while (PQisBusy(connection) != 0) {
+    while (PQisBusy(session.get()) != 0) {
       wait(POLLIN);
-      if (PQconsumeInput(connection) == 0) fail();
+      if (PQconsumeInput(session.get()) == 0) fail();
     }
-    return PQgetResult(connection);
+    return PQgetResult(session.get());
   }
 
   /// Reads the answers to one request. The first error wins; COPY states are handed back at once.
@@ -184,7 +105,7 @@ struct PostgresConnection::Impl {
     while (PGresult* result = next_result()) {
       QueryResult owned(result);
       ExecStatusType status = PQresultStatus(result);
-      if (status == PGRES_FATAL_ERROR && !failure) failure = result_error(connection, result);
+      if (status == PGRES_FATAL_ERROR && !failure) failure = result_error(session.get(), result);
       last = std::move(owned);
       if (status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH || status == PGRES_COPY_IN) break;
     }
@@ -197,25 +118,20 @@ PostgresConnection::PostgresConnection(const PostgresSettings& settings, Connect
     : impl_(std::make_unique<Impl>()) {
   AttemptGate::Attempt attempt(settings.gate.get());
   impl_->stop = std::move(stop);
-  impl_->connection = connect(settings, kind);
-  if (PQstatus(impl_->connection) != CONNECTION_OK) {
-    attempt.failed();
-    throw connect_error(impl_->connection, settings);
-  }
-  const std::string timeouts = timeouts_of_newer_servers(PQserverVersion(impl_->connection));
-  if (!timeouts.empty()) {
-    const QueryResult set(PQexec(impl_->connection, timeouts.c_str()));
-    if (PQstatus(impl_->connection) != CONNECTION_OK) {
-      attempt.failed();
-      impl_->fail();
-    }
+  try {
+    impl_->session = open_session(settings, kind, impl_->stop);
+    PQsetNoticeProcessor(
+        impl_->session.get(), [](void*, const char*) {}, nullptr);
+    impl_->answer_within = limits::kConnectTimeout;
+    const std::string timeouts = timeouts_of_newer_servers(server_version());
+    if (!timeouts.empty()) execute(timeouts);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::Stopped) attempt.failed();
+    throw;
   }
   attempt.succeeded();
   // A slot is made when the transactions before it have ended, however long they take.
-  if (kind == ConnectionKind::Ordinary) impl_->answer_within = limits::kAnswerTimeout;
-  PQsetnonblocking(impl_->connection, 1);
-  PQsetNoticeProcessor(
-      impl_->connection, [](void*, const char*) {}, nullptr);
+  impl_->answer_within = kind == ConnectionKind::Ordinary ? limits::kAnswerTimeout : 0ms;
 }
 
 PostgresConnection::~PostgresConnection() = default;
@@ -233,7 +149,7 @@ QueryResult PostgresConnection::query(const std::string& sql, std::span<const Qu
     lengths.push_back(parameter.value ? static_cast<int>(parameter.value->size()) : 0);
     formats.push_back(parameter.binary ? 1 : 0);
   }
-  if (PQsendQueryParams(impl_->connection, sql.c_str(), static_cast<int>(values.size()), types.data(), values.data(),
+  if (PQsendQueryParams(impl_->session.get(), sql.c_str(), static_cast<int>(values.size()), types.data(), values.data(),
                         lengths.data(), formats.data(), /*resultFormat=*/0) == 0) {
     impl_->fail();
   }
@@ -241,7 +157,7 @@ QueryResult PostgresConnection::query(const std::string& sql, std::span<const Qu
 }
 
 QueryResult PostgresConnection::execute(const std::string& sql) {
-  if (PQsendQuery(impl_->connection, sql.c_str()) == 0) impl_->fail();
+  if (PQsendQuery(impl_->session.get(), sql.c_str()) == 0) impl_->fail();
   return impl_->collect();
 }
 
@@ -255,11 +171,11 @@ void PostgresConnection::start_copy_out(const std::string& sql) { execute(sql); 
 std::optional<PostgresConnection::CopyMessage> PostgresConnection::receive() {
   while (true) {
     char* memory = nullptr;
-    int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
+    int size = PQgetCopyData(impl_->session.get(), &memory, /*async=*/1);
     if (size > 0) return CopyMessage(memory, static_cast<std::size_t>(size));
     if (size < 0) break;
     impl_->wait(POLLIN);
-    if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
+    if (PQconsumeInput(impl_->session.get()) == 0) impl_->fail();
   }
   impl_->collect();
   return std::nullopt;
@@ -270,19 +186,19 @@ void PostgresConnection::start_copy_both(const std::string& sql) { execute(sql);
 std::optional<PostgresConnection::CopyMessage> PostgresConnection::try_receive() {
   for (bool consumed = false;; consumed = true) {
     char* memory = nullptr;
-    int size = PQgetCopyData(impl_->connection, &memory, /*async=*/1);
+    int size = PQgetCopyData(impl_->session.get(), &memory, /*async=*/1);
     if (size > 0) return CopyMessage(memory, static_cast<std::size_t>(size));
     if (size < 0) {
       impl_->collect();
       throw Error(ErrorCode::SourceUnreachable, "PostgreSQL ended the replication stream");
     }
     if (consumed) return std::nullopt;
-    if (PQconsumeInput(impl_->connection) == 0) impl_->fail();
+    if (PQconsumeInput(impl_->session.get()) == 0) impl_->fail();
   }
 }
 
 void PostgresConnection::send_copy(Bytes message) {
-  if (PQputCopyData(impl_->connection, reinterpret_cast<const char*>(message.data()),
+  if (PQputCopyData(impl_->session.get(), reinterpret_cast<const char*>(message.data()),
                     static_cast<int>(message.size())) != 1) {
     impl_->fail();
   }
@@ -290,9 +206,9 @@ void PostgresConnection::send_copy(Bytes message) {
 }
 
 void PostgresConnection::answer_within(std::chrono::milliseconds longest) { impl_->answer_within = longest; }
-int PostgresConnection::backend() const { return PQbackendPID(impl_->connection); }
-int PostgresConnection::socket() const { return PQsocket(impl_->connection); }
-int PostgresConnection::server_version() const { return PQserverVersion(impl_->connection); }
+int PostgresConnection::backend() const { return PQbackendPID(impl_->session.get()); }
+int PostgresConnection::socket() const { return PQsocket(impl_->session.get()); }
+int PostgresConnection::server_version() const { return PQserverVersion(impl_->session.get()); }
 
 PostgresConnection::CopyMessage::CopyMessage(CopyMessage&& other) noexcept
     : memory_(std::exchange(other.memory_, nullptr)), size_(other.size_) {}

@@ -8,13 +8,6 @@
 namespace echodb {
 namespace {
 
-/// libpq ends its messages in line feeds.
-std::string message_of(const PGconn* connection) {
-  std::string text = PQerrorMessage(connection);
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
 ErrorCode code_of(std::string_view sqlstate) {
   if (sqlstate.starts_with("28")) return ErrorCode::SourceAuthentication;
   if (sqlstate == "42501") return ErrorCode::SourcePrivilege;
@@ -32,8 +25,13 @@ bool mentions(std::string_view text, std::string_view words) { return text.find(
 
 }  // namespace
 
-Error connect_error(const PGconn* connection, const PostgresSettings& settings) {
-  std::string message = message_of(connection);
+std::string message_of(const PGconn* connection) {
+  std::string text = PQerrorMessage(connection);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+Error connect_error(const std::string& message, const PostgresSettings& settings) {
   std::string where = fmt::format("{}:{}/{}", settings.host, settings.port, settings.database);
   if (mentions(message, "password authentication failed") || mentions(message, "no password supplied") ||
       mentions(message, "no pg_hba.conf entry") ||

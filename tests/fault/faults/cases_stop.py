@@ -38,6 +38,25 @@ def stopped_while_source_is_silent(stack: Stack) -> str:
     return said
 
 
+@case("the source falls silent while a worker begins, and it is asked to stop: also amid its connections")
+def stopped_while_it_begins(stack: Stack) -> str:
+    proxy = TcpProxy(stack.postgres.port)
+    stack.extras.append(proxy)
+    longest = 0.0
+    for moment in (0.1, 0.25, 0.4, 0.6, 0.8, 1.1):
+        worker = stack.start_worker(POSTGRES_PORT=str(proxy.port))
+        time.sleep(moment)
+        proxy.stall()
+        time.sleep(0.3)
+        longest = max(longest, seconds_to_end(worker))
+        proxy.resume()
+    said = require_at_most(longest, GRACE_SECONDS)
+    stack.start_worker()
+    stack.start_load()
+    stack.await_flow("rows flow")
+    return said
+
+
 @case("a copy's insert hangs, its table is to be copied again, and the leader is asked to stop")
 def stopped_while_copy_hangs(stack: Stack) -> str:
     proxy = stack.clickhouse_proxy()
