@@ -33,8 +33,9 @@ std::string ParentTable::words() const {
 }
 
 std::vector<ParentTable> find_parents(PostgresConnection& source, const Settings& settings) {
-  QueryResult found = source.query(std::string(sql::inheritance),
-                                   {to_array_text(settings.sync_schemas), to_array_text(exclusion_patterns(settings.excluded_tables))});
+  QueryResult found =
+      source.query(std::string(sql::inheritance),
+                   {to_array_text(settings.sync_schemas), to_array_text(exclusion_patterns(settings.excluded_tables))});
   std::vector<ParentTable> parents;
   for (std::size_t row = 0; row < found.rows(); ++row) {
     const Oid oid = static_cast<Oid>(found.number(row, 0));

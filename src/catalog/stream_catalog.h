@@ -31,6 +31,7 @@ class StreamCatalog {
   /// Stores a version that is still pending.
   virtual void announce_version(const std::string& stream, Oid table, const TableVersion& version) = 0;
   /// Forgets what no replay can need any more: versions that newer ones replace, snapshots of copies, dropped tables.
+  /// `confirmed` is the end of a transaction; others that begin before it may end behind it.
   virtual void prune(const std::string& stream, Lsn confirmed) = 0;
 
   virtual std::vector<CopyRange> load_ranges(const std::string& stream, Oid table) = 0;

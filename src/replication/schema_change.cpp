@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include "columns/default_expression.h"
 #include "replication/table_plan.h"
 
 namespace echodb {
@@ -74,6 +73,8 @@ class Comparison {
       renamed({.from = from, .to = to}, before_key_contains(before.attnum));
     }
     if (before.type != after.type) compare_types(before, after);
+    // Rows that were written before hold no value in the log, and the expression that gave it is gone.
+    if (before.generated && !after.generated) raise(Effort::Recopy, "a generated column has lost its expression");
     if (before.virtual_expression != after.virtual_expression) {
       raise(Effort::Recopy, "a virtual generated column has another expression");
     }
@@ -123,7 +124,7 @@ class Comparison {
     // A rewrite has put the new column's values into the rows.
     if (rewrite_ != Rewrite::None) raise(Effort::Recopy, "a column was added with values of its own");
     if (column.missing_value) {
-      target.default_expression = missing_value(column);
+      target.default_expression = older_rows_value(after_, column, choices_);
       if (before_.key().empty()) raise(Effort::Recopy, "a column with a default was added to a table without a key");
     }
     alter(add_column_sql(target_, target,
@@ -134,16 +135,6 @@ class Comparison {
     if (before_.key().empty()) raise(Effort::Recopy, "a column of a table without a key was dropped");
     if (before_key_contains(column.attnum)) return raise(Effort::Recopy, "a key column was dropped");
     alter(drop_column_sql(target_, target_column_name(column.name)));
-  }
-
-  /// What the rows that are older than the column hold.
-  [[nodiscard]] std::string missing_value(const Column& column) const {
-    TargetType type = column_target_type(after_, column, choices_);
-    try {
-      return default_expression(type, *column.missing_value);
-    } catch (Error& error) {
-      throw std::move(error.with("column", column.name).with("type", type.column_type));
-    }
   }
 
   [[nodiscard]] bool key_contains(std::int16_t attnum) const {

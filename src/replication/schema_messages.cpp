@@ -24,8 +24,8 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
   const bool made_anew = table == nullptr || watched_again;
   tools_.types.give(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
   if (made_anew) return changes_.created(message, version);
-  bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
-  if (replayed) return;
+  if (lsn <= table->record.floor) return;
+  if (lsn <= table->versions.back().version.lsn) return read_again(*table, message, lsn);
   changed(*table, message, std::move(version));
   if (described) tools_.steps.put_on_record(*table);
   // Nothing had to make up for what was lost.
@@ -33,6 +33,13 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
   if (of == nullptr || !of->lost) return;
   parts_.watermark.close(of->lost->ticket);
   of->lost.reset();
+}
+
+/// What was done is done. But rows that were there before a table was published again come again as well, and win over
+/// the copy that had what was not in the log.
+void SchemaMessages::read_again(const MirroredTable& table, const TableMessage& message, Lsn lsn) {
+  const bool first = table.versions.front().version.lsn >= lsn;
+  if (message.published && !first) copies_.ask(table.record.oid, "it was not published for a while, and is read again");
 }
 
 void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, TableVersion version) {
@@ -44,11 +51,12 @@ void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, 
   // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
   const bool writers_beside = lost ? !(described && lost->exclusive) : described;
   const Lsn floor = writers_beside ? table.record.floor : version.lsn;
-  const bool set_up = of != nullptr && message.published && (described || message.tag == kSetupTag);
   failures_.follow(table, version, [&] {
     if (message.tag == kResyncTag) {
       changes_.resync(table, version);
-    } else if (set_up) {
+    } else if (table.is<Stopped>()) {
+      changes_.changed_while_stopped(table, version);
+    } else if (of != nullptr && message.published) {
       changes_.published_again(table, version);
     } else if (of != nullptr) {
       changes_.changed(table, version, {.tag = message.tag, .floor = floor});

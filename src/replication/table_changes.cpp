@@ -85,6 +85,15 @@ void TableChanges::changed(MirroredTable& table, TableVersion version, const Com
   alter(table, version, std::move(change), command.tag);
 }
 
+void TableChanges::changed_while_stopped(MirroredTable& table, const TableVersion& version) {
+  TableVersion now = version;
+  mark_widened(table.record, now.schema);
+  if (same_but_for_storage(table.schema(), now.schema)) return;
+  if (table.name() != now.schema.qualified_name()) rename(table, now.schema);
+  parts_.registry.add_version(table, std::move(now));
+  tools_.steps.put_on_record(table);
+}
+
 void TableChanges::alter(MirroredTable& table, const TableVersion& version, SchemaChange change,
                          const std::string& tag) {
   using Effort = SchemaChange::Effort;

@@ -21,6 +21,8 @@ class TableChanges {
   };
   /// REQUIRES: the table is followed.
   void changed(MirroredTable& table, TableVersion version, const Command& command);
+  /// Rows from between this and the copy that heals the table may be read again after that.
+  void changed_while_stopped(MirroredTable& table, const TableVersion& version);
   void truncated(MirroredTable& table, Lsn lsn);
   /// Copies the table again because someone asked for it, or because it had stopped. No lock was held when the message
   /// was written, so a transaction that changed the table before it may commit after it: the floor stays where it is.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "clickhouse/quoting.h"
+#include "columns/default_expression.h"
 
 namespace echodb {
 namespace {
@@ -77,12 +78,22 @@ bool TablePlan::has_json() const {
   });
 }
 
+std::string older_rows_value(const TableSchema& schema, const Column& column, const TypeChoices& choices) {
+  if (!column.missing_value) return {};
+  TargetType type = column_target_type(schema, column, choices);
+  try {
+    return default_expression(type, *column.missing_value);
+  } catch (Error& error) {
+    throw std::move(error.with("column", column.name).with("type", type.column_type));
+  }
+}
+
 TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const TypeChoices& choices) {
   TableDefinition definition{.table = target};
   for (const Column& column : schema.columns) {
     definition.columns.push_back({.name = target_column_name(column.name),
                                   .type = column_target_type(schema, column, choices).column_type,
-                                  .default_expression = {}});
+                                  .default_expression = older_rows_value(schema, column, choices)});
   }
   definition.key = target_key(schema);
   if (definition.key.empty()) {

@@ -49,7 +49,12 @@ class TablePlan {
   std::vector<std::size_t> key_;
 };
 
-/// What CREATE TABLE makes of a source table.
+/// The ClickHouse expression of what rows hold that are older than the column; empty: NULL, or the type's own default.
+/// Throws Error(UnsupportedValue), with the column, when its type cannot hold that.
+std::string older_rows_value(const TableSchema& schema, const Column& column, const TypeChoices& choices);
+
+/// What CREATE TABLE makes of a source table. Rows that are older than a column may still come, read again, after the
+/// table was made with it.
 TableDefinition table_definition(const TableSchema& schema, const TargetTable& target, const TypeChoices& choices);
 
 }  // namespace echodb
