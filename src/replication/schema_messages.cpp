@@ -48,6 +48,8 @@ void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, 
   failures_.follow(table, version, [&] {
     if (message.tag == kResyncTag) {
       changes_.resync(table, version);
+    } else if (table.is<Stopped>()) {
+      changes_.changed_while_stopped(table, version);
     } else if (set_up) {
       changes_.published_again(table, version);
     } else if (of != nullptr) {

@@ -21,6 +21,8 @@ class TableChanges {
   };
   /// REQUIRES: the table is followed.
   void changed(MirroredTable& table, TableVersion version, const Command& command);
+  /// Rows from between this and the copy that heals the table may be read again after that.
+  void changed_while_stopped(MirroredTable& table, const TableVersion& version);
   void truncated(MirroredTable& table, Lsn lsn);
   /// Copies the table again because someone asked for it, or because it had stopped. No lock was held when the message
   /// was written, so a transaction that changed the table before it may commit after it: the floor stays where it is.
@@ -33,7 +35,9 @@ class TableChanges {
   void create(MirroredTable& table, const TableVersion& version, bool empty);
   void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   [[nodiscard]] SchemaTask::Step rebuild(const MirroredTable& table, std::vector<ColumnRename> key_renames) const;
-  void rename(MirroredTable& table, const TableSchema& schema);
+  void make_way(const TableVersion& version);
+  void rename(MirroredTable& table, const TableVersion& version);
+  void rename_target(MirroredTable& table, const std::string& name, const std::string& detail);
 
   TableTools& tools_;
   const TableParts& parts_;
