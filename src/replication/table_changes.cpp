@@ -160,8 +160,9 @@ void TableChanges::rename(MirroredTable& table, const TableVersion& version) {
 
 void TableChanges::rename_target(MirroredTable& table, const std::string& name, const std::string& detail) {
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
+  const std::string before = table.record.target_name;
   // A rename that was not done may have been done all the same, and its answer lost.
-  table.record.earlier_names.push_back(table.record.target_name);
+  table.record.earlier_names.push_back(before);
   parts_.registry.rename_target(table, name);
   std::vector<std::string> from = TableNames::take_earlier(table);
   tools_.names.taken(table);
@@ -175,6 +176,7 @@ void TableChanges::rename_target(MirroredTable& table, const std::string& name, 
   if (one_transaction) copies_.forget(table);
   if (table.is<Copying>() && !one_transaction) copies_.start(table, *task, CopyStart::Resume);
   tools_.steps.push(table, std::move(task));
+  tools_.names.given_up(table, before);
   if (one_transaction) copies_.start_over(table, "copy_begun_again", "renamed");
 }
 

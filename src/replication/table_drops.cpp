@@ -18,6 +18,7 @@ void TableDrops::drop(MirroredTable& table, Lsn lsn) {
   tools_.healing.forget(table.record.oid);
   tools_.types.forget(table.record.oid);
   push(table);
+  tools_.names.given_up(table, table.record.target_name);
   ++tools_.counters.dropped;
   bool keep = parts_.settings.on_drop == OnDrop::Keep;
   log::info("mirror dropped: {}{}", table.name(), keep ? ", its target table is kept" : "");

@@ -39,6 +39,12 @@ void TableNames::take_after(MirroredTable& table, const std::shared_ptr<Lane>& e
   });
 }
 
+void TableNames::given_up(const MirroredTable& by, const std::string& name) {
+  parts_.registry.for_each([&](MirroredTable& other) {
+    if (!other.is<Dropped>() && other.record.target_name == name) take_after(other, by.lane);
+  });
+}
+
 std::vector<LanePlace> TableNames::await(MirroredTable& table, SchemaTask& task) {
   std::vector<LanePlace> places = std::exchange(table.awaited, {});
   for (const LanePlace& place : places) parts_.lanes.run_after(task, place);
@@ -72,7 +78,7 @@ CreateOptions TableNames::options() const {
 
 void TableNames::finish_renames() {
   parts_.registry.for_each([&](MirroredTable& table) {
-    if (table.is<Dropped>()) return;
+    if (table.is<Dropped>() || parts_.registry.is_taken(table.record.target_name, &table)) return;
     const std::vector<std::string> from = take_earlier(table);
     if (from.empty()) return;
     auto task = steps_.make(table, nullptr, "");

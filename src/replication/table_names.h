@@ -28,6 +28,9 @@ class TableNames {
   /// next step that makes, renames or drops a target waits until that one has given the name up, and so have others
   /// before it.
   void take_after(MirroredTable& table, const std::shared_ptr<Lane>& earlier);
+  /// The table has given this name up by a step that is in its lane. One that had it on record already, since it
+  /// stopped before it could take it, waits for that.
+  void given_up(const MirroredTable& by, const std::string& name);
   /// The step waits for all that the table has to wait for; returns what that is.
   std::vector<LanePlace> await(MirroredTable& table, SchemaTask& task);
 
@@ -42,7 +45,7 @@ class TableNames {
   /// How what is in a target's place is treated now.
   [[nodiscard]] CreateOptions options() const;
   /// Renames that an earlier run had begun and may not have ended, before all other steps: who is to have such a name
-  /// next waits.
+  /// next waits. Not to a name that another table still has on record.
   void finish_renames();
 
  private:
