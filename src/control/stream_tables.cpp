@@ -1,6 +1,9 @@
 #include "control/stream_tables.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "replication/table_registry.h"
@@ -25,6 +28,9 @@ const TableRecord* known_as(const Records& before, const TableRecord& table, OnD
   return found == before.end() ? nullptr : &*found;
 }
 
+/// Of a table whose own name another one has, with a number perhaps: choose_target_name().
+std::string long_name(const TableSchema& schema) { return fmt::format("{}_{}", schema.schema, schema.name); }
+
 bool has_target(const Records& tables, const std::string& name) {
   return std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
 }
@@ -32,13 +38,22 @@ bool has_target(const Records& tables, const std::string& name) {
 }  // namespace
 
 void name_targets(Records& tables, const Records& before, const TargetNaming& naming) {
+  std::vector<std::pair<TableRecord*, std::string>> longer_names;
   for (TableRecord& table : tables) {
     const TableRecord* known = known_as(before, table, naming.on_drop);
-    if (known != nullptr) {
-      table.target_name = known->target_name;
-      keep_types(table.versions.back().schema, newest_schema(*known));
-    }
     table.shadow = known != nullptr || naming.target_unknown;
+    if (known == nullptr) continue;
+    keep_types(table.versions.back().schema, newest_schema(*known));
+    // Any other name is one that the target was about to give up.
+    if (known->target_name == newest_schema(table).name && !has_target(tables, known->target_name)) {
+      table.target_name = known->target_name;
+    } else if (known->target_name.starts_with(long_name(newest_schema(table)))) {
+      longer_names.emplace_back(&table, known->target_name);
+    }
+  }
+  // Two tables have one name on record where one that stopped was to give it up.
+  for (const auto& [table, name] : longer_names) {
+    if (!has_target(tables, name)) table->target_name = name;
   }
   for (TableRecord& table : tables) {
     if (!table.target_name.empty()) continue;

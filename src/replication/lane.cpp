@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.h"
@@ -34,7 +35,13 @@ LanePlace LaneScheduler::end_of(const std::shared_ptr<Lane>& lane) const {
 
 void LaneScheduler::run_after(LaneTask& task, const LanePlace& place) {
   MutexLock lock(mutex_);
-  if (!has_come_to(place)) task.after_.push_back(place);
+  if (has_come_to(place)) return;
+  task.after_.push_back(place);
+  // Should the lane drop its steps, it may come to the place before what they wait for has happened.
+  for (const std::unique_ptr<LaneTask>& step : of(place.lane).tasks) {
+    std::ranges::copy_if(step->after_, std::back_inserter(task.after_),
+                         [this](const LanePlace& after) ECHODB_REQUIRES(mutex_) { return !has_come_to(after); });
+  }
 }
 
 /// Whether the lane's next task waits for another lane; if so, that one will wake it.

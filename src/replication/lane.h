@@ -86,8 +86,8 @@ class LaneScheduler {
   void push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task);
   /// Behind all that the lane was given so far.
   [[nodiscard]] LanePlace end_of(const std::shared_ptr<Lane>& lane) const;
-  /// The task, which is not pushed yet, waits until the other lane has come to this place: two tables that hand a name
-  /// over must not meet.
+  /// The task, which is not pushed yet, waits until the other lane has come to this place, and for what the steps there
+  /// wait for: two tables that hand a name over must not meet.
   void run_after(LaneTask& task, const LanePlace& place);
   /// Steps queued or running.
   [[nodiscard]] std::size_t depth(const Lane& lane) const;

@@ -69,15 +69,11 @@ SchemaTask& SchemaTask::then_notify(std::string channel, const TableSchema& tabl
 }
 
 void SchemaTask::announce() {
-  if (announces_target_) {
-    TableRecord table = record_.table;
-    table.state = TableState::Pending;
-    catalog_.save_table(record_.stream, table, &*record_.version);
-  }
-  if (!earlier_names_.empty()) {
+  if (announces_target_ || !earlier_names_.empty()) {
     TableRecord table = record_.table;
     table.earlier_names = earlier_names_;
-    catalog_.save_table(record_.stream, table, nullptr);
+    if (announces_target_) table.state = TableState::Pending;
+    catalog_.save_table(record_.stream, table, announces_target_ ? &*record_.version : nullptr);
   }
   if (!pending_.empty()) {
     TableVersion version = *record_.version;

@@ -34,7 +34,7 @@ class MirroredTable {
   std::optional<std::vector<std::string>> published;
   std::shared_ptr<Lane> lane;          ///< its own
   std::shared_ptr<Lane> earlier_lane;  ///< of whoever had the target's name before: the first step waits for it
-  std::vector<LanePlace> awaited;      ///< where others give up names that renames were to take: the next rename waits
+  std::vector<LanePlace> awaited;      ///< where others give up names that this table has taken: see TableNames
 
   std::unique_ptr<TableBatch> open;  ///< rows read and not yet handed to the lane
   Watermark::Ticket open_ticket = 0;

@@ -34,11 +34,17 @@ bool may_hide_rewrite(const TableSchema& before, const TableSchema& after) {
 
 void TableChanges::created(const TableMessage& message, const TableVersion& version) {
   bool empty = born_empty(message);
-  MirroredTable& table = parts_.registry.add(
-      {.oid = message.schema.oid, .state = empty ? TableState::Streaming : TableState::Copying, .floor = version.lsn},
-      version);
+  make_way(version);
+  TableNames::Left left = tools_.names.left_by_drop(message.schema.oid);
+  MirroredTable& table = parts_.registry.add({.oid = message.schema.oid,
+                                              .state = empty ? TableState::Streaming : TableState::Copying,
+                                              .floor = version.lsn,
+                                              .earlier_names = std::move(left.names)},
+                                             version);
+  table.awaited = std::move(left.awaited);
   tools_.healing.forget(message.schema.oid);
   tools_.names.taken(table);
+  tools_.names.take_after(table, std::exchange(table.earlier_lane, nullptr));
   ++tools_.counters.created;
   log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
   failures_.follow(table, version, [&] { create(table, version, empty); });
@@ -46,10 +52,14 @@ void TableChanges::created(const TableMessage& message, const TableVersion& vers
 
 void TableChanges::create(MirroredTable& table, const TableVersion& version, bool empty) {
   auto definition = table_definition(table.schema(), parts_.registry.target(table), parts_.registry.choices());
+  // What a drop that was refused has left goes the way of what has the new name.
+  std::vector<std::string> earlier_names = TableNames::take_earlier(table);
   auto task = tools_.steps.make(table, &version, "mirror_created",
                                 fmt::format("{} as {}", table.name(), table.record.target_name));
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
   task->announce_target();
+  task->announce_rename(earlier_names);
+  tools_.names.then_rename(table, *task, std::move(earlier_names));
   task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
     create_target(tools.clickhouse, definition, server, options);
   });
@@ -70,7 +80,7 @@ void TableChanges::changed(MirroredTable& table, TableVersion version, const Com
   if (command.tag == kDescribeTag && rewrite == Rewrite::None && may_hide_rewrite(before, version.schema)) {
     rewrite = Rewrite::Unknown;
   }
-  if (before.qualified_name() != version.schema.qualified_name()) rename(table, version.schema);
+  if (before.qualified_name() != version.schema.qualified_name()) rename(table, version);
   SchemaChange change = compare_schemas({.before = before, .after = version.schema, .rewrite = rewrite},
                                         parts_.registry.write_target(table), parts_.registry.choices());
   // Rows that were left in the log come again, and a rebuild would rule them out.
@@ -89,7 +99,7 @@ void TableChanges::changed_while_stopped(MirroredTable& table, const TableVersio
   TableVersion now = version;
   mark_widened(table.record, now.schema);
   if (same_but_for_storage(table.schema(), now.schema)) return;
-  if (table.name() != now.schema.qualified_name()) rename(table, now.schema);
+  if (table.name() != now.schema.qualified_name()) rename(table, now);
   parts_.registry.add_version(table, std::move(now));
   tools_.steps.put_on_record(table);
 }
@@ -119,34 +129,54 @@ void TableChanges::alter(MirroredTable& table, const TableVersion& version, Sche
 SchemaTask::Step TableChanges::rebuild(const MirroredTable& table, std::vector<ColumnRename> key_renames) const {
   Rebuild rebuild{.tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
                   .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices()),
-                  .renames = std::move(key_renames)};
+                  .renames = std::move(key_renames),
+                  .options = tools_.names.options()};
   return [rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) {
     rebuild_target(tools.clickhouse, rebuild, server);
   };
 }
 
-void TableChanges::rename(MirroredTable& table, const TableSchema& schema) {
+/// Two tables of the source cannot have one name: the one that was described last has it. What became of the other one,
+/// which is renamed or gone, has still to be heard.
+void TableChanges::make_way(const TableVersion& version) {
+  const TableSchema& schema = version.schema;
+  parts_.registry.for_each([&](MirroredTable& other) {
+    const bool was_it =
+        other.record.oid != schema.oid && !other.is<Dropped>() && other.name() == schema.qualified_name();
+    if (!was_it || version.lsn < other.versions.back().version.lsn) return;
+    TableRegistry& registry = parts_.registry;
+    if (registry.free_target_name(schema.schema, schema.name, &other) != other.record.target_name) return;
+    parts_.batcher.seal(other);
+    rename_target(other, registry.free_target_name(schema.schema, schema.name), "another table has its name");
+  });
+}
+
+void TableChanges::rename(MirroredTable& table, const TableVersion& version) {
+  make_way(version);
+  const TableSchema& schema = version.schema;
   std::string name = parts_.registry.free_target_name(schema.schema, schema.name, &table);
-  if (name == table.record.target_name) return;
+  if (name != table.record.target_name) rename_target(table, name, schema.qualified_name());
+}
+
+void TableChanges::rename_target(MirroredTable& table, const std::string& name, const std::string& detail) {
   std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
+  const std::string before = table.record.target_name;
   // A rename that was not done may have been done all the same, and its answer lost.
-  table.record.earlier_names.push_back(table.record.target_name);
+  table.record.earlier_names.push_back(before);
   parts_.registry.rename_target(table, name);
   std::vector<std::string> from = TableNames::take_earlier(table);
   tools_.names.taken(table);
-  auto task = tools_.steps.make(table, nullptr, "table_renamed", schema.qualified_name());
+  auto task = tools_.steps.make(table, nullptr, "table_renamed", detail);
   task->keep_target();
   task->announce_rename(from);
   if (table.is<Copying>()) task->then(tools_.steps.drain_copies(table));
-  std::optional<LanePlace> awaited;
-  if (earlier != nullptr && earlier != table.lane) awaited = parts_.lanes.end_of(earlier);
-  tools_.names.then_rename(table, *task, std::move(from), awaited);
-  // Whoever had the name gives it up first.
-  if (awaited) parts_.lanes.run_after(*task, *awaited);
+  tools_.names.take_after(table, earlier);
+  tools_.names.then_rename(table, *task, std::move(from));
   const bool one_transaction = table.is_copied_whole();
   if (one_transaction) copies_.forget(table);
   if (table.is<Copying>() && !one_transaction) copies_.start(table, *task, CopyStart::Resume);
   tools_.steps.push(table, std::move(task));
+  tools_.names.given_up(table, before);
   if (one_transaction) copies_.start_over(table, "copy_begun_again", "renamed");
 }
 
@@ -168,7 +198,7 @@ void TableChanges::resync(MirroredTable& table, const TableVersion& version) {
   if (table.is<Dropped>()) return;
   Lsn floor = table.record.floor;
   parts_.batcher.seal(table);
-  if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
+  if (table.name() != version.schema.qualified_name()) rename(table, version);
   // Another chance for columns that were widened: what they could not hold may be gone.
   table.record.widened_columns.clear();
   table.owe_lost_schema();
@@ -179,7 +209,7 @@ void TableChanges::resync(MirroredTable& table, const TableVersion& version) {
 void TableChanges::published_again(MirroredTable& table, const TableVersion& version) {
   parts_.batcher.seal(table);
   table.followed()->rewrite = Rewrite::None;
-  if (table.name() != version.schema.qualified_name()) rename(table, version.schema);
+  if (table.name() != version.schema.qualified_name()) rename(table, version);
   TableVersion now = version;
   mark_widened(table.record, now.schema);
   table.owe_lost_schema();

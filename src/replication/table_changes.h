@@ -35,7 +35,9 @@ class TableChanges {
   void create(MirroredTable& table, const TableVersion& version, bool empty);
   void alter(MirroredTable& table, const TableVersion& version, SchemaChange change, const std::string& tag);
   [[nodiscard]] SchemaTask::Step rebuild(const MirroredTable& table, std::vector<ColumnRename> key_renames) const;
-  void rename(MirroredTable& table, const TableSchema& schema);
+  void make_way(const TableVersion& version);
+  void rename(MirroredTable& table, const TableVersion& version);
+  void rename_target(MirroredTable& table, const std::string& name, const std::string& detail);
 
   TableTools& tools_;
   const TableParts& parts_;

@@ -120,11 +120,11 @@ void TableCopies::copied(MirroredTable& table) {
   std::vector<std::string> earlier_names = TableNames::take_earlier(table);
   auto task = tools_.steps.make(table, nullptr, "copied", fmt::format("{} rows", table.record.rows_copied));
   task->then(tools_.steps.drain_copies(table));
-  if (!earlier_names.empty()) tools_.names.then_rename(table, *task, std::move(earlier_names));
+  tools_.names.then_rename(table, *task, std::move(earlier_names));
   if (shadow) {
     TablePair pair{parts_.registry.target(table), parts_.registry.shadow(table)};
-    task->then([pair, server = parts_.registry.server()](WriterTools& tools) {
-      exchange_shadow(tools.clickhouse, pair, server);
+    task->then([pair, options = tools_.names.options(), server = parts_.registry.server()](WriterTools& tools) {
+      exchange_shadow(tools.clickhouse, pair, server, options);
     });
     task->then_tidy([target = pair.target, server = parts_.registry.server()](WriterTools& tools) {
       remove_shadow_mark(tools.clickhouse, target, server);

@@ -15,10 +15,15 @@ class TableDrops {
   /// The drop failed for good: it is on record that the target is still there, and it is dropped when its time has
   /// come.
   void failed(MirroredTable& table, const Error& error);
+  /// A step before the drop failed for good: the drop comes next. If it has to wait for others, it is on record first:
+  /// they may wait for this lane.
+  void not_reached(MirroredTable& table, const Error& error);
   /// Forgets what no replay needs any more: snapshots of copies, tables that are dropped.
   void forget_old(Lsn confirmed);
 
  private:
+  void put_on_record(MirroredTable& table, const Error& error);
+
   TableTools& tools_;
   const TableParts& parts_;
   TableCopies& copies_;

@@ -77,7 +77,7 @@ void TableFailures::lane_failed(const LaneEvent& event) {
     } else if (gone->refused) {
       drops_.failed(table, *event.failure);
     } else {
-      drops_.push(table);
+      drops_.not_reached(table, *event.failure);
     }
     table.check_invariants();
   });

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -12,6 +13,7 @@ namespace echodb {
 namespace {
 
 constexpr std::string_view kShadowComment = "echodb shadow";
+constexpr std::string_view kKeptComment = "echodb kept: its table was dropped";
 constexpr std::string_view kOldSuffix = "_old";
 constexpr int kExchangeSinceMajor = 21;
 constexpr int kExchangeSinceMinor = 4;
@@ -64,7 +66,9 @@ void make_room(TargetClient& clickhouse, const TargetTable& table, const ServerV
   if (!is_there(clickhouse, table)) return;
   if (!is_ours(clickhouse, table)) throw not_ours(table);
   if (!options.keep_existing) return drop_target(clickhouse, table, server);
-  const TargetTable kept{table.database, fmt::format("{}__kept_{:X}", table.name, options.at.value)};
+  const std::string name = fmt::format("{}__kept_{:X}", table.name, options.at.value);
+  TargetTable kept{table.database, name};
+  for (int number = 2; is_there(clickhouse, kept); ++number) kept.name = fmt::format("{}_{}", name, number);
   clickhouse.query_once(rename_table_sql(table, kept));
 }
 
@@ -102,6 +106,12 @@ void drop_if_ours(TargetClient& clickhouse, const TargetTable& table, const Serv
   if (is_there(clickhouse, table) && is_ours(clickhouse, table)) drop_target(clickhouse, table, server);
 }
 
+void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
+  if (has_exchange(server) && is_there(clickhouse, table) && is_ours(clickhouse, table)) {
+    set_comment(clickhouse, table, kKeptComment);
+  }
+}
+
 void drop_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server) {
   drop_target(clickhouse, shadow, server);
   drop_target(clickhouse, retired(shadow), server);
@@ -125,9 +135,12 @@ void create_shadow(TargetClient& clickhouse, const TargetTable& target, const Ta
   failpoint("shadow.created");
 }
 
-void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
+void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server,
+                     const CreateOptions& options) {
   if (is_there(clickhouse, tables.target) && !is_ours(clickhouse, tables.target)) throw not_ours(tables.target);
   if (!has_exchange(server)) return exchange_by_renames(clickhouse, tables, server);
+  if (comment_of(clickhouse, tables.target).starts_with(kKeptComment))
+    make_room(clickhouse, tables.target, server, options);
   const TargetTable old = retired(tables.shadow);
   do {
     if (is_marked(clickhouse, old)) clickhouse.query_once(rename_table_sql(old, tables.shadow));
@@ -177,19 +190,22 @@ void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const Serv
   clickhouse.query_patiently(fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM {} FINAL WHERE {} = 0",
                                          qualified(rebuild.shadow.table), into, ours, from, ours,
                                          qualified(tables.target), kIsDeletedColumn));
-  exchange_shadow(clickhouse, tables, server);
+  exchange_shadow(clickhouse, tables, server, rebuild.options);
   remove_shadow_mark(clickhouse, tables.target, server);
 }
 
 void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options) {
+  std::vector<TargetTable> found;
   for (const std::string& name : names.from) {
     const TargetTable from{names.to.database, name};
-    if (!is_there(clickhouse, from) || !is_ours(clickhouse, from)) continue;
-    make_room(clickhouse, names.to, server, options);
-    clickhouse.query_once(rename_table_sql(from, names.to));
-    return;
+    if (is_there(clickhouse, from) && is_ours(clickhouse, from)) found.push_back(from);
   }
+  if (found.empty()) return;
+  // The target last: as long as it has its old name, the others are known not to be it.
+  for (const TargetTable& left : found | std::views::drop(1)) make_room(clickhouse, left, server, options);
+  make_room(clickhouse, names.to, server, options);
+  clickhouse.query_once(rename_table_sql(found.front(), names.to));
 }
 
 }  // namespace echodb

@@ -15,7 +15,7 @@ namespace echodb {
 /// one that is not ours stays: Error(TargetRejected) names it.
 struct CreateOptions {
   bool keep_existing = false;  ///< ECHODB_ON_DROP=keep
-  Lsn at;                      ///< part of the kept table's new name
+  Lsn at;                      ///< part of the kept table's new name, which no other table has
 };
 void create_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options);
@@ -25,6 +25,8 @@ void drop_target(TargetClient& clickhouse, const TargetTable& table, const Serve
 void empty_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 /// Drops the table, if it is there and was made by EchoDB.
 void drop_if_ours(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+/// Its table was dropped, and it stays: a comment says so, for which servers before 21.4 have no place.
+void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 
 struct TablePair {
   TargetTable target;
@@ -39,9 +41,11 @@ void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, cons
 void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
                    const ServerVersion& server);
 
-/// Puts the shadow in the target's place, in one step where the server can, and drops what was there. The mark stays,
-/// so that one can tell that it happened, until remove_shadow_mark().
-void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server);
+/// Puts the shadow in the target's place, in one step where the server can, and drops what was there; a kept table is
+/// treated as in create_target(). The shadow's mark stays, so that one can tell that it happened, until
+/// remove_shadow_mark().
+void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server,
+                     const CreateOptions& options);
 [[nodiscard]] bool is_exchanged(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server);
 void remove_shadow_mark(TargetClient& clickhouse, const TargetTable& target, const ServerVersion& server);
 
@@ -50,14 +54,16 @@ struct Rebuild {
   TablePair tables;
   TableDefinition shadow;
   std::vector<ColumnRename> renames;
+  CreateOptions options;
 };
 void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
 
 struct Rename {
-  std::vector<std::string> from;  ///< it has one of these names
+  std::vector<std::string> from;  ///< it has one of these names, the first of them of which there is a table of ours
   TargetTable to;
 };
-/// Nothing when there is no such table of ours. What has the new name is treated as in create_target().
+/// Nothing when there is no such table of ours. What has the new name, or one of the later ones, was left by another
+/// table and is treated as in create_target().
 void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options);
 
