@@ -220,12 +220,20 @@ void Stream::save_progress() {
   store_progress();
 }
 
+/// An application that holds a lock on our tables, or on a row, is no reason to end: what is stored is older then, and
+/// no less true.
 void Stream::store_progress() {
+  try {
+    catalog_.save_applied(record_.name, confirmed_);
+    failpoint("progress.saved");
+    if (applier_.own_steps() <= 1) save_bookmark();
+    catalog_.prune(record_.name, confirmed_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::SourceBusy) throw;
+    log::warn("what has been applied is stored a little later: {}", error.what());
+    return;
+  }
   saved_ = confirmed_;
-  catalog_.save_applied(record_.name, confirmed_);
-  failpoint("progress.saved");
-  if (applier_.own_steps() <= 1) save_bookmark();
-  catalog_.prune(record_.name, confirmed_);
   applier_.forget_old(confirmed_);
 }
 

@@ -111,7 +111,7 @@ SchemaTask::Step TableChanges::rebuild(const MirroredTable& table, std::vector<C
   Rebuild rebuild{.tables = {parts_.registry.target(table), parts_.registry.shadow(table)},
                   .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices()),
                   .renames = std::move(key_renames)};
-  return [rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) {
+  return [rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) mutable {
     rebuild_target(tools.clickhouse, rebuild, server);
   };
 }
