@@ -25,7 +25,7 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
   tools_.types.give(version.schema, made_anew || message.tag == kResyncTag ? nullptr : table);
   if (made_anew) return changes_.created(message, version);
   bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
-  if (replayed) return;
+  if (replayed || awaits_another(*table, message, lsn)) return;
   changed(*table, message, std::move(version));
   if (described) tools_.steps.put_on_record(*table);
   // Nothing had to make up for what was lost.
@@ -33,6 +33,15 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
   if (of == nullptr || !of->lost) return;
   parts_.watermark.close(of->lost->ticket);
   of->lost.reset();
+}
+
+/// Of a table whose schema was lost, a description that was asked for since then knows all. Any other message may come
+/// from a transaction that began before, and know nothing of what was lost.
+bool SchemaMessages::awaits_another(const MirroredTable& table, const TableMessage& message, Lsn lsn) {
+  const Followed* of = table.followed();
+  if (of == nullptr || !of->lost) return false;
+  const bool asked_for = message.tag == kDescribeTag || message.tag == kResyncTag || message.tag == kSetupTag;
+  return !asked_for || lsn <= of->lost->since;
 }
 
 void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, TableVersion version) {
