@@ -297,6 +297,7 @@ void Stream::publish_status() {
   status.source_position = std::max(position_.latest(), status.received);
   status.lag_bytes = status.source_position.value - std::min(status.applied, status.source_position).value;
   applier_.report(status);
+  inventory_watch_->heard({.end = status.received, .at_work = applier_.tables_at_work()});
   inventory_watch_->report(status);
   board_.put(std::move(status));
 }
