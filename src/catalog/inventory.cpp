@@ -69,7 +69,9 @@ void InventoryJudge::add(const InventoryLook& look, Clock::time_point now) {
     if (auto known = before.find({entry.oid, entry.kind}); known != before.end()) {
       difference = known->second;
       difference.entry = entry;
-      if (look.applied >= difference.position) {
+      const bool is_at_work = look.reading.at_work.contains(entry.oid);
+      const Lsn in_catalog = is_at_work ? look.applied : std::max(look.applied, look.reading.end);
+      if (in_catalog >= difference.position) {
         ++difference.looks;
         difference.position = look.position;
       }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <utility>
@@ -39,6 +40,13 @@ struct InventoryEntry {
   std::string reason;  ///< a clause: "watched, but not mirrored: …"
 };
 
+/// What the worker that reads the log can say beyond the slot's position, which one table's rows that do not get
+/// through hold back for all: what was read is in the catalog of each table that has no step at work.
+struct InventoryReading {
+  Lsn end;  ///< of the last transaction read
+  std::set<Oid> at_work;
+};
+
 /// One look at the source.
 struct InventoryLook {
   Lsn applied;   ///< everything before it was in the catalog when the look began
@@ -46,6 +54,7 @@ struct InventoryLook {
   bool is_stream_active = false;
   bool has_event_triggers = true;
   std::vector<InventoryEntry> entries;
+  InventoryReading reading = {};  ///< as of when the look began; nothing, for all but that worker
 };
 
 struct InventorySource {

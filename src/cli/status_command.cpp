@@ -87,6 +87,9 @@ void print_tables(const json& tables) {
                  table.at("error_lsn").is_null() ? "the start" : table.at("error_lsn").get<std::string>(),
                  next_attempt(table));
     }
+    if (const json held_up = table.value("held_up", json()); !held_up.is_null()) {
+      fmt::print("  its next step is tried again and again: {}\n", held_up.get<std::string>());
+    }
     for (const json& column : table.value("text_columns", json::array())) {
       fmt::print("  {} is {}: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
                  column.value("type", std::string("text")), column.at("since_lsn").get<std::string>());

@@ -22,6 +22,46 @@ BEGIN
     FROM _echodb.watch w);
 END $$;
 
+-- Whether the table's updates travel as things are, whatever its rows and columns: without a replica identity PostgreSQL
+-- refuses them.
+CREATE OR REPLACE FUNCTION _echodb.is_among_changes(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
+                 WHERE r.prrelid = relation AND p.pubname = w.publication);
+END $$;
+
+-- Takes a table out of our publications; one of them may be spared. True when it was in another.
+CREATE OR REPLACE FUNCTION _echodb.leave_publications(relation oid, spared name) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  publication name;
+  has_left boolean := false;
+BEGIN
+  FOR publication IN
+    SELECT p.pubname FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
+    WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
+      AND p.pubname IS DISTINCT FROM spared
+  LOOP
+    PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', publication,
+                                       _echodb.qualified_name(relation)));
+    has_left := true;
+  END LOOP;
+  RETURN has_left;
+END $$;
+
+-- A table that has lost its key under a policy that leaves such tables out, or their changes: its updates and deletes are
+-- to travel no longer, before the application makes one.
+CREATE OR REPLACE FUNCTION _echodb.stop_changes(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (SELECT w.no_pk_policy = 'skip' FROM _echodb.watch w) THEN
+    PERFORM _echodb.on_unwatched(relation);
+  ELSE
+    PERFORM _echodb.leave_publications(relation, (SELECT w.publication || '_insert_only' FROM _echodb.watch w)::name);
+  END IF;
+END $$;
+
 -- The replica identity that makes sure that an UPDATE or DELETE cannot fail for want of one, or takes our change back
 -- once the table has a key of its own; NULL when the table has what it needs.
 CREATE OR REPLACE FUNCTION _echodb.identity_wanted(relation oid) RETURNS text
@@ -81,14 +121,16 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT _echodb.run_quietly(format('DROP TRIGGER echodb_partition_truncate ON %s', _echodb.qualified_name(part)))
 $$;
 
--- Whether a table is followed under its own name, or is about to be.
+-- Whether a table is followed under its own name, or is about to be. One that could not be taken out of the publication
+-- when it lost its key goes on with all that it has: its updates must work.
 CREATE OR REPLACE FUNCTION _echodb.is_to_be_published(relation oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE c.oid = relation AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
                    AND _echodb.is_watched(n.nspname, c.relname))
-    AND _echodb.refusal(relation) IS NULL AND _echodb.publishes_changes(relation);
+    AND _echodb.refusal(relation) IS NULL
+    AND (_echodb.publishes_changes(relation) OR _echodb.is_among_changes(relation));
 END $$;
 
 -- What these tables, the trees that they belong to and the partitions that have left those need, as calls, each of which
@@ -124,24 +166,41 @@ BEGIN
   FROM gone JOIN pg_trigger t ON t.tgrelid = gone.oid AND t.tgname = 'echodb_partition_truncate';
 END $$;
 
--- Runs them. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
+-- The tables, among these and the trees that they belong to, whose changes are to travel no longer.
+CREATE OR REPLACE FUNCTION _echodb.without_changes(relations oid[]) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF (SELECT w.no_pk_policy = 'full' FROM _echodb.watch w) THEN RETURN; END IF;
+  RETURN QUERY
+  SELECT top.oid FROM (
+    SELECT DISTINCT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS oid
+    FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')) top
+  WHERE _echodb.is_among_changes(top.oid) AND NOT _echodb.publishes_changes(top.oid);
+END $$;
+
+-- Runs these. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
 CREATE OR REPLACE FUNCTION _echodb.prepare(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   steps text[];
   step text;
 BEGIN
-  BEGIN
-    steps := ARRAY(SELECT s FROM _echodb.preparations(relations) s);
-  EXCEPTION WHEN OTHERS THEN
-    RAISE LOG 'echodb could not see what relations % need: %', relations, SQLERRM;
-    RETURN;
-  END;
-  FOREACH step IN ARRAY steps LOOP
+  -- What a table needs depends on whether its changes could be stopped.
+  FOR turn IN 1 .. 2 LOOP
     BEGIN
-      EXECUTE 'SELECT ' || step;
+      steps := CASE turn
+        WHEN 1 THEN ARRAY(SELECT format('_echodb.stop_changes(%s)', t) FROM _echodb.without_changes(relations) t)
+        ELSE ARRAY(SELECT s FROM _echodb.preparations(relations) s) END;
     EXCEPTION WHEN OTHERS THEN
-      RAISE LOG 'echodb could not do %: %', step, SQLERRM;
+      RAISE LOG 'echodb could not see what relations % need: %', relations, SQLERRM;
+      CONTINUE;
     END;
+    FOREACH step IN ARRAY steps LOOP
+      BEGIN
+        EXECUTE 'SELECT ' || step;
+      EXCEPTION WHEN OTHERS THEN
+        RAISE LOG 'echodb could not do %: %', step, SQLERRM;
+      END;
+    END LOOP;
   END LOOP;
 END $$;

@@ -92,7 +92,10 @@ BEGIN
   SELECT * INTO settings FROM _echodb.watch;
   target := settings.publication;
   IF NOT _echodb.publishes_changes(relation) THEN
-    IF settings.no_pk_policy = 'skip' THEN RETURN false; END IF;
+    IF settings.no_pk_policy = 'skip' THEN
+      PERFORM _echodb.on_unwatched(relation);
+      RETURN false;
+    END IF;
     target := settings.publication || '_insert_only';
   ELSIF _echodb.identity_wanted(relation) IS NOT NULL THEN
     RAISE lock_not_available USING MESSAGE = 'its replica identity could not be set';
@@ -100,11 +103,8 @@ BEGIN
   SELECT r.oid, to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL AS is_whole INTO place
     FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
     WHERE r.prrelid = relation AND p.pubname = target;
-  IF NOT FOUND OR NOT place.is_whole THEN
-    IF place.oid IS NOT NULL THEN
-      PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', target,
-                                         _echodb.qualified_name(relation)));
-    END IF;
+  PERFORM _echodb.leave_publications(relation, CASE WHEN place.is_whole THEN target END);
+  IF place.is_whole IS NOT TRUE THEN
     PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I ADD TABLE ONLY %s', target,
                                        _echodb.qualified_name(relation)));
     lapsed := true;
@@ -168,17 +168,10 @@ END $$;
 -- Takes a table that is followed no longer out of the publications and says so in the log, when it was in one.
 CREATE OR REPLACE FUNCTION _echodb.on_unwatched(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  membership record;
 BEGIN
-  FOR membership IN
-    SELECT p.pubname FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
-    WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
-  LOOP
-    PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', membership.pubname,
-                                       _echodb.qualified_name(relation)));
+  IF _echodb.leave_publications(relation, NULL) THEN
     PERFORM _echodb.emit(jsonb_build_object('op', 'unwatch', 'oid', relation::bigint));
-  END LOOP;
+  END IF;
 END $$;
 
 -- Locks a table against schema changes; false when there is none. Only names can be locked, and a table may get another

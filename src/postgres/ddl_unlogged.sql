@@ -51,10 +51,12 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.put_back_one(relation oid, rewritten boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relpersistence = 'u') THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'unwatch', 'oid', relation::bigint));
-  ELSE
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relpersistence = 'u') THEN
     PERFORM _echodb.publish(relation);
+  END IF;
+  -- It is UNLOGGED now, or the command has taken its key, too.
+  IF NOT _echodb.is_published(relation) THEN
+    PERFORM _echodb.emit(jsonb_build_object('op', 'unwatch', 'oid', relation::bigint));
   END IF;
   -- Nobody knows what the rows have become.
   IF rewritten THEN

@@ -102,6 +102,7 @@ void Applier::settle(const LaneEvent& event) {
   if (!event.failure) {
     refused_since_.reset();
     through_at_ = SteadyClock::now();
+    held_up_.erase(event.lane);
     if (event.bytes > 0) batcher_.taken(*event.lane, event.took);
     return;
   }
@@ -113,9 +114,11 @@ void Applier::settle(const LaneEvent& event) {
   note_error(*event.failure);
   if (event.retrying) {
     ++retries_;
+    held_up_[event.lane] = event.failure->what();
     if (code == ErrorCode::TargetOverloaded) batcher_.refused(*event.lane);
     log::warn("{}: trying again: {}", event.lane->name(), event.failure->what());
   } else {
+    held_up_.erase(event.lane);
     life_.lane_failed(event);
   }
 }

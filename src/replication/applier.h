@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,6 +99,8 @@ class Applier final : public PgoutputHandler {
   void push_own(std::unique_ptr<LaneTask> step) { lanes_.push(own_lane_, std::move(step)); }
   [[nodiscard]] std::size_t own_steps() const { return lanes_.depth(*own_lane_); }
   [[nodiscard]] std::uint64_t transactions() const { return transactions_; }
+  /// Tables with steps that are not done: of them the catalog may not show yet what has been read.
+  [[nodiscard]] std::set<Oid> tables_at_work();
   /// Everything but positions.
   void report(WorkerStatus& status);
 
@@ -139,6 +143,7 @@ class Applier final : public PgoutputHandler {
   std::uint64_t retries_ = 0;
   std::uint64_t messages_skipped_ = 0;
   std::string last_error_;
+  std::map<std::shared_ptr<Lane>, std::string> held_up_;     ///< lanes whose step is tried again, and why
   std::optional<SteadyClock::time_point> refused_since_;     ///< by ClickHouse, without a success since
   SteadyClock::time_point through_at_ = SteadyClock::now();  ///< or nothing was to be sent
   SteadyClock::time_point probed_at_;                        ///< whether the target takes rows of any table

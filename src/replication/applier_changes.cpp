@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <optional>
+#include <utility>
 
 #include "base/log.h"
 #include "replication/applier.h"
@@ -44,9 +45,10 @@ void Applier::change(Oid oid, Add add) {
   if (rows_in_transaction_++ == 0) lag_.committed(stamp_.commit, commit_time_);
   try {
     LiveVersion& version = registry_.version_at(*table, change_lsn_);
-    if (!table->published) throw Error(ErrorCode::SchemaMismatch, "a row came before its relation");
+    const std::vector<std::string>* streamed = registry_.streamed_columns(oid);
+    if (streamed == nullptr) throw Error(ErrorCode::SchemaMismatch, "a row came before its relation");
     if (version.positions == nullptr) {
-      version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(*table->published));
+      version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(*streamed));
     }
     TableBatch& batch = batcher_.open(*table, version);
     const std::size_t missing_before = batch.missing().size();
@@ -90,12 +92,11 @@ void Applier::check_relation(const MirroredTable& table, const RelationMessage& 
 /// reason is read by the last one.
 void Applier::on_relation(const RelationMessage& message) {
   if (message.schema == kMessageSchema && message.name == kMessageTable) message_table_ = message.oid;
-  MirroredTable* table = registry_.find(message.oid);
-  if (table == nullptr) return;
-  if (!has_event_triggers_) check_relation(*table, message);
-  table->published.emplace();
-  for (const RelationColumn& column : message.columns) table->published->emplace_back(column.name);
-  for (LiveVersion& version : table->versions) version.positions = nullptr;
+  const MirroredTable* table = registry_.find(message.oid);
+  if (table != nullptr && !has_event_triggers_) check_relation(*table, message);
+  std::vector<std::string> columns;
+  for (const RelationColumn& column : message.columns) columns.emplace_back(column.name);
+  registry_.note_streamed(message.oid, std::move(columns));
 }
 
 void Applier::on_insert(const InsertMessage& message) {

@@ -55,6 +55,8 @@ void Applier::report(WorkerStatus& status) {
   status.rows_to_copy_known = copier_.progress().rows_to_copy_known;
   status.state = "streaming";
   status.text_fallbacks = life_.types().text_fallbacks();
+  // What was dropped is tried no longer.
+  std::erase_if(held_up_, [&](const auto& entry) { return lanes_.depth(*entry.first) == 0; });
   registry_.for_each([&](const MirroredTable& table) { report_table(status, table); });
   status.refused_for = refused_for(status.state == "copying");
 }
@@ -68,6 +70,7 @@ void Applier::report_table(WorkerStatus& status, const MirroredTable& table) con
   TableState state = settling ? TableState::Copying : dropped ? TableState::Error : table.record.state;
   if (state == TableState::Copying) status.state = "copying";
   status.rows_applied += table.rows_applied;
+  const auto held_up = held_up_.find(table.lane);
   status.tables.push_back({.source = table.name(),
                            .target = table.record.target_name,
                            .state = std::string(to_string(state)),
@@ -75,9 +78,18 @@ void Applier::report_table(WorkerStatus& status, const MirroredTable& table) con
                            .rows_applied = table.rows_applied,
                            .error = table.record.error,
                            .error_lsn = table.record.error_lsn ? to_string(*table.record.error_lsn) : std::string(),
+                           .held_up = held_up == held_up_.end() ? std::string() : held_up->second,
                            .next_attempt = life_.healing().next_attempt(table.record.oid),
                            .text_columns = widened_columns(table, life_.types()),
                            .kept_types = kept_columns(table, life_.types())});
+}
+
+std::set<Oid> Applier::tables_at_work() {
+  std::set<Oid> tables;
+  registry_.for_each([&](const MirroredTable& table) {
+    if (lanes_.depth(*table.lane) > 0) tables.insert(table.record.oid);
+  });
+  return tables;
 }
 
 /// A server that says nothing refuses as well, only later; while tables are copied, rows may wait for a copy.

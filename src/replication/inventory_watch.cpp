@@ -81,11 +81,24 @@ void InventoryWatch::watch(const std::stop_token& stop) {
 }
 
 void InventoryWatch::look(PostgresConnection& source) {
-  judge_.add(look_through_inventory(source, names_), Clock::now());
+  const InventoryReading before = reading();
+  InventoryLook look = look_through_inventory(source, names_);
+  look.reading = before;
+  judge_.add(look, Clock::now());
   if (judge_.is_undecided()) flush_log(source);
   heal(source);
   note(judge_.tables());
   note(find_parents(source, settings_));
+}
+
+void InventoryWatch::heard(InventoryReading reading) {
+  MutexLock lock(mutex_);
+  reading_ = std::move(reading);
+}
+
+InventoryReading InventoryWatch::reading() const {
+  MutexLock lock(mutex_);
+  return reading_;
 }
 
 InventoryWatch::Clock::duration InventoryWatch::time_to_wait() const {

@@ -27,6 +27,8 @@ class InventoryWatch {
  public:
   InventoryWatch(const Settings& settings, const StreamRecord& stream, CatalogStore& catalog);
 
+  /// How far the stream has come by now. Called several times a second, on the stream's thread.
+  void heard(InventoryReading reading);
   /// Fills in what is known of tables that are not mirrored, and of those that others inherit from; the ones in error
   /// are in the list of tables too.
   void report(WorkerStatus& status) const;
@@ -46,6 +48,7 @@ class InventoryWatch {
   void note(std::vector<ParentTable> parents);
   void heal(PostgresConnection& source);
   void heal(PostgresConnection& source, const InventoryEntry& entry, Healing& healing);
+  [[nodiscard]] InventoryReading reading() const;
   [[nodiscard]] Clock::duration time_to_wait() const;
 
   const Settings& settings_;
@@ -55,6 +58,7 @@ class InventoryWatch {
   std::map<Oid, Healing> healing_;  ///< of the thread alone
 
   mutable Mutex mutex_;
+  InventoryReading reading_ ECHODB_GUARDED_BY(mutex_);
   std::vector<UnmirroredStatus> tables_ ECHODB_GUARDED_BY(mutex_);
   std::vector<ParentTable> parents_ ECHODB_GUARDED_BY(mutex_);  ///< the watched ones
   std::uint64_t healed_ ECHODB_GUARDED_BY(mutex_) = 0;

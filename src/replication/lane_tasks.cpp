@@ -83,9 +83,9 @@ void SchemaTask::announce() {
 }
 
 void SchemaTask::run(WriterTools& tools) {
-  announce();
-  for (const Step& step : steps_) {
-    step(tools);
+  if (steps_done_ == 0) announce();
+  for (; steps_done_ < steps_.size(); ++steps_done_) {
+    steps_[steps_done_](tools);
     failpoint("schema.step_done");
   }
   catalog_.save_table(record_.stream, record_.table, record_.version ? &*record_.version : nullptr);

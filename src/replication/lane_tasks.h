@@ -73,8 +73,9 @@ class JournalTask final : public LaneTask {
 };
 
 /// A table's step that is not rows: schema changes, truncation, exchange, drop. Stores what is about to happen when it
-/// must not be cut short, runs the steps, stores the table's new state, then calls `after`. Every step is safe to
-/// repeat.
+/// must not be cut short, runs the steps, stores the table's new state, then calls `after`. When the task is run
+/// again, it goes on with the step that has failed. That one may have been done, its answer lost: it is safe to repeat,
+/// in this process, and in the next one, which begins with the first (PendingSteps has those that it may not).
 class SchemaTask final : public LaneTask {
  public:
   using Step = std::function<void(WriterTools&)>;
@@ -139,6 +140,7 @@ class SchemaTask final : public LaneTask {
   std::vector<std::string> earlier_names_;
   bool announces_target_ = false;
   std::vector<Step> steps_;
+  std::size_t steps_done_ = 0;
   std::vector<Step> tidy_;
   std::function<void()> after_;
 };

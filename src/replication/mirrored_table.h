@@ -20,7 +20,7 @@ namespace echodb {
 struct LiveVersion {
   TableVersion version;
   std::shared_ptr<const TablePlan> plan;                      ///< made when the first row needs it
-  std::shared_ptr<const std::vector<std::size_t>> positions;  ///< made with the plan, from `published`
+  std::shared_ptr<const std::vector<std::size_t>> positions;  ///< made with the plan: TableRegistry::streamed_columns
 };
 
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.
@@ -28,10 +28,8 @@ class MirroredTable {
  public:
   explicit MirroredTable(TableRecord of) : record(std::move(of)), phase_(phase_of(record.state)) {}
 
-  TableRecord record;                 ///< without versions: those are below; its state is that of the phase
-  std::vector<LiveVersion> versions;  ///< by rising LSN; never empty
-  /// The columns of a streamed row, by the session's last Relation message; nullopt before the first.
-  std::optional<std::vector<std::string>> published;
+  TableRecord record;                  ///< without versions: those are below; its state is that of the phase
+  std::vector<LiveVersion> versions;   ///< by rising LSN; never empty
   std::shared_ptr<Lane> lane;          ///< its own
   std::shared_ptr<Lane> earlier_lane;  ///< of whoever had the target's name before: the first step waits for it
   std::vector<LanePlace> awaited;      ///< where others give up names that this table has taken: see TableNames

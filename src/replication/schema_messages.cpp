@@ -26,6 +26,7 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
   if (made_anew) return changes_.created(message, version);
   if (lsn <= table->record.floor) return;
   if (lsn <= table->versions.back().version.lsn) return read_again(*table, message, lsn);
+  if (awaits_another(*table, message, lsn)) return;
   changed(*table, message, std::move(version));
   if (described) tools_.steps.put_on_record(*table);
   // Nothing had to make up for what was lost.
@@ -40,6 +41,15 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
 void SchemaMessages::read_again(const MirroredTable& table, const TableMessage& message, Lsn lsn) {
   const bool first = table.versions.front().version.lsn >= lsn;
   if (message.published && !first) copies_.ask(table.record.oid, "it was not published for a while, and is read again");
+}
+
+/// Of a table whose schema was lost, a description that was asked for since then knows all. Any other message may come
+/// from a transaction that began before, and know nothing of what was lost.
+bool SchemaMessages::awaits_another(const MirroredTable& table, const TableMessage& message, Lsn lsn) {
+  const Followed* of = table.followed();
+  if (of == nullptr || !of->lost) return false;
+  const bool asked_for = message.tag == kDescribeTag || message.tag == kResyncTag || message.tag == kSetupTag;
+  return !asked_for || lsn <= of->lost->since;
 }
 
 void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, TableVersion version) {

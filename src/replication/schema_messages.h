@@ -24,6 +24,7 @@ class SchemaMessages {
   void on(const RecopyMessage& message, Lsn lsn);
   void on(const RefusedMessage& message, Lsn lsn);
   void read_again(const MirroredTable& table, const TableMessage& message, Lsn lsn);
+  static bool awaits_another(const MirroredTable& table, const TableMessage& message, Lsn lsn);
   void changed(MirroredTable& table, const TableMessage& message, TableVersion version);
 
   TableTools& tools_;

@@ -220,12 +220,20 @@ void Stream::save_progress() {
   store_progress();
 }
 
+/// An application that holds a lock on our tables, or on a row, is no reason to end: what is stored is older then, and
+/// no less true.
 void Stream::store_progress() {
+  try {
+    catalog_.save_applied(record_.name, confirmed_);
+    failpoint("progress.saved");
+    if (applier_.own_steps() <= 1) save_bookmark();
+    catalog_.prune(record_.name, confirmed_);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::SourceBusy) throw;
+    log::warn("what has been applied is stored a little later: {}", error.what());
+    return;
+  }
   saved_ = confirmed_;
-  catalog_.save_applied(record_.name, confirmed_);
-  failpoint("progress.saved");
-  if (applier_.own_steps() <= 1) save_bookmark();
-  catalog_.prune(record_.name, confirmed_);
   applier_.forget_old(confirmed_);
 }
 
@@ -289,6 +297,7 @@ void Stream::publish_status() {
   status.source_position = std::max(position_.latest(), status.received);
   status.lag_bytes = status.source_position.value - std::min(status.applied, status.source_position).value;
   applier_.report(status);
+  inventory_watch_->heard({.end = status.received, .at_work = applier_.tables_at_work()});
   inventory_watch_->report(status);
   board_.put(std::move(status));
 }

@@ -131,7 +131,7 @@ SchemaTask::Step TableChanges::rebuild(const MirroredTable& table, std::vector<C
                   .shadow = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices()),
                   .renames = std::move(key_renames),
                   .options = tools_.names.options()};
-  return [rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) {
+  return [rebuild = std::move(rebuild), server = parts_.registry.server()](WriterTools& tools) mutable {
     rebuild_target(tools.clickhouse, rebuild, server);
   };
 }

@@ -12,6 +12,8 @@ namespace echodb {
 namespace {
 
 constexpr std::string_view kOwnPrefix = "_echodb_";
+/// A session may go on for years, and see tables come and go.
+constexpr std::size_t kStreamedElsewhereMax = 10'000;
 constexpr std::string_view kShadowPrefix = "_echodb_shadow_";
 
 }  // namespace
@@ -114,6 +116,21 @@ void TableRegistry::add_version(MirroredTable& table, TableVersion version) {
   if (table.versions.back().version.lsn == version.lsn) table.versions.pop_back();
   table.versions.push_back({.version = std::move(version)});
   share_types(table);
+}
+
+const std::vector<std::string>* TableRegistry::streamed_columns(Oid oid) const {
+  auto found = streamed_.find(oid);
+  return found == streamed_.end() ? nullptr : &found->second;
+}
+
+void TableRegistry::note_streamed(Oid oid, std::vector<std::string> columns) {
+  if (streamed_.size() > tables_.size() + kStreamedElsewhereMax) {
+    std::erase_if(streamed_, [this](const auto& entry) { return !tables_.contains(entry.first); });
+  }
+  streamed_.insert_or_assign(oid, std::move(columns));
+  MirroredTable* table = find(oid);
+  if (table == nullptr) return;
+  for (LiveVersion& version : table->versions) version.positions = nullptr;
 }
 
 /// Rows of every schema go into the columns of today.

@@ -33,6 +33,11 @@ class TableRegistry {
   LiveVersion& version_at(MirroredTable& table, Lsn change);
   /// Adds a schema, or replaces the newest when it is of the same position, and forgets the plans, which depend on it.
   void add_version(MirroredTable& table, TableVersion version);
+  /// The columns of a row of this table in the log, by the session's last Relation message; nullptr before the first.
+  /// The message does not come again for a table that was taken for dropped and is there: so it outlives MirroredTable.
+  [[nodiscard]] const std::vector<std::string>* streamed_columns(Oid oid) const;
+  void note_streamed(Oid oid, std::vector<std::string> columns);
+
   /// From now on the column has the wider type, under every schema the table has had.
   void widen(MirroredTable& table, const WidenedColumn& column);
   /// The least width that gives the column a type which may hold what this error refused.
@@ -70,6 +75,7 @@ class TableRegistry {
   std::string database_;
   std::unordered_map<Oid, std::unique_ptr<MirroredTable>> tables_;
   std::unordered_map<std::string, std::shared_ptr<Lane>> lanes_;
+  std::unordered_map<Oid, std::vector<std::string>> streamed_;
 };
 
 }  // namespace echodb

@@ -86,6 +86,21 @@ void exchange_by_renames(TargetClient& clickhouse, const TablePair& tables, cons
   drop_target(clickhouse, old, server);
 }
 
+/// The target's live rows, under the names that they are to have.
+void fill_shadow(TargetClient& clickhouse, const Rebuild& rebuild) {
+  std::string into;
+  std::string from;
+  for (const TargetColumn& column : rebuild.shadow.columns) {
+    auto rename = std::ranges::find(rebuild.renames, column.name, &ColumnRename::to);
+    into += quote_identifier(column.name) + ", ";
+    from += quote_identifier(rename == rebuild.renames.end() ? column.name : rename->from) + ", ";
+  }
+  std::string ours = fmt::format("{}, {}, {}", kSyncedAtColumn, kIsDeletedColumn, kVersionColumn);
+  clickhouse.query_patiently(fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM {} FINAL WHERE {} = 0",
+                                         qualified(rebuild.shadow.table), into, ours, from, ours,
+                                         qualified(rebuild.tables.target), kIsDeletedColumn));
+}
+
 }  // namespace
 
 void drop_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
@@ -176,21 +191,18 @@ void remove_shadow_mark(TargetClient& clickhouse, const TargetTable& target, con
   set_comment(clickhouse, target, "");
 }
 
-void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server) {
+void rebuild_target(TargetClient& clickhouse, Rebuild& rebuild, const ServerVersion& server) {
+  using Stage = Rebuild::Stage;
   const TablePair& tables = rebuild.tables;
-  create_shadow(clickhouse, tables.target, rebuild.shadow, server);
-  std::string into;
-  std::string from;
-  for (const TargetColumn& column : rebuild.shadow.columns) {
-    auto rename = std::ranges::find(rebuild.renames, column.name, &ColumnRename::to);
-    into += quote_identifier(column.name) + ", ";
-    from += quote_identifier(rename == rebuild.renames.end() ? column.name : rename->from) + ", ";
+  if (rebuild.stage == Stage::Begun) {
+    create_shadow(clickhouse, tables.target, rebuild.shadow, server);
+    fill_shadow(clickhouse, rebuild);
+    rebuild.stage = Stage::Filled;
   }
-  std::string ours = fmt::format("{}, {}, {}", kSyncedAtColumn, kIsDeletedColumn, kVersionColumn);
-  clickhouse.query_patiently(fmt::format("INSERT INTO {} ({}{}) SELECT {}{} FROM {} FINAL WHERE {} = 0",
-                                         qualified(rebuild.shadow.table), into, ours, from, ours,
-                                         qualified(tables.target), kIsDeletedColumn));
-  exchange_shadow(clickhouse, tables, server, rebuild.options);
+  if (rebuild.stage == Stage::Filled) {
+    exchange_shadow(clickhouse, tables, server, rebuild.options);
+    rebuild.stage = Stage::Exchanged;
+  }
   remove_shadow_mark(clickhouse, tables.target, server);
 }
 

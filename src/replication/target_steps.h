@@ -55,8 +55,11 @@ struct Rebuild {
   TableDefinition shadow;
   std::vector<ColumnRename> renames;
   CreateOptions options;
+  /// How far it has come: once the shadow has all rows, the target may have been exchanged already, and has only the
+  /// columns that it is to have. A process that does not know this must not begin again (PendingSteps::recopy).
+  enum class Stage { Begun, Filled, Exchanged } stage = Stage::Begun;
 };
-void rebuild_target(TargetClient& clickhouse, const Rebuild& rebuild, const ServerVersion& server);
+void rebuild_target(TargetClient& clickhouse, Rebuild& rebuild, const ServerVersion& server);
 
 struct Rename {
   std::vector<std::string> from;  ///< it has one of these names, the first of them of which there is a table of ours

@@ -41,6 +41,7 @@ struct TableStatus {
   std::uint64_t rows_applied = 0;
   std::string error;
   std::string error_lsn;
+  std::string held_up = {};  ///< why its next step has failed, and is tried again; empty: it has not
   std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until it is copied again; nullopt: right now
   std::vector<WidenedColumnStatus> text_columns;
   std::vector<KeptColumnStatus> kept_types;

@@ -45,6 +45,7 @@ json tables_json(const std::vector<TableStatus>& tables) {
                            {"rows_applied", table.rows_applied},
                            {"error", text_or_null(table.error)},
                            {"error_lsn", text_or_null(table.error_lsn)},
+                           {"held_up", text_or_null(table.held_up)},
                            {"next_attempt_s", table.next_attempt ? json(table.next_attempt->count()) : json(nullptr)},
                            {"text_columns", std::move(text_columns)},
                            {"kept_types", std::move(kept_types)},

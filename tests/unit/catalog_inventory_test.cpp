@@ -48,6 +48,26 @@ TEST(Inventory, SaysNothingWhileTheStreamIsBehind) {
   EXPECT_EQ(looks.state(), State::Pending);
 }
 
+TEST(Inventory, GoesByWhatWasReadOfATableWithoutAStepAtWork) {
+  Looks one;
+  Looks at_work;
+  for (std::uint64_t position = 100; position < 300; position += 100) {
+    InventoryLook while_behind = look(99, position, {entry(1)});
+    while_behind.reading.end = Lsn{position - 1};
+    one.add(while_behind);
+    while_behind.reading.at_work = {1};
+    at_work.add(while_behind);
+  }
+  EXPECT_EQ(one.state(), State::Pending);
+  InventoryLook later = look(99, 300, {entry(1)});
+  later.reading.end = Lsn{200};
+  one.add(later);
+  later.reading.at_work = {1};
+  at_work.add(later);
+  EXPECT_EQ(one.state(), State::Error);
+  EXPECT_EQ(at_work.state(), State::Pending);
+}
+
 TEST(Inventory, FindsWhatNoMessageOnItsWayExplains) {
   Looks looks;
   looks.add(look(90, 100, {entry(1)}));
