@@ -55,6 +55,9 @@ END $$;
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_columns smallint[] NOT NULL DEFAULT '{}';
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_since pg_lsn[] NOT NULL DEFAULT '{}';
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_widths text[] NOT NULL DEFAULT '{}';
+-- Where the last transaction ended that changed a type of its columns, and so what rows show: those from before it that are
+-- committed later come as they showed before.
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS types_changed_lsn pg_lsn;
 
 -- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
 CREATE TABLE IF NOT EXISTS _echodb.table_versions (

@@ -92,8 +92,9 @@ struct TableRecord {
   TableState state = TableState::Pending;
   Lsn floor;  ///< changes and schema changes before it are done with: their effect is in the target, or was undone
   std::optional<Lsn> dropped;
-  std::string copy_snapshot;  ///< xmin:xmax:xip of a keyless table's copy; empty: none, or no longer needed
-  std::optional<Lsn> copied;  ///< with copy_snapshot: everything that it sees was committed before
+  std::optional<Lsn> types_changed;  ///< where the last transaction ended that changed what its rows show, not them
+  std::string copy_snapshot;         ///< xmin:xmax:xip of a keyless table's copy; empty: none, or no longer needed
+  std::optional<Lsn> copied;         ///< with copy_snapshot: everything that it sees was committed before
   std::vector<std::string> earlier_names;  ///< the target may still have one of these; empty: it has `target_name`
   bool shadow = false;                     ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;

@@ -29,6 +29,16 @@ BEGIN
   END IF;
 END $$;
 
+-- The same when what rows show has changed: those that were written before and are committed later still come as they showed.
+CREATE OR REPLACE FUNCTION _echodb.recopy_as_shown(relation oid, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF _echodb.is_published(relation) THEN
+    PERFORM _echodb.emit(jsonb_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason,
+      'types_changed', true));
+  END IF;
+END $$;
+
 -- TRUNCATE fires no event trigger, and of a single partition nothing is published.
 CREATE OR REPLACE FUNCTION _echodb.on_partition_truncate() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -156,7 +166,7 @@ DECLARE
   relation oid;
 BEGIN
   FOR relation IN SELECT t FROM _echodb.tables_with_type(changed) t LOOP
-    PERFORM _echodb.recopy(relation, 'one of its types has changed');
+    PERFORM _echodb.recopy_as_shown(relation, 'one of its types has changed');
   END LOOP;
 END $$;
 

@@ -37,7 +37,7 @@ BEGIN
          WHERE v.stream = stream_name AND v.oid = c.oid::bigint ORDER BY v.lsn DESC LIMIT 1) AS known
   LOOP
     IF entry.is_doubtful THEN
-      PERFORM _echodb.recopy(entry.oid, 'the triggers could not tell for a while what became of it');
+      PERFORM _echodb.recopy_as_shown(entry.oid, 'the triggers could not tell for a while what became of it');
     END IF;
   END LOOP;
 END $$;

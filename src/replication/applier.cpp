@@ -53,8 +53,8 @@ Applier::Applier(Parts parts)
 /// Steps that wait for the end of a copy must not keep the lanes' threads.
 Applier::~Applier() { copier_.stop(); }
 
-void Applier::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
-  life_.resume(source_position, target, clickhouse);
+void Applier::resume(const SourceMoment& source, const TargetFindings& target, TargetClient& clickhouse) {
+  life_.resume(source, target, clickhouse);
 }
 
 bool Applier::over_budget() const {

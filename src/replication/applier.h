@@ -50,7 +50,9 @@ class Applier final : public PgoutputHandler {
   Applier& operator=(const Applier&) = delete;
 
   /// Brings every table to where it was left. Before anything else.
-  void resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
+  void resume(const SourceMoment& source, const TargetFindings& target, TargetClient& clickhouse);
+  /// The source shows this much to everybody.
+  void seen(const CopyVisibility& snapshot) { life_.seen(snapshot); }
 
   /// The next message of pgoutput stands here and has so many bytes.
   void begin_change(Lsn lsn, std::size_t bytes);
@@ -108,6 +110,7 @@ class Applier final : public PgoutputHandler {
   void apply_message(Bytes content, Lsn lsn);
   void skip_message(std::string_view why, Lsn lsn);
   MirroredTable* table_for_change(Oid oid);
+  [[nodiscard]] bool shows_as_before(const TableRecord& table) const;
   template <typename Add>
   void change(Oid oid, Add add);
   void report_table(WorkerStatus& status, const MirroredTable& table) const;

@@ -20,7 +20,7 @@ void Applier::on_begin(const BeginMessage& message) {
 
 void Applier::on_commit(const CommitMessage& message) {
   in_transaction_ = false;
-  life_.transaction_ended();
+  life_.transaction_ended(message.commit_lsn);
   watermark_.transaction_ended(message.end_lsn);
   ++transactions_;
 }
@@ -34,12 +34,20 @@ MirroredTable* Applier::table_for_change(Oid oid) {
   return table;
 }
 
+/// The server decodes a row as the catalog was when the row was written, although a type changed before its transaction
+/// was over. Rows of transactions that were over by then are in the copy that the change asks for, also when the log is
+/// read again.
+bool Applier::shows_as_before(const TableRecord& table) const {
+  return table.types_changed && change_lsn_ < *table.types_changed && stamp_.commit > *table.types_changed;
+}
+
 /// Counts the change, whether it is applied or not, so that it has the same ordinal when the log is read again.
 template <typename Add>
 void Applier::change(Oid oid, Add add) {
   ++stamp_.ordinal;
   MirroredTable* table = table_for_change(oid);
   if (table == nullptr) return;
+  if (shows_as_before(table->record)) life_.shown_as_before(*table);
   // Its age counts from its first row on, not from when all of it has been read.
   if (rows_in_transaction_++ == 0) lag_.committed(stamp_.commit, commit_time_);
   try {

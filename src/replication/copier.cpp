@@ -106,12 +106,15 @@ void Copier::take_on(Worker& worker, CopyWork work) {
 
 void Copier::carry_out(CopyReader& reader, CopyWork& work) {
   CopyEvent event{.job = work.copy->job.id, .table = work.copy->job.table, .kind = CopyEvent::Kind::Finished};
+  CopyOutcome outcome = CopyOutcome::Done;
   switch (work.kind) {
-    case CopyWork::Kind::Plan: reader.plan(work); break;
+    case CopyWork::Kind::Plan:
+      if (!reader.plan(work)) outcome = CopyOutcome::Waits;
+      break;
     case CopyWork::Kind::Range: reader.copy_range(work); break;
     case CopyWork::Kind::Finish: event.seen_to = reader.end_of_log(); break;
   }
-  std::optional<CopyEnd> end = board_.give_back(work, CopyOutcome::Done);
+  std::optional<CopyEnd> end = board_.give_back(work, outcome);
   if (!end || end->failure) return;
   failpoint("copy.finished");
   event.rows = end->rows;

@@ -10,6 +10,7 @@ namespace echodb {
 namespace {
 
 constexpr std::chrono::milliseconds kCopyRetryPause{500};
+constexpr std::chrono::milliseconds kCopyWaitPause{20};
 /// How often somebody without work looks whether the pause of a copy is over.
 constexpr std::chrono::milliseconds kLookAround{200};
 
@@ -107,6 +108,7 @@ std::optional<CopyEnd> CopyBoard::give_back(CopyWork work, CopyOutcome outcome, 
       if (work.kind != CopyWork::Kind::Finish || copy->ended.stop_requested()) break;
       return finish(copy);
     case CopyOutcome::Stopped: break;
+    case CopyOutcome::Waits: state.not_before = Clock::now() + kCopyWaitPause; break;
     case CopyOutcome::PlanAgain:
       state.plan_again = true;
       state.not_before = Clock::now() + kCopyRetryPause;

@@ -21,6 +21,8 @@ struct RunningCopy {
   CopyJob job;  ///< constant while anybody is at work
   std::shared_ptr<const TablePlan> plan;
   std::stop_source ended;  ///< nothing of it is wanted any more: what its threads wait for is given up
+  /// Of whoever makes the plan: the transactions that it waits for, as find_writers() has them; nullopt: not known yet.
+  std::optional<std::string> writers;
 
  private:
   friend class CopyBoard;
@@ -54,6 +56,7 @@ struct CopyWork {
 /// What became of it.
 enum class CopyOutcome {
   Done,
+  Waits,      ///< for others, which takes its time: meanwhile there is other work
   Stopped,    ///< it was not asked for to the end: somebody else, or nobody, goes on with it
   TryAgain,   ///< the same part may succeed later
   PlanAgain,  ///< the table is not what was planned: the copy is planned anew when all have stopped

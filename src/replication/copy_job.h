@@ -19,11 +19,11 @@ struct CopyJob {
   Oid table = 0;
   TableSchema schema;
   TargetTable target;
-  bool await_writers = false;      ///< the table was not published before: see wait_for_writers
-  std::vector<Xid> must_see;       ///< transactions that the stream has read: the copy begins once they are visible
-  std::shared_ptr<CopyGate> gate;  ///< keyless tables: set when the snapshot has been taken; null otherwise
-  int plans = 0;                   ///< that were thrown away before this job, because the table was another one
-  bool resume = false;             ///< ranges of an earlier run that are done stay done
+  std::optional<Xid> writers_before;  ///< the writers to wait for: see find_writers
+  std::vector<Xid> must_see;          ///< transactions that the stream has read: the copy begins once they are visible
+  std::shared_ptr<CopyGate> gate;     ///< keyless tables: set when the snapshot has been taken; null otherwise
+  int plans = 0;                      ///< that were thrown away before this job, because the table was another one
+  bool resume = false;                ///< ranges of an earlier run that are done stay done
 };
 
 /// What became of a job; collected by the stream's thread. A cancelled job says nothing.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "clickhouse/client.h"
 #include "config/limits.h"
 #include "replication/copied_rows.h"
@@ -62,7 +63,7 @@ class PostgresCopyReader final : public CopyReader {
         inserting_(options.clickhouse, parts.stop),
         completing_(connect_writer(options.clickhouse, options.source, parts.stop)) {}
 
-  void plan(CopyWork& work) override;
+  bool plan(CopyWork& work) override;
   void copy_range(CopyWork& work) override;
 
   /// Reading may have pruned pages, which is in the log and not flushed, perhaps for minutes: a commit flushes it, so
@@ -86,7 +87,8 @@ class PostgresCopyReader final : public CopyReader {
   };
 
   PostgresConnection& connection();
-  std::vector<CopyRange> plan_ranges(const CopyJob& job, bool is_bag);
+  bool may_begin(RunningCopy& copy);
+  std::vector<CopyRange> plan_ranges(const CopyJob& job, std::vector<CopyRange> ranges);
   bool try_read_range(CopyWork& work);
   void copy_whole(CopyWork& work);
   void read_range(const RunningCopy& copy, CopyRange& range, const Place& place);
@@ -108,20 +110,36 @@ PostgresConnection& PostgresCopyReader::connection() {
   return *connection_;
 }
 
-void PostgresCopyReader::plan(CopyWork& work) {
+bool PostgresCopyReader::plan(CopyWork& work) {
   const CopyJob& job = work.copy->job;
-  if (job.await_writers) wait_for_writers(connection(), job.table, parts_.stop);
-  wait_until_visible(connection(), job.must_see, parts_.stop);
-  work.planned = plan_ranges(job, work.copy->plan->is_bag());
-  if (work.copy->plan->is_bag()) copy_whole(work);
+  const bool is_bag = work.copy->plan->is_bag();
+  std::vector<CopyRange> ranges;
+  if (job.resume && !is_bag) ranges = parts_.catalog.load_ranges(job.stream, job.table);
+  if (!all_visible(connection(), job.must_see)) return false;
+  // A copy that has ranges has waited before it cut them.
+  if (ranges.empty() && !may_begin(*work.copy)) return false;
+  work.planned = plan_ranges(job, std::move(ranges));
+  if (is_bag) copy_whole(work);
   rows_sent_ = 0;
+  return true;
 }
 
-std::vector<CopyRange> PostgresCopyReader::plan_ranges(const CopyJob& job, bool is_bag) {
+/// Whether the transactions are over that were found when this was first asked: others have nothing that the copy must
+/// see.
+bool PostgresCopyReader::may_begin(RunningCopy& copy) {
+  const bool first = !copy.writers;
+  copy.writers = find_writers(connection(), copy.job.table, copy.job.writers_before, copy.writers);
+  if (*copy.writers == kNoWriters) return true;
+  if (first) {
+    log::info("the copy of {} begins when transactions that have written to it are over: {}",
+              copy.job.schema.qualified_name(), *copy.writers);
+  }
+  return false;
+}
+
+std::vector<CopyRange> PostgresCopyReader::plan_ranges(const CopyJob& job, std::vector<CopyRange> ranges) {
   PostgresConnection& source = connection();
   const Heaps heaps = measure(source, job.table);
-  std::vector<CopyRange> ranges =
-      job.resume && !is_bag ? parts_.catalog.load_ranges(job.stream, job.table) : std::vector<CopyRange>();
   auto same_heap = [&](const CopyRange& range) {
     return std::ranges::any_of(heaps.parts, [&](const HeapSize& heap) {
       return heap.relation == range.relation && heap.relfilenode == range.relfilenode;

@@ -27,9 +27,10 @@ class CopyReader {
  public:
   virtual ~CopyReader() = default;
 
-  /// Waits for what the job has to wait for, and cuts the table into ranges: those of an earlier run that the job goes
-  /// on with, or new ones, which are stored. A table without a key is copied as well.
-  virtual void plan(CopyWork& work) = 0;
+  /// Cuts the table into ranges: those of an earlier run that the job goes on with, or new ones, which are stored. A
+  /// table without a key is copied as well. False: the job has still to wait for transactions, and is to be planned
+  /// later.
+  [[nodiscard]] virtual bool plan(CopyWork& work) = 0;
   /// Copies the range and stores that it is done.
   virtual void copy_range(CopyWork& work) = 0;
   /// Up to where the copy has seen everything, once all of it is in.

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "config/limits.h"
 #include "replication/copy_locks.sql.h"
+#include "replication/copy_writers.sql.h"
 
 namespace echodb {
 namespace {
@@ -20,15 +21,6 @@ void pause(const std::stop_token& stop) {
   if (stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
   std::this_thread::sleep_for(kPause);
 }
-
-/// The transactions that hold a writer's lock on the table, as a text[]; of those in $2 only, when it is not NULL.
-constexpr std::string_view kWriters =
-    "SELECT coalesce(array_agg(DISTINCT l.virtualtransaction), '{}')::text FROM pg_locks l "
-    "WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid() "
-    "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-    "AND (l.relation = $1::oid OR $1::oid IN (SELECT relid::oid FROM pg_partition_ancestors(l.relation::regclass))) "
-    "AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') "
-    "AND ($2::text[] IS NULL OR l.virtualtransaction = ANY ($2::text[]))";
 
 std::vector<NamedRelation> relations_to_lock(PostgresConnection& source, std::span<const Oid> tables) {
   QueryResult found = source.query(std::string(sql::copy_locks), {fmt::format("{{{}}}", fmt::join(tables, ","))});
@@ -94,23 +86,15 @@ bool try_pass_gate(PostgresConnection& source, CopyGate& gate, std::string& snap
 
 }  // namespace
 
-void wait_for_writers(PostgresConnection& source, Oid table, const std::stop_token& stop) {
-  QueryParameter among = std::nullopt;
-  while (true) {
-    std::string writers(source.query(std::string(kWriters), {std::to_string(table), among}).text(0, 0));
-    if (writers == "{}") return;
-    among = writers;
-    pause(stop);
-  }
+std::string find_writers(PostgresConnection& source, Oid table, std::optional<Xid> before,
+                         const QueryParameter& among) {
+  const QueryParameter bound = before ? QueryParameter(std::to_string(*before)) : std::nullopt;
+  return std::string(source.query(std::string(sql::copy_writers), {std::to_string(table), among, bound}).text(0, 0));
 }
 
 bool all_visible(PostgresConnection& source, std::span<const Xid> transactions) {
   if (transactions.empty()) return true;
   return CopyVisibility::parse(source.query("SELECT pg_current_snapshot()::text").text(0, 0)).sees_all(transactions);
-}
-
-void wait_until_visible(PostgresConnection& source, std::span<const Xid> transactions, const std::stop_token& stop) {
-  while (!all_visible(source, transactions)) pause(stop);
 }
 
 bool is_lock_refused(const Error& error) { return error.sqlstate() == "55P03"; }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -14,15 +16,16 @@ namespace echodb {
 
 // What a copy has to wait for before it reads its first row. All of them throw Error(Stopped) when asked to stop.
 
-/// Waits for the transactions that were writing to the table, or to a partition of it, when this was called. What they
-/// wrote before the table was published is not in the stream, so the copy must see it.
-void wait_for_writers(PostgresConnection& source, Oid table, const std::stop_token& stop);
+/// Nobody: what find_writers() returns then.
+inline constexpr std::string_view kNoWriters = "{}";
+
+/// The transactions that have written to the table, or to a partition of it, or changed what it is made of, and are not
+/// visible yet, as a text[] for `among`. With `before`, those that began to write before this one; with `among`, no
+/// others. A transaction holds its locks until everybody sees it, so one whose commit waits for a standby is found.
+std::string find_writers(PostgresConnection& source, Oid table, std::optional<Xid> before, const QueryParameter& among);
 
 /// Whether everybody sees what these transactions did.
 bool all_visible(PostgresConnection& source, std::span<const Xid> transactions);
-
-/// Waits until everybody sees what these transactions did: the source tells its walsender of a commit a moment earlier.
-void wait_until_visible(PostgresConnection& source, std::span<const Xid> transactions, const std::stop_token& stop);
 
 /// A relation as it is named now.
 struct NamedRelation {

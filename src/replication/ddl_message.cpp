@@ -23,7 +23,9 @@ DdlMessage parse(const nlohmann::json& message) {
   if (op == "lost") {
     return LostMessage{oid, message.at("reason").get<std::string>(), message.at("exclusive").get<bool>()};
   }
-  if (op == "recopy") return RecopyMessage{oid, message.at("reason").get<std::string>()};
+  if (op == "recopy") {
+    return RecopyMessage{oid, message.at("reason").get<std::string>(), message.value("types_changed", false)};
+  }
   if (op == "refused") {
     return RefusedMessage{oid, message.at("table").get<std::string>(), message.at("reason").get<std::string>()};
   }

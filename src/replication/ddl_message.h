@@ -55,6 +55,8 @@ struct LostMessage {
 struct RecopyMessage {
   Oid oid = 0;
   std::string reason;
+  /// Rows that were written before this transaction was over and are committed later still show what they showed.
+  bool types_changed = false;
 };
 /// A table of a watched schema that cannot be followed.
 struct RefusedMessage {

@@ -42,6 +42,8 @@ class MirroredTable {
   SteadyClock::time_point opened_at;
   SteadyClock::time_point last_sealed;
 
+  /// Until its first copy is in: others may have written to it before it was published.
+  bool written_unpublished = false;
   std::vector<Watermark::Ticket> owed;  ///< for the next step, which makes up for what they stand for
   std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   std::uint64_t rows_applied = 0;

@@ -95,7 +95,7 @@ void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
 
 /// Other transactions may have changed the table before this message and commit after it, so the floor stays where it
 /// is, and a message that is read again has the table copied again.
-void SchemaMessages::on(const RecopyMessage& message, Lsn) { copies_.ask(message.oid, message.reason); }
+void SchemaMessages::on(const RecopyMessage& message, Lsn) { copies_.ask(message); }
 
 void SchemaMessages::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);

@@ -39,6 +39,11 @@ Lsn start_position(PostgresConnection& source, const StreamRecord& record) {
   return std::max(parse_lsn(slot.text(0, 0)), record.applied);
 }
 
+SourceMoment moment_of(PostgresConnection& source) {
+  QueryResult now = source.query("SELECT pg_current_wal_lsn(), pg_snapshot_xmax(pg_current_snapshot())");
+  return {.end_of_log = parse_lsn(now.text(0, 0)), .next_transaction = static_cast<Xid>(now.number(0, 1))};
+}
+
 /// Setup has stored it.
 Bookmark held_bookmark(const Settings& settings, const StreamRecord& record) {
   return {.stream = record.name,
@@ -110,8 +115,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
       position_(settings.postgres) {
   ClickHouseClient clickhouse(settings.clickhouse, stop);
   PostgresConnection looking(settings.postgres, ConnectionKind::Ordinary, stop);
-  applier_.resume(parse_lsn(looking.query("SELECT pg_current_wal_lsn()").text(0, 0)), target_watch_.look(clickhouse),
-                  clickhouse);
+  applier_.resume(moment_of(looking), target_watch_.look(clickhouse), clickhouse);
   if (!facts.has_event_triggers || record.failed_over) {
     catalog_poll_.emplace(CatalogPoll::Options{.source = settings.postgres,
                                                .stream = record.name,
@@ -130,6 +134,7 @@ bool Stream::run() {
     if (settings_.clickhouse.permit != nullptr) settings_.clickhouse.permit->expect();
     bool full = applier_.over_budget();
     bool drained = full || read_available();
+    if (std::optional<std::string> shown = position_.take_snapshot()) applier_.seen(CopyVisibility::parse(*shown));
     std::optional<TargetFindings> lost = applier_.in_transaction() ? std::nullopt : target_watch_.take();
     // The bookmark is the step that tells whether the target takes anybody's rows.
     if (applier_.turn(drained, lost)) store_progress();

@@ -54,7 +54,8 @@ void TableChanges::create(MirroredTable& table, const TableVersion& version, boo
     create_target(tools.clickhouse, definition, server, options);
   });
   task->then_notify("peerdb_create_mirror", table.schema());
-  if (!empty) copies_.start(table, *task, CopyStart::NewlyPublished);
+  table.written_unpublished = !empty;
+  if (!empty) copies_.start(table, *task, CopyStart::FromStart);
   tools_.steps.push(table, std::move(task));
   tools_.types.note(table);
 }
@@ -174,9 +175,8 @@ void TableChanges::published_again(MirroredTable& table, const TableVersion& ver
   TableVersion now = version;
   mark_widened(table.record, now.schema);
   table.owe_lost_schema();
-  copies_.copy_again(
-      table, now,
-      {.floor = table.record.floor, .reason = "it was not published for a while", .start = CopyStart::NewlyPublished});
+  table.written_unpublished = true;
+  copies_.copy_again(table, now, {.floor = table.record.floor, .reason = "it was not published for a while"});
 }
 
 }  // namespace echodb

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
@@ -33,7 +34,7 @@ void TableCopies::start(MirroredTable& table, SchemaTask& task, CopyStart how, i
               .table = table.record.oid,
               .schema = table.schema(),
               .target = parts_.registry.write_target(table),
-              .await_writers = how == CopyStart::NewlyPublished,
+              .writers_before = writers_before(table),
               .must_see = tools_.recent.all(),
               .gate = copying.gate,
               .plans = plans,
@@ -43,6 +44,13 @@ void TableCopies::start(MirroredTable& table, SchemaTask& task, CopyStart how, i
     if (is_bag && !lanes.hold(lane, releases)) return;
     copier.start(job);
   });
+}
+
+/// Of whose rows the stream may have none although they are not visible yet: it has read them in an earlier run, or
+/// they were written before the table was published. Whoever writes to the table now is found with those, and otherwise
+/// only holds copies up: what it commits later is read later.
+std::optional<Xid> TableCopies::writers_before(const MirroredTable& table) const {
+  return table.written_unpublished ? std::nullopt : std::optional(tools_.recent.unknown_before());
 }
 
 void TableCopies::start_over(MirroredTable& table, std::string event, std::string detail, int plans) {
@@ -75,17 +83,35 @@ void TableCopies::copy_again(MirroredTable& table, const std::optional<TableVers
     forget_ranges();
     create_shadow(tools.clickhouse, target, definition, server);
   });
-  start(table, *task, copy.start);
+  start(table, *task, CopyStart::FromStart);
   tools_.steps.push(table, std::move(task));
 }
 
-void TableCopies::transaction_ended() {
-  for (const auto& [oid, reason] : std::exchange(asked_, {})) {
+void TableCopies::ask(const RecopyMessage& message) {
+  RecopyMessage& asked = asked_.try_emplace(message.oid, message).first->second;
+  asked.types_changed = asked.types_changed || message.types_changed;
+}
+
+void TableCopies::ask_for_rows_as_before(const MirroredTable& table) {
+  if (asked_.contains(table.record.oid)) return;
+  ask({.oid = table.record.oid, .reason = "rows of it were written before one of its types changed"});
+}
+
+void TableCopies::transaction_ended(Lsn commit) {
+  for (const auto& [oid, message] : std::exchange(asked_, {})) {
     MirroredTable* table = parts_.registry.find(oid);
-    if (table == nullptr || table->followed() == nullptr) continue;
+    if (table == nullptr) continue;
+    if (message.types_changed) note_types_changed(*table, commit);
+    if (table->followed() == nullptr) continue;
     parts_.batcher.seal(*table);
-    copy_again(*table, std::nullopt, {.floor = table->record.floor, .reason = reason});
+    copy_again(*table, std::nullopt, {.floor = table->record.floor, .reason = message.reason});
   }
+}
+
+/// On record with the copy that follows; of a table that has stopped at once, because no copy follows yet.
+void TableCopies::note_types_changed(MirroredTable& table, Lsn commit) const {
+  table.record.types_changed = std::max(table.record.types_changed.value_or(commit), commit);
+  if (table.is<Stopped>()) tools_.steps.put_on_record(table);
 }
 
 void TableCopies::await_reading(MirroredTable& table, Lsn position) {
@@ -115,6 +141,7 @@ void TableCopies::finish() {
 void TableCopies::copied(MirroredTable& table) {
   parts_.batcher.seal(table);
   auto& streaming = table.enter<Streaming>();
+  table.written_unpublished = false;
   bool shadow = std::exchange(table.record.shadow, false);
   tools_.healing.forget(table.record.oid);
   std::vector<std::string> earlier_names = TableNames::take_earlier(table);

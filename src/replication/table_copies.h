@@ -6,11 +6,12 @@
 #include <set>
 #include <string>
 
+#include "replication/ddl_message.h"
 #include "replication/table_tools.h"
 
 namespace echodb {
 
-enum class CopyStart { FromStart, Resume, NewlyPublished };
+enum class CopyStart { FromStart, Resume };
 
 /// Copies of tables as their stream sees them: when one begins, and what happens to the table when it is in. Reading
 /// and writing its rows is the Copier's.
@@ -30,14 +31,15 @@ class TableCopies {
   struct Again {
     Lsn floor;
     std::string reason;
-    CopyStart start = CopyStart::FromStart;
   };
   /// Into a shadow, behind the readers' backs; under the version, if one is given.
   void copy_again(MirroredTable& table, const std::optional<TableVersion>& version, Again copy);
   /// When the transaction that is read is over: what its rows are is known then, and several wishes in it are one.
-  void ask(Oid table, const std::string& reason) { asked_[table] = reason; }
+  void ask(const RecopyMessage& message);
+  /// The transaction has rows of the table that show a type as it was before it changed: TableRecord::types_changed.
+  void ask_for_rows_as_before(const MirroredTable& table);
   /// Copies that the transaction asked for can see all of it now.
-  void transaction_ended();
+  void transaction_ended(Lsn commit);
 
   /// The table's copy is in, and has seen everything up to there.
   void await_reading(MirroredTable& table, Lsn position);
@@ -47,11 +49,14 @@ class TableCopies {
   void copied(MirroredTable& table);
 
  private:
+  [[nodiscard]] std::optional<Xid> writers_before(const MirroredTable& table) const;
+  void note_types_changed(MirroredTable& table, Lsn commit) const;
+
   TableTools& tools_;
   const TableParts& parts_;
   std::uint64_t last_job_ = 0;
-  std::map<Oid, std::string> asked_;  ///< by the transaction being read, with the reason
-  std::set<Oid> unread_;              ///< tables with `copied_to`: finish() looks at no others
+  std::map<Oid, RecopyMessage> asked_;  ///< by the transaction being read
+  std::set<Oid> unread_;                ///< tables with `copied_to`: finish() looks at no others
 };
 
 }  // namespace echodb

@@ -4,10 +4,11 @@
 
 namespace echodb {
 
-void TableLife::resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse) {
+void TableLife::resume(const SourceMoment& source, const TargetFindings& target, TargetClient& clickhouse) {
   const TableParts& parts = tools_.parts;
-  tools_.inventory = TargetInventory(parts.catalog.load_target_notes(parts.stream), source_position);
-  TableResumption(tools_, copies_, drops_, failures_, losses_).run(source_position, target, clickhouse);
+  tools_.recent.run_began(source.next_transaction);
+  tools_.inventory = TargetInventory(parts.catalog.load_target_notes(parts.stream), source.end_of_log);
+  TableResumption(tools_, copies_, drops_, failures_, losses_).run(source.end_of_log, target, clickhouse);
 }
 
 void TableLife::apply(const DdlMessage& message, Lsn lsn) {

@@ -9,6 +9,12 @@
 
 namespace echodb {
 
+/// The source as a run finds it, at one moment.
+struct SourceMoment {
+  Lsn end_of_log;
+  Xid next_transaction = 0;  ///< none has this id yet
+};
+
 /// The life of a stream's tables: every event that concerns a table as a whole comes in here, is carried out by the
 /// unit whose it is, and leaves a table that keeps its invariants (MirroredTable). The phases of a table are in
 /// table_phase.h.
@@ -21,11 +27,15 @@ class TableLife {
   TableLife& operator=(const TableLife&) = delete;
 
   /// Brings every table to where an earlier run left it.
-  void resume(Lsn source_position, const TargetFindings& target, TargetClient& clickhouse);
+  void resume(const SourceMoment& source, const TargetFindings& target, TargetClient& clickhouse);
 
   // What is read.
   void transaction_began(Xid xid) { tools_.recent.began(xid); }
-  void transaction_ended() { copies_.transaction_ended(); }
+  void transaction_ended(Lsn commit) { copies_.transaction_ended(commit); }
+  /// Of a row of the table that showed otherwise when it was written than it does now.
+  void shown_as_before(const MirroredTable& table) { copies_.ask_for_rows_as_before(table); }
+  /// What everybody sees by now.
+  void seen(const CopyVisibility& snapshot) { tools_.recent.seen(snapshot); }
   /// A schema message at this position of the log.
   void apply(const DdlMessage& message, Lsn lsn);
   void truncated(MirroredTable& table, Lsn lsn);

@@ -18,7 +18,7 @@ class SimCopyReader final : public CopyReader {
   SimCopyReader(Source& source, Target& target, Faults& faults, Random& random, const CopyReaderParts& parts)
       : source_(source), client_(target, faults), faults_(faults), random_(random), parts_(parts) {}
 
-  void plan(CopyWork& work) override;
+  bool plan(CopyWork& work) override;
   void copy_range(CopyWork& work) override;
   Lsn end_of_log() override {
     ask();
@@ -31,6 +31,7 @@ class SimCopyReader final : public CopyReader {
 
  private:
   void ask();
+  bool may_begin(const CopyJob& job);
   SourceTable& table_of(const CopyJob& job);
   std::vector<CopyRange> cut(const SourceTable& table, const CopyJob& job);
   void copy_whole(CopyWork& work);
@@ -78,12 +79,20 @@ std::vector<CopyRange> SimCopyReader::cut(const SourceTable& table, const CopyJo
   return ranges;
 }
 
-void SimCopyReader::plan(CopyWork& work) {
+/// Nobody writes for long, so whoever is not visible yet may be a writer of this table.
+bool SimCopyReader::may_begin(const CopyJob& job) {
+  ask();
+  return std::ranges::none_of(source_.snapshot().in_progress,
+                              [&](Xid xid) { return !job.writers_before || xid < *job.writers_before; });
+}
+
+bool SimCopyReader::plan(CopyWork& work) {
   const CopyJob& job = work.copy->job;
   ask();
-  while (!std::ranges::all_of(job.must_see, [&](Xid xid) { return source_.snapshot().sees(xid); })) ask();
   const bool is_bag = work.copy->plan->is_bag();
   if (job.resume && !is_bag) work.planned = parts_.catalog.load_ranges(job.stream, job.table);
+  if (!std::ranges::all_of(job.must_see, [&](Xid xid) { return source_.snapshot().sees(xid); })) return false;
+  if (work.planned.empty() && !may_begin(job)) return false;
   const SourceTable* table = source_.find(job.table);
   if (table == nullptr) throw Error(ErrorCode::SchemaMismatch, "the table is no longer there");
   if (work.planned.empty() || work.planned.front().relfilenode != table->schema->relfilenode) {
@@ -91,6 +100,7 @@ void SimCopyReader::plan(CopyWork& work) {
     parts_.catalog.replace_ranges(job.stream, job.table, work.planned);
   }
   if (is_bag) copy_whole(work);
+  return true;
 }
 
 std::vector<std::pair<std::uint64_t, SourceRow>> SimCopyReader::read(const SourceTable& table, const CopyRange& range,

@@ -203,7 +203,8 @@ void Simulation::Life::look() {
 
 void Simulation::Life::lead(bool is_last) {
   SimTargetClient client(world_.target_, faults_);
-  applier_.resume(world_.source_.end_of_log(), watch_.look(client), client);
+  applier_.resume({.end_of_log = world_.source_.end_of_log(), .next_transaction = world_.source_.snapshot().next},
+                  watch_.look(client), client);
   if (is_last) {
     bool harmed = false;
     for (std::size_t turns = 0; !is_at_rest() || !harmed; ++turns) {

@@ -30,6 +30,9 @@ TEST(DdlMessage, ReadsTheOthers) {
   EXPECT_EQ(lost.reason, "r");
   EXPECT_TRUE(lost.exclusive);
   EXPECT_EQ(std::get<RecopyMessage>(parse_ddl_message(R"({"op":"recopy","oid":7,"reason":"r"})")).reason, "r");
+  EXPECT_FALSE(std::get<RecopyMessage>(parse_ddl_message(R"({"op":"recopy","oid":7,"reason":"r"})")).types_changed);
+  EXPECT_TRUE(std::get<RecopyMessage>(parse_ddl_message(R"({"op":"recopy","oid":7,"reason":"r","types_changed":true})"))
+                  .types_changed);
   auto refused = std::get<RefusedMessage>(parse_ddl_message(R"({"op":"refused","oid":7,"table":"a.b","reason":"r"})"));
   EXPECT_EQ(refused.table, "a.b");
 }
