@@ -83,9 +83,8 @@ void upsert_table(PostgresConnection& connection, const std::string& stream, con
       "floor_lsn = excluded.floor_lsn, dropped_lsn = excluded.dropped_lsn, copy_snapshot = excluded.copy_snapshot, "
       "shadow = excluded.shadow, rows_copied = excluded.rows_copied, error = excluded.error, "
       "error_lsn = excluded.error_lsn, text_columns = excluded.text_columns, text_since = excluded.text_since, "
-      "text_widths = excluded.text_widths, "
-      "copied_lsn = excluded.copied_lsn, earlier_names = excluded.earlier_names, "
-      "types_changed_lsn = excluded.types_changed_lsn, updated_at = now()",
+      "text_widths = excluded.text_widths, copied_lsn = excluded.copied_lsn, "
+      "earlier_names = excluded.earlier_names, types_changed_lsn = excluded.types_changed_lsn, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
        optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
        std::to_string(table.rows_copied), optional_text(table.error), optional_lsn(table.error_lsn),

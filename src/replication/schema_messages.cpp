@@ -40,7 +40,8 @@ void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
 /// the copy that had what was not in the log.
 void SchemaMessages::read_again(const MirroredTable& table, const TableMessage& message, Lsn lsn) {
   const bool first = table.versions.front().version.lsn >= lsn;
-  if (message.published && !first) copies_.ask(table.record.oid, "it was not published for a while, and is read again");
+  if (!message.published || first) return;
+  copies_.ask({.oid = table.record.oid, .reason = "it was not published for a while, and is read again"});
 }
 
 /// Of a table whose schema was lost, a description that was asked for since then knows all. Any other message may come
