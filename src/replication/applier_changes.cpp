@@ -53,9 +53,9 @@ void Applier::change(Oid oid, Add add) {
   if (rows_in_transaction_++ == 0) lag_.committed(stamp_.commit, commit_time_);
   try {
     LiveVersion& version = registry_.version_at(*table, change_lsn_);
-    const std::vector<std::string>* streamed = registry_.streamed_columns(oid);
-    if (streamed == nullptr) throw Error(ErrorCode::SchemaMismatch, "a row came before its relation");
     if (version.positions == nullptr) {
+      const std::vector<std::string>* streamed = registry_.streamed_columns(oid);
+      if (streamed == nullptr) throw Error(ErrorCode::SchemaMismatch, "a row came before its relation");
       version.positions = std::make_shared<std::vector<std::size_t>>(version.plan->positions(*streamed));
     }
     TableBatch& batch = batcher_.open(*table, version);

@@ -17,6 +17,17 @@ std::vector<std::string> target_key(const TableSchema& schema) {
   return names;
 }
 
+/// Rows that are older than a column are read again only with the ADD COLUMN that follows them, and that has had the
+/// column widened. Of any other the copy has such values, which do the same, or nobody has them any more.
+std::string fitting_older_rows_value(const TableSchema& schema, const Column& column, const TypeChoices& choices) {
+  try {
+    return older_rows_value(schema, column, choices);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::UnsupportedValue) throw;
+    return {};
+  }
+}
+
 }  // namespace
 
 TablePlan::TablePlan(const TableSchema& then, const TableSchema& now, const TypeChoices& choices) : then_(then) {
@@ -93,7 +104,7 @@ TableDefinition table_definition(const TableSchema& schema, const TargetTable& t
   for (const Column& column : schema.columns) {
     definition.columns.push_back({.name = target_column_name(column.name),
                                   .type = column_target_type(schema, column, choices).column_type,
-                                  .default_expression = older_rows_value(schema, column, choices)});
+                                  .default_expression = fitting_older_rows_value(schema, column, choices)});
   }
   definition.key = target_key(schema);
   if (definition.key.empty()) {
