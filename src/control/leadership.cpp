@@ -18,16 +18,17 @@ std::chrono::milliseconds renewal_interval(std::chrono::milliseconds ttl) {
 
 }  // namespace
 
-Leadership::Leadership(LeaderElection& election, std::chrono::milliseconds ttl)
+Leadership::Leadership(LeaderElection& election, std::chrono::milliseconds ttl, const std::stop_token& stop)
     : election_(election), interval_(renewal_interval(ttl)) {
   try {
+    std::stop_callback cut_short(stop, [this] { election_.interrupt(); });
     until_ = election_.renew(Lease::Clock::now() + ttl / 2);
   } catch (const Error&) {
     election_.resign();
     throw;
   }
   lease_ = std::make_shared<Lease>(until_);
-  renewing_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+  renewing_ = std::jthread([this](const std::stop_token& ended) { keep(ended); });
 }
 
 Leadership::~Leadership() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <thread>
 
 #include "control/leader_election.h"
@@ -10,8 +11,9 @@ namespace echodb {
 /// A worker's leadership while it lasts: a thread renews it until it is lost or this object ends, which resigns.
 class Leadership {
  public:
-  /// REQUIRES: `election.try_lead()` has just said yes.
-  Leadership(LeaderElection& election, std::chrono::milliseconds ttl);
+  /// REQUIRES: `election.try_lead()` has just said yes. `stop` cuts the beginning short, which throws then, and nothing
+  /// later: what has been read may still be written.
+  Leadership(LeaderElection& election, std::chrono::milliseconds ttl, const std::stop_token& stop);
   ~Leadership();
   Leadership(const Leadership&) = delete;
   Leadership& operator=(const Leadership&) = delete;

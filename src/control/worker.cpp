@@ -119,14 +119,14 @@ class Worker {
     while (!stop_.stop_requested()) {
       try {
         note_stopped();
-        if (election_->try_lead()) {
+        if (try_lead()) {
           // Whoever waits has time enough to notice that it is its turn.
           if (lead() == End::GaveUp) pauses_.pause(stop_, kYieldFor);
         } else {
           follow();
         }
       } catch (const Error& error) {
-        if (error.code() == ErrorCode::Stopped) continue;
+        if (error.code() == ErrorCode::Stopped || stop_.stop_requested()) continue;
         report(error);
         pauses_.pause(stop_, breakers_.postgres->pause());
       }
@@ -136,6 +136,7 @@ class Worker {
  private:
   enum class End { TurnIsOver, GaveUp };
 
+  bool try_lead();
   End lead();
   void note_stopped();
   void say_last_words() noexcept;
@@ -195,11 +196,16 @@ void Worker::say_last_words() noexcept {
   }
 }
 
+bool Worker::try_lead() {
+  std::stop_callback cut_short(stop_, [this] { election_->interrupt(); });
+  return election_->try_lead();
+}
+
 Worker::End Worker::lead() {
   following_ = false;
   claim_ = election_->claim();
   predecessors_.emplace(catalog_, election_->watch(), claim_.lease_lasts);
-  Leadership leadership(*election_, settings_.leader_election_ttl);
+  Leadership leadership(*election_, settings_.leader_election_ttl, stop_);
   const std::shared_ptr<Lease>& lease = leadership.lease();
   for (std::uint32_t failures = 0; !stop_.stop_requested() && lease->held();) {
     auto began = Clock::now();
@@ -308,6 +314,7 @@ void Worker::note_unreadable_log(const Error& error, const std::string& slot) {
 
 /// Waits for this worker's turn, ready to take it.
 void Worker::follow() {
+  std::stop_callback cut_short(stop_, [this] { election_->interrupt(); });
   if (!following_) {
     following_ = true;
     warmed_at_ = {};

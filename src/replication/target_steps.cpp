@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/failpoint.h"
@@ -215,7 +215,8 @@ void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVe
   }
   if (found.empty()) return;
   // The target last: as long as it has its old name, the others are known not to be it.
-  for (const TargetTable& left : found | std::views::drop(1)) make_room(clickhouse, left, server, options);
+  std::for_each(std::next(found.begin()), found.end(),
+                [&](const TargetTable& left) { make_room(clickhouse, left, server, options); });
   make_room(clickhouse, names.to, server, options);
   clickhouse.query_once(rename_table_sql(found.front(), names.to));
 }
