@@ -1,7 +1,8 @@
+// The part of CatalogStore for the ranges of copies: which have been planned, and which are done.
+
 #include "catalog/store.h"
 #include "catalog/store_connection.h"
 
-// The ranges of copies: which have been planned, and which are done.
 namespace echodb {
 namespace {
 

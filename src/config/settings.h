@@ -49,6 +49,7 @@ struct ClickHouseSettings {
   std::shared_ptr<AttemptGate> gate = nullptr;  ///< as the source's
   /// A leader's requests: none is sent without the permit, and their ids begin like this. Null: whoever asks may.
   std::shared_ptr<const WritePermit> permit = nullptr;
+  std::string query_id_prefix = {};
 
   /// The same server: the database may not be there yet.
   [[nodiscard]] ClickHouseSettings without_database() const {
@@ -56,7 +57,6 @@ struct ClickHouseSettings {
     server.database.clear();
     return server;
   }
-  std::string query_id_prefix = {};
 };
 
 /// Where workers agree on who leads; PostgreSQL alone when there is no host.

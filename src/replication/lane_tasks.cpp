@@ -68,7 +68,8 @@ SchemaTask& SchemaTask::then_notify(std::string channel, const TableSchema& tabl
   });
 }
 
-void SchemaTask::announce() {
+void SchemaTask::announce(WriterTools& tools) {
+  if (before_) before_(tools);
   if (announces_target_ || !earlier_names_.empty()) {
     TableRecord table = record_.table;
     table.earlier_names = earlier_names_;
@@ -80,10 +81,11 @@ void SchemaTask::announce() {
     version.pending = pending_;
     catalog_.announce_version(record_.stream, record_.table.oid, version);
   }
+  announced_ = true;
 }
 
 void SchemaTask::run(WriterTools& tools) {
-  if (steps_done_ == 0) announce();
+  if (!announced_) announce(tools);
   for (; steps_done_ < steps_.size(); ++steps_done_) {
     steps_[steps_done_](tools);
     failpoint("schema.step_done");

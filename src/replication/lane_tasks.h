@@ -94,6 +94,11 @@ class SchemaTask final : public LaneTask {
     pending_ = steps.text();
     return *this;
   }
+  /// Runs before anything is stored. It is run again until that is.
+  SchemaTask& before_all(Step step) {
+    before_ = std::move(step);
+    return *this;
+  }
   /// The table's row is stored before the first step already, with the names of which its target still has one.
   SchemaTask& announce_rename(std::vector<std::string> from) {
     earlier_names_ = std::move(from);
@@ -132,13 +137,15 @@ class SchemaTask final : public LaneTask {
   void run(WriterTools& tools) override;
 
  private:
-  void announce();
+  void announce(WriterTools& tools);
 
   StreamCatalog& catalog_;
   Record record_;
   std::string pending_;
   std::vector<std::string> earlier_names_;
   bool announces_target_ = false;
+  Step before_;
+  bool announced_ = false;
   std::vector<Step> steps_;
   std::size_t steps_done_ = 0;
   std::vector<Step> tidy_;

@@ -23,16 +23,18 @@ struct LiveVersion {
   std::shared_ptr<const std::vector<std::size_t>> positions;  ///< made with the plan: TableRegistry::streamed_columns
 };
 
+using Lanes = std::vector<std::shared_ptr<Lane>>;
+
 /// A mirrored table as the stream's thread sees it. Only that thread touches it.
 class MirroredTable {
  public:
   explicit MirroredTable(TableRecord of) : record(std::move(of)), phase_(phase_of(record.state)) {}
 
-  TableRecord record;                  ///< without versions: those are below; its state is that of the phase
-  std::vector<LiveVersion> versions;   ///< by rising LSN; never empty
-  std::shared_ptr<Lane> lane;          ///< its own
-  std::shared_ptr<Lane> earlier_lane;  ///< of whoever had the target's name before: the first step waits for it
-  std::vector<LanePlace> awaited;      ///< where others give up names that this table has taken: see TableNames
+  TableRecord record;                 ///< without versions: those are below; its state is that of the phase
+  std::vector<LiveVersion> versions;  ///< by rising LSN; never empty
+  std::shared_ptr<Lane> lane;         ///< its own
+  Lanes earlier_lanes;                ///< of all that had the target's name before: the first step waits for them
+  std::vector<LanePlace> awaited;     ///< where others give up names that this table has taken: see TableNames
 
   std::unique_ptr<TableBatch> open;  ///< rows read and not yet handed to the lane
   Watermark::Ticket open_ticket = 0;

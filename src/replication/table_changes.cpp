@@ -44,7 +44,7 @@ void TableChanges::created(const TableMessage& message, const TableVersion& vers
   table.awaited = std::move(left.awaited);
   tools_.healing.forget(message.schema.oid);
   tools_.names.taken(table);
-  tools_.names.take_after(table, std::exchange(table.earlier_lane, nullptr));
+  tools_.names.take_after(table, std::exchange(table.earlier_lanes, {}));
   ++tools_.counters.created;
   log::info("mirror created: {} -> {}{}", table.name(), table.record.target_name, empty ? "" : ", copying its rows");
   failures_.follow(table, version, [&] { create(table, version, empty); });
@@ -160,15 +160,16 @@ void TableChanges::rename(MirroredTable& table, const TableVersion& version) {
 }
 
 void TableChanges::rename_target(MirroredTable& table, const std::string& name, const std::string& detail) {
-  std::shared_ptr<Lane> earlier = parts_.registry.lane_of(name);
   const std::string before = table.record.target_name;
   // A rename that was not done may have been done all the same, and its answer lost.
   table.record.earlier_names.push_back(before);
-  parts_.registry.rename_target(table, name);
+  const bool may_have_it = std::ranges::find(table.record.earlier_names, name) != table.record.earlier_names.end();
+  const Lanes earlier = parts_.registry.rename_target(table, name);
   std::vector<std::string> from = TableNames::take_earlier(table);
   tools_.names.taken(table);
   auto task = tools_.steps.make(table, nullptr, "table_renamed", detail);
   task->keep_target();
+  if (!may_have_it) task->before_all(tools_.names.make_room(table));
   task->announce_rename(from);
   if (table.is<Copying>()) task->then(tools_.steps.drain_copies(table));
   tools_.names.take_after(table, earlier);

@@ -24,10 +24,9 @@ class TableNames {
   /// waits then for whom this one had to wait for. The step that puts the failure on record waits for nobody: others
   /// wait for it.
   void then_rename(MirroredTable& table, SchemaTask& task, std::vector<std::string> from);
-  /// The table has taken the name of which this lane's table was the last to have it, nullptr when there is none: its
-  /// next step that makes, renames or drops a target waits until that one has given the name up, and so have others
-  /// before it.
-  void take_after(MirroredTable& table, const std::shared_ptr<Lane>& earlier);
+  /// The table has taken a name that the tables of these lanes had: its next step that makes, renames or drops a target
+  /// waits until they have given the name up, and so have others before them.
+  void take_after(MirroredTable& table, const Lanes& earlier);
   /// The table has given this name up by a step that is in its lane. One that had it on record already, since it
   /// stopped before it could take it, waits for that.
   void given_up(const MirroredTable& by, const std::string& name);
@@ -42,6 +41,8 @@ class TableNames {
   void left(Oid oid, const Left& by_step);
   /// By a drop that ClickHouse has refused. A target that is kept is not among it.
   [[nodiscard]] Left left_by_drop(Oid oid) const;
+  /// A step that takes away what another table has left under this one's name.
+  [[nodiscard]] SchemaTask::Step make_room(const MirroredTable& table) const;
   /// How what is in a target's place is treated now.
   [[nodiscard]] CreateOptions options() const;
   /// Renames that an earlier run had begun and may not have ended, before all other steps: who is to have such a name
@@ -49,6 +50,8 @@ class TableNames {
   void finish_renames();
 
  private:
+  void finish_rename(MirroredTable& table);
+
   const TableParts& parts_;
   TableSteps& steps_;
 };

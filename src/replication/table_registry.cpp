@@ -12,9 +12,9 @@ namespace echodb {
 namespace {
 
 constexpr std::string_view kOwnPrefix = "_echodb_";
+constexpr std::string_view kShadowPrefix = "_echodb_shadow_";
 /// A session may go on for years, and see tables come and go.
 constexpr std::size_t kStreamedElsewhereMax = 10'000;
-constexpr std::string_view kShadowPrefix = "_echodb_shadow_";
 
 }  // namespace
 
@@ -44,17 +44,12 @@ TableRegistry::TableRegistry(std::vector<TableRecord> records, TypeChoices choic
   give_names();
 }
 
-/// Whoever takes a name waits for the lane of whoever has it, or had it last. A table that lives has its name, whatever
-/// others had it before; one whose rename has still to be done has its earlier names too.
+/// Whoever takes a name waits for the lanes of all that an earlier run left with it: of tables that were dropped, and
+/// whose drop is tried again, there may be several.
 void TableRegistry::give_names() {
   for (const auto& [oid, table] : tables_) {
-    if (table->is<Dropped>()) lanes_[table->record.target_name] = table->lane;
-  }
-  for (const auto& [oid, table] : tables_) {
-    for (const std::string& name : table->record.earlier_names) lanes_[name] = table->lane;
-  }
-  for (const auto& [oid, table] : tables_) {
-    if (!table->is<Dropped>()) lanes_[table->record.target_name] = table->lane;
+    lanes_[table->record.target_name].push_back(table->lane);
+    for (const std::string& name : table->record.earlier_names) lanes_[name].push_back(table->lane);
   }
 }
 
@@ -62,8 +57,14 @@ void TableRegistry::give_names() {
 void TableRegistry::give_lane(MirroredTable& table) {
   const MirroredTable* before = find(table.record.oid);
   table.lane = before != nullptr ? before->lane : std::make_shared<Lane>(table.record.target_name);
-  table.earlier_lane = std::exchange(lanes_[table.record.target_name], table.lane);
-  if (table.earlier_lane == table.lane) table.earlier_lane = nullptr;
+  table.earlier_lanes = take_name(table);
+}
+
+/// Its first step waits for those that had the name, so the next one that takes it has to wait for this table alone.
+Lanes TableRegistry::take_name(const MirroredTable& table) {
+  Lanes earlier = std::exchange(lanes_[table.record.target_name], Lanes{table.lane});
+  std::erase(earlier, table.lane);
+  return earlier;
 }
 
 MirroredTable* TableRegistry::find(Oid oid) {
@@ -90,11 +91,6 @@ bool TableRegistry::is_taken(const std::string& target_name, const MirroredTable
 std::string TableRegistry::free_target_name(const std::string& schema, const std::string& name,
                                             const MirroredTable* but_for) const {
   return choose_target_name(schema, name, [&](const std::string& candidate) { return is_taken(candidate, but_for); });
-}
-
-std::shared_ptr<Lane> TableRegistry::lane_of(const std::string& target_name) const {
-  auto found = lanes_.find(target_name);
-  return found == lanes_.end() ? nullptr : found->second;
 }
 
 LiveVersion& TableRegistry::version_at(MirroredTable& table, Lsn change) {
@@ -184,13 +180,14 @@ TargetTable TableRegistry::write_target(const MirroredTable& table) const {
 void TableRegistry::remove(Oid oid) {
   auto found = tables_.find(oid);
   if (found == tables_.end()) return;
-  std::erase_if(lanes_, [&](const auto& entry) { return entry.second == found->second->lane; });
+  for (auto& [name, lanes] : lanes_) std::erase(lanes, found->second->lane);
+  std::erase_if(lanes_, [](const auto& entry) { return entry.second.empty(); });
   tables_.erase(found);
 }
 
-void TableRegistry::rename_target(MirroredTable& table, const std::string& name) {
+Lanes TableRegistry::rename_target(MirroredTable& table, const std::string& name) {
   table.record.target_name = name;
-  lanes_[name] = table.lane;
+  return take_name(table);
 }
 
 }  // namespace echodb

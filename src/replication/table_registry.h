@@ -50,10 +50,9 @@ class TableRegistry {
   [[nodiscard]] const ServerVersion& server() const { return choices_.server; }
   [[nodiscard]] const TypeChoices& choices() const { return choices_; }
 
-  /// The lane of what has, or last had, this target name; null when nothing had it.
-  [[nodiscard]] std::shared_ptr<Lane> lane_of(const std::string& target_name) const;
-  /// Follows a renamed source table; the lane stays, under both names.
-  void rename_target(MirroredTable& table, const std::string& name);
+  /// Follows a renamed source table. Returns the lanes of what has the new name, or had it and may still do something
+  /// to it.
+  Lanes rename_target(MirroredTable& table, const std::string& name);
   /// Whether a table that is not dropped, another one than `but_for`, has this name.
   [[nodiscard]] bool is_taken(const std::string& target_name, const MirroredTable* but_for = nullptr) const;
   [[nodiscard]] std::string free_target_name(const std::string& schema, const std::string& name,
@@ -70,11 +69,12 @@ class TableRegistry {
   static void share_types(MirroredTable& table);
   void give_lane(MirroredTable& table);
   void give_names();
+  Lanes take_name(const MirroredTable& table);
 
   TypeChoices choices_;
   std::string database_;
   std::unordered_map<Oid, std::unique_ptr<MirroredTable>> tables_;
-  std::unordered_map<std::string, std::shared_ptr<Lane>> lanes_;
+  std::unordered_map<std::string, Lanes> lanes_;  ///< by target name: of what has, or had, it
   std::unordered_map<Oid, std::vector<std::string>> streamed_;
 };
 

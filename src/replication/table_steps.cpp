@@ -20,7 +20,7 @@ void TableSteps::push(MirroredTable& table, std::unique_ptr<SchemaTask> task) {
   inventory_.stepped(table.record.oid, {.target_kept = task->keeps_target()});
   task->tickets.push_back(parts_.watermark.open());
   std::ranges::move(std::exchange(table.owed, {}), std::back_inserter(task->tickets));
-  if (std::shared_ptr<Lane> earlier = std::exchange(table.earlier_lane, nullptr)) {
+  for (const std::shared_ptr<Lane>& earlier : std::exchange(table.earlier_lanes, {})) {
     parts_.lanes.run_after(*task, parts_.lanes.end_of(earlier));
   }
   parts_.lanes.push(table.lane, std::move(task));

@@ -60,18 +60,6 @@ std::string rename_table_sql(const TargetTable& from, const TargetTable& to) {
   return fmt::format("RENAME TABLE {} TO {}", qualified(from), qualified(to));
 }
 
-/// Makes the name free: a table of ours, left by an earlier mirror, is dropped or kept under another name.
-void make_room(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server,
-               const CreateOptions& options) {
-  if (!is_there(clickhouse, table)) return;
-  if (!is_ours(clickhouse, table)) throw not_ours(table);
-  if (!options.keep_existing) return drop_target(clickhouse, table, server);
-  const std::string name = fmt::format("{}__kept_{:X}", table.name, options.at.value);
-  TargetTable kept{table.database, name};
-  for (int number = 2; is_there(clickhouse, kept); ++number) kept.name = fmt::format("{}_{}", name, number);
-  clickhouse.query_once(rename_table_sql(table, kept));
-}
-
 /// Servers without EXCHANGE: two renames in one statement.
 void exchange_by_renames(TargetClient& clickhouse, const TablePair& tables, const ServerVersion& server) {
   const TargetTable old = retired(tables.shadow);
@@ -109,6 +97,17 @@ void drop_target(TargetClient& clickhouse, const TargetTable& table, const Serve
 
 void empty_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
   clickhouse.query(truncate_table_sql(table), drop_parameters(server));
+}
+
+void make_room(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server,
+               const CreateOptions& options) {
+  if (!is_there(clickhouse, table)) return;
+  if (!is_ours(clickhouse, table)) throw not_ours(table);
+  if (!options.keep_existing) return drop_target(clickhouse, table, server);
+  const std::string name = fmt::format("{}__kept_{:X}", table.name, options.at.value);
+  TargetTable kept{table.database, name};
+  for (int number = 2; is_there(clickhouse, kept); ++number) kept.name = fmt::format("{}_{}", name, number);
+  clickhouse.query_once(rename_table_sql(table, kept));
 }
 
 void create_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,

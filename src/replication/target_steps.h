@@ -11,12 +11,15 @@ namespace echodb {
 
 /// Steps on target tables that are more than one statement. Each may be cut short anywhere and run again.
 
-/// Creates the table anew. One of ours with that name, left by an earlier mirror, is dropped, or renamed when `keep`;
-/// one that is not ours stays: Error(TargetRejected) names it.
 struct CreateOptions {
   bool keep_existing = false;  ///< ECHODB_ON_DROP=keep
   Lsn at;                      ///< part of the kept table's new name, which no other table has
 };
+/// Makes the name free: a table of ours, left by an earlier mirror, is dropped, or renamed when it is to be kept; one
+/// that is not ours stays: Error(TargetRejected) names it.
+void make_room(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server,
+               const CreateOptions& options);
+/// Makes room, and creates the table.
 void create_target(TargetClient& clickhouse, const TableDefinition& definition, const ServerVersion& server,
                    const CreateOptions& options);
 
@@ -65,8 +68,9 @@ struct Rename {
   std::vector<std::string> from;  ///< it has one of these names, the first of them of which there is a table of ours
   TargetTable to;
 };
-/// Nothing when there is no such table of ours. What has the new name, or one of the later ones, was left by another
-/// table and is treated as in create_target().
+/// Nothing when there is no such table of ours: it has been done before, or somebody has dropped the table. These two
+/// look the same, so whoever begins a rename makes room before it is on record: what has the new name from then on is
+/// the table's own. Of the other names, whatever is there was left by another table, and room is made too.
 void rename_target(TargetClient& clickhouse, const Rename& names, const ServerVersion& server,
                    const CreateOptions& options);
 

@@ -1,10 +1,19 @@
 #include "sim/catalog.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace echodb::sim {
+
+std::string where_it_is(const TableRecord& table) {
+  return fmt::format(
+      "{} is {} in the target, {}{}", table.oid, table.target_name, to_string(table.state),
+      table.earlier_names.empty() ? "" : fmt::format(", or still {}", fmt::join(table.earlier_names, " or ")));
+}
 
 /// A transaction of the catalog: done, or not, or done and nobody hears of it.
 template <typename Work>
@@ -78,6 +87,7 @@ void Catalog::put_version(Oid table, const TableVersion& version) {
 
 void Catalog::save_table(const std::string&, const TableRecord& table, const TableVersion* version) {
   call([&] {
+    log::debug("-- saved: {}", where_it_is(table));
     TableRecord& stored = tables_[table.oid];
     std::vector<TableVersion> versions = std::move(stored.versions);
     stored = table;

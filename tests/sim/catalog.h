@@ -9,6 +9,9 @@
 
 namespace echodb::sim {
 
+/// Which target is the table's, and how it is, as a line of the log has it.
+std::string where_it_is(const TableRecord& table);
+
 /// `_echodb` of one stream, in memory: what it holds outlives a crash.
 class Catalog final : public StreamCatalog {
  public:

@@ -1,6 +1,10 @@
 #include "sim/log_reader.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
+#include <string>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -30,6 +34,21 @@ std::vector<TupleValue> old_tuple(const TableSchema& schema, const SourceRow& ro
   return values;
 }
 
+std::string in_words(const LoggedChange& change) {
+  using Kind = LoggedChange::Kind;
+  if (change.kind == Kind::Message) {
+    const auto* told = std::get_if<TableMessage>(&*change.message);
+    return told == nullptr ? "a message" : fmt::format("{} {} is {}", told->tag, told->schema.oid, told->schema.name);
+  }
+  if (change.kind == Kind::Truncate) return fmt::format("TRUNCATE {}", change.table);
+  constexpr std::array<std::string_view, 3> kWords{"INSERT", "UPDATE", "DELETE"};
+  std::string text = fmt::format("{} {}", kWords.at(static_cast<std::size_t>(change.kind)), change.schema->oid);
+  for (const auto& [attnum, value] : change.old.value_or(SourceRow()))
+    text += fmt::format(" -{:?}", value.value_or("NULL"));
+  for (const auto& [attnum, value] : change.row) text += fmt::format(" {:?}", value.value_or("NULL"));
+  return text;
+}
+
 }  // namespace
 
 LogReader::LogReader(const Source& source, Lsn start) : source_(source) {
@@ -44,10 +63,12 @@ bool LogReader::next(Applier& applier) {
   const LoggedTransaction& transaction = source_.log()[transaction_];
   if (!begun_) {
     begun_ = true;
+    log::debug("-- log: {} begins", transaction.xid);
     applier.on_begin({.final_lsn = transaction.commit, .commit_time = {}, .xid = transaction.xid});
   } else if (change_ < transaction.changes.size()) {
     tell(applier, transaction.changes[change_++]);
   } else {
+    log::debug("-- log {}: {} is committed", to_string(transaction.commit), transaction.xid);
     applier.on_commit({.commit_lsn = transaction.commit, .end_lsn = transaction.end, .commit_time = {}});
     begun_ = false;
     change_ = 0;
@@ -74,11 +95,7 @@ void LogReader::tell(Applier& applier, const LoggedChange& change) {
   using Kind = LoggedChange::Kind;
   constexpr std::size_t kBytes = 64;
   applier.begin_change(change.lsn, kBytes);
-  if (change.kind == Kind::Message) {
-    if (const auto* told = std::get_if<TableMessage>(&*change.message)) {
-      log::debug("-- log {}: {} {} is {}", to_string(change.lsn), told->tag, told->schema.oid, told->schema.name);
-    }
-  }
+  if (spdlog::should_log(spdlog::level::debug)) log::debug("-- log {}: {}", to_string(change.lsn), in_words(change));
   if (change.kind == Kind::Message) return applier.apply(*change.message, change.lsn);
   if (change.kind == Kind::Truncate) return applier.on_truncate({.relations = std::span(&change.table, 1)});
   tell_relation(applier, change);

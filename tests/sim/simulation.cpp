@@ -142,10 +142,7 @@ void Simulation::live_once(bool is_last) {
   target_.forget_order();
   constexpr unsigned kSourceCrash = 300;
   if (random_.chance(kSourceCrash)) source_.confirmed = std::max(slot_on_disk_, catalog_.applied());
-  for (const auto& [oid, table] : catalog_.tables()) {
-    log::debug("-- catalog: {} is {} in the target, {}{}", oid, table.target_name, to_string(table.state),
-               table.earlier_names.empty() ? "" : fmt::format(", or still {}", fmt::join(table.earlier_names, " or ")));
-  }
+  for (const auto& [oid, table] : catalog_.tables()) log::debug("-- catalog: {}", where_it_is(table));
   Baton baton(random_);
   Faults faults(random_, baton, is_last ? FaultRates() : rates_);
   catalog_.meet(&faults);

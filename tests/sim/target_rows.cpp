@@ -78,7 +78,9 @@ void Target::insert(StoredTable& table, const std::vector<std::string>& columns,
     }
     std::ranges::move(block, std::back_inserter(added));
   }
-  log::debug("target: {} rows", added.size());
+  auto named = std::ranges::find_if(tables_, [&](const auto& entry) { return entry.second.get() == &table; });
+  const std::string name = named == tables_.end() ? "a dropped table" : named->first;
+  log::debug("target: {} rows into {}", added.size(), name);
   for (StoredRow& row : added) {
     row.version = number_in(cell_of(row, kVersionColumn));
     row.deleted = number_in(cell_of(row, kIsDeletedColumn)) != 0;
