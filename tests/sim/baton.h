@@ -1,13 +1,12 @@
 #pragma once
 
-#include <condition_variable>
+#include <cstddef>
 #include <deque>
-#include <exception>
 #include <functional>
-#include <mutex>
-#include <thread>
+#include <utility>
 
 #include "base/steady_clock.h"
+#include "sim/fiber.h"
 #include "sim/random.h"
 
 namespace echodb::sim {
@@ -15,8 +14,9 @@ namespace echodb::sim {
 /// The process dies here. Not an exception that anybody on the way catches.
 struct Crash {};
 
-/// Threads of which one runs at a time, and the seed says which is next: whoever runs passes the baton on at each
-/// point where the world could be faster or slower than it, and so all that may happen at once happens in some order.
+/// What would be threads are fibers of one thread, and the seed says which is next: the one that runs passes the baton
+/// on at each point where the world could be faster or slower than it, and so all that may happen at once happens in
+/// some order.
 /// Time is the run's own: it moves a little with each pass.
 class Baton {
  public:
@@ -25,13 +25,13 @@ class Baton {
   Baton(const Baton&) = delete;
   Baton& operator=(const Baton&) = delete;
 
-  /// A thread that does this until end(). Called by the main thread, which is one of them.
+  /// One that does this until end(). Called by the first, which runs the simulation.
   void add(std::function<void()> body);
   /// Lets others go on. Throws Crash once the process is dead.
   void pass();
-  /// The process dies: every other thread leaves at its next pass. Does not return.
+  /// The process dies: every other one leaves at its next pass. Does not return.
   [[noreturn]] void crash();
-  /// From here on the threads end at their next pass; returns when they have. Called by the main thread.
+  /// From here on the others end at their next pass; returns when they have. Called by the first.
   void end();
   [[nodiscard]] bool is_ending() const { return ending_; }
 
@@ -40,17 +40,17 @@ class Baton {
 
  private:
   struct Runner {
-    std::condition_variable turn;
-    std::jthread thread;
+    Runner() = default;
+    explicit Runner(std::function<void()> body) : fiber(std::move(body)) {}
+    Fiber fiber;
     bool ended = false;
   };
   void run(std::size_t index, const std::function<void()>& body);
-  void hand_over(std::unique_lock<std::mutex>& lock, std::size_t to);
+  void hand_over(std::size_t to);
   [[nodiscard]] std::size_t choose();
 
   Random& random_;
-  std::mutex mutex_;
-  std::deque<Runner> runners_;  ///< the first is the main thread
+  std::deque<Runner> runners_;
   std::size_t current_ = 0;
   bool ending_ = false;
 };

@@ -67,12 +67,12 @@ void Simulation::make_stream_again(TargetClient& client) {
                                          .system_identifier = kStream,
                                          .applied = here,
                                          .number = catalog_.stream().target_number});
-  catalog_.create_stream(
-      {.name = kStream, .applied = here, .target_id = claimed.target_id, .target_number = claimed.number}, tables);
   for (const auto& [name, table] : target_.tables()) {
     const bool known = std::ranges::find(tables, name, &TableRecord::target_name) != tables.end();
     if (!known) target_.leave_to_a_person(name);
   }
+  catalog_.create_stream(
+      {.name = kStream, .applied = here, .target_id = claimed.target_id, .target_number = claimed.number}, tables);
   target_harmed_ = false;
   source_.confirmed = slot_on_disk_ = here;
   leave_to_copies();
