@@ -58,6 +58,8 @@ ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS text_widths text[] NOT NULL 
 -- Where the last transaction ended that changed a type of its columns, and so what rows show: those from before it that are
 -- committed later come as they showed before.
 ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS types_changed_lsn pg_lsn;
+-- Where its last copy was begun: of what was committed before, nothing in the log counts any more.
+ALTER TABLE _echodb.tables ADD COLUMN IF NOT EXISTS copy_begun_lsn pg_lsn;
 
 -- The schemas a table has had since the confirmed position, as _echodb.table_snapshot() writes them.
 CREATE TABLE IF NOT EXISTS _echodb.table_versions (

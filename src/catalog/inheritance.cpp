@@ -27,6 +27,10 @@ std::string ParentTable::words() const {
   if (heirs.size() > kHeirsNamed) {
     names.push_back(fmt::format("… {} in all, of which {} are not mirrored", heirs.size(), heirs_not_watched()));
   }
+  if (partitioned) {
+    return fmt::format("lacks the rows of its foreign partitions, which are in no log of this server: {}",
+                       fmt::join(names, ", "));
+  }
   return fmt::format(
       "holds its own rows only, while PostgreSQL's SELECT also returns those of the tables that inherit from it: {}",
       fmt::join(names, ", "));
@@ -40,8 +44,11 @@ std::vector<ParentTable> find_parents(PostgresConnection& source, const Settings
   for (std::size_t row = 0; row < found.rows(); ++row) {
     const Oid oid = static_cast<Oid>(found.number(row, 0));
     if (parents.empty() || parents.back().oid != oid) {
-      parents.push_back(
-          {.oid = oid, .name = std::string(found.text(row, 1)), .watched = found.boolean(row, 2), .heirs = {}});
+      parents.push_back({.oid = oid,
+                         .name = std::string(found.text(row, 1)),
+                         .watched = found.boolean(row, 2),
+                         .partitioned = found.boolean(row, 6),
+                         .heirs = {}});
     }
     parents.back().heirs.push_back({.oid = static_cast<Oid>(found.number(row, 3)),
                                     .name = std::string(found.text(row, 4)),

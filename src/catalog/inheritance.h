@@ -10,7 +10,8 @@ namespace echodb {
 
 // Inheritance (INHERITS, not partitions). `SELECT … FROM parent` in PostgreSQL returns the rows of the tables that
 // inherit from it, too. The mirror of the parent holds its own rows only, because each of the others is a mirror of its
-// own and no key is unique over all of them; so each such table is named wherever tables are shown.
+// own and no key is unique over all of them; so each such table is named wherever tables are shown. The same goes for a
+// partitioned table with partitions that are foreign tables.
 
 /// A table that inherits from another one, directly or not.
 struct Heir {
@@ -24,7 +25,8 @@ struct ParentTable {
   Oid oid = 0;
   std::string name;  ///< schema.name
   bool watched = false;
-  std::vector<Heir> heirs;  ///< by name; not empty
+  bool partitioned = false;  ///< its heirs are its foreign partitions
+  std::vector<Heir> heirs;   ///< by name; not empty
 
   [[nodiscard]] std::size_t heirs_not_watched() const;
   /// A clause without a subject: "holds its own rows only; …", with the first few names.

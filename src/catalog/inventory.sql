@@ -3,6 +3,7 @@
 WITH watched AS (
   SELECT c.oid, n.nspname || '.' || c.relname AS name, _echodb.is_published(c.oid) AS is_published,
          _echodb.membership_lapsed(c.oid) AS has_lapsed,
+         c.relkind = 'p' AND _echodb.tree_has_drifted(c.oid) AS tree_has_drifted,
          -- An UNLOGGED table is none of _echodb.watched_tables(), and is to be named all the same.
          coalesce(_echodb.refusal(c.oid),
            CASE WHEN w.no_pk_policy = 'skip' AND c.relreplident <> 'f' AND NOT _echodb.is_published(c.oid)
@@ -26,7 +27,7 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
     SELECT CASE WHEN w.left_out IS NOT NULL AND m.is_live THEN 'not_watched'
                 WHEN w.left_out IS NOT NULL THEN 'left_out'
                 WHEN w.oid IS NOT NULL AND (m.is_live AND m.is_described) IS NOT TRUE THEN 'not_mirrored'
-                WHEN w.oid IS NOT NULL AND (w.has_lapsed OR NOT w.is_published) THEN 'not_published'
+                WHEN w.oid IS NOT NULL AND (w.has_lapsed OR w.tree_has_drifted OR NOT w.is_published) THEN 'not_published'
                 WHEN w.oid IS NULL AND m.is_live AND m.is_described
                   THEN CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid) THEN 'not_watched'
                             ELSE 'gone' END END AS kind,
@@ -37,6 +38,8 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                 WHEN w.oid IS NOT NULL AND NOT m.is_described
                   THEN 'watched, but not mirrored: the catalog has no schema of it'
                 WHEN w.has_lapsed THEN 'mirrored, but somebody took it out of the publication for a while'
+                WHEN w.is_published AND w.tree_has_drifted
+                  THEN 'mirrored, but with other partitions than it has now'
                 WHEN w.oid IS NOT NULL THEN 'mirrored, but not published: its changes do not arrive'
                 WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid)
                   THEN 'mirrored, but no longer watched'

@@ -93,6 +93,7 @@ struct TableRecord {
   Lsn floor;  ///< changes and schema changes before it are done with: their effect is in the target, or was undone
   std::optional<Lsn> dropped;
   std::optional<Lsn> types_changed;  ///< where the last transaction ended that changed what its rows show, not them
+  std::optional<Lsn> copy_begun;     ///< where its last copy was begun: that one has all that was committed before
   std::string copy_snapshot;         ///< xmin:xmax:xip of a keyless table's copy; empty: none, or no longer needed
   std::optional<Lsn> copied;         ///< with copy_snapshot: everything that it sees was committed before
   std::vector<std::string> earlier_names;  ///< the target may still have one of these; empty: it has `target_name`

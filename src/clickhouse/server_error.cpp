@@ -27,6 +27,12 @@ bool is_disk_full(int code, std::string_view body) {
   return code == kNotEnoughSpace || body.find("No space left on device") != std::string_view::npos;
 }
 
+/// ALTER … RENAME COLUMN of a column that an earlier one is still at work on, BAD_ARGUMENTS: a statement that was cut
+/// short goes on in the server.
+bool waits_for_mutation(std::string_view body) {
+  return body.find("affected by mutation with ID") != std::string_view::npos;
+}
+
 template <typename Codes>
 bool contains(const Codes& codes, int code) {
   return std::ranges::find(codes, code) != codes.end();
@@ -67,8 +73,8 @@ Error clickhouse_error(int http_status, std::string_view body) {
                  "free space on it; until then rows wait in PostgreSQL's log")
         .with_peer_code(code);
   }
-  bool overloaded =
-      contains(kOverload, code) || http_status == 429 || http_status == 502 || http_status == 503 || http_status == 504;
+  bool overloaded = contains(kOverload, code) || waits_for_mutation(body) || http_status == 429 || http_status == 502 ||
+                    http_status == 503 || http_status == 504;
   return Error(overloaded ? ErrorCode::TargetOverloaded : ErrorCode::TargetRejected, message).with_peer_code(code);
 }
 

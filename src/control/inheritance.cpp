@@ -43,6 +43,9 @@ std::string union_sql(const ParentTable& parent, const std::vector<TableRecord>&
 }
 
 std::string remedy(const ParentTable& parent, const std::vector<TableRecord>& tables, const std::string& database) {
+  if (parent.partitioned) {
+    return "mirror those tables from the servers that they are on; here they are read with the foreign tables";
+  }
   std::string words;
   if (parent.heirs_not_watched() > 0) {
     words =

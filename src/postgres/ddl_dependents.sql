@@ -4,8 +4,16 @@
 -- The partitions of the published trees, so that one that comes or goes is noticed.
 CREATE TABLE IF NOT EXISTS _echodb.partitions (
   partition oid PRIMARY KEY,
-  root oid NOT NULL
+  root oid NOT NULL,
+  leaving boolean NOT NULL DEFAULT false  -- by a DETACH CONCURRENTLY that is not finished: its rows are the root's no longer
 );
+
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '_echodb.partitions'::regclass AND a.attname = 'leaving') THEN
+    ALTER TABLE _echodb.partitions ADD COLUMN leaving boolean NOT NULL DEFAULT false;
+  END IF;
+END $$;
 
 -- The labels of all enums: RENAME VALUE changes what rows show without touching them.
 CREATE TABLE IF NOT EXISTS _echodb.enum_labels (
@@ -84,61 +92,88 @@ BEGIN
   PERFORM _echodb.on_unwatched(part);
   PERFORM _echodb.refuse_unlogged_partition(part);
   INSERT INTO _echodb.partitions VALUES (part, root)
-    ON CONFLICT (partition) DO UPDATE SET root = excluded.root;
+    ON CONFLICT (partition) DO UPDATE SET root = excluded.root, leaving = false;
   SELECT c.relkind = 'r' INTO is_leaf FROM pg_class c WHERE c.oid = part;
   IF is_leaf THEN has_rows := _echodb.has_rows(part); END IF;
   RETURN has_rows;
 END $$;
 
--- A partition that left the tree; true when it may have taken rows along. One that is still there is a table of its
--- own from now on.
-CREATE OR REPLACE FUNCTION _echodb.partition_left(part oid) RETURNS boolean
+-- A partition that left this tree, for another one perhaps; true when it may have taken rows along. One that is still
+-- there is a table of its own from now on, or once its DETACH CONCURRENTLY is finished.
+CREATE OR REPLACE FUNCTION _echodb.partition_left(part oid, tree oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   entry record;
   has_rows boolean := false;
+  was_leaving boolean;
 BEGIN
-  DELETE FROM _echodb.partitions p WHERE p.partition = part;
-  SELECT c.relkind AS kind, c.relispartition AS in_a_tree INTO entry FROM pg_class c WHERE c.oid = part;
-  IF NOT FOUND THEN RETURN true; END IF;
+  SELECT c.relkind AS kind, c.relispartition AS in_a_tree,
+         EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = c.oid AND to_jsonb(i) ->> 'inhdetachpending' = 'true') AS is_leaving
+    INTO entry FROM pg_class c WHERE c.oid = part;
+  SELECT p.leaving INTO was_leaving FROM _echodb.partitions p WHERE p.partition = part AND p.root = tree;
+  IF entry.is_leaving THEN
+    UPDATE _echodb.partitions p SET leaving = true WHERE p.partition = part AND p.root = tree;
+    RETURN NOT was_leaving;
+  END IF;
+  DELETE FROM _echodb.partitions p WHERE p.partition = part AND p.root = tree;
+  IF entry.kind IS NULL THEN RETURN NOT coalesce(was_leaving, false); END IF;
   IF entry.kind = 'r' THEN has_rows := _echodb.has_rows(part); END IF;
   IF NOT entry.in_a_tree THEN PERFORM _echodb.on_table_change(part, 'DETACH PARTITION'); END IF;
-  RETURN has_rows;
+  RETURN has_rows AND NOT coalesce(was_leaving, false);
 END $$;
 
--- Compares a published tree with what is known of it. `announced`: the table's own message makes it copied anyway.
-CREATE OR REPLACE FUNCTION _echodb.on_partition_tree(tree oid, announced boolean) RETURNS void
+-- Those of these tables that have joined the tree; true when they brought rows.
+CREATE OR REPLACE FUNCTION _echodb.partitions_came(tree oid, members oid[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   part oid;
   rows_moved boolean := false;
 BEGIN
   -- Each partition's changes travel as soon as the root is published.
-  IF EXISTS (SELECT FROM pg_partition_tree(tree) t JOIN pg_class c ON c.oid = t.relid
-             WHERE t.relid <> tree AND c.relkind IN ('r', 'p') AND _echodb.publishes_changes(tree)
-               AND _echodb.identity_wanted(t.relid) IS NOT NULL) THEN
+  IF _echodb.publishes_changes(tree) AND EXISTS (SELECT FROM _echodb.identities_wanted(tree, members)) THEN
     RAISE lock_not_available USING MESSAGE = 'a partition''s replica identity could not be set';
   END IF;
   FOR part IN
-    SELECT t.relid::oid FROM pg_partition_tree(tree) t WHERE t.relid <> tree
-      AND NOT EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = t.relid AND p.root = tree)
+    SELECT m FROM unnest(members) m
+    WHERE NOT EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = m AND p.root = tree AND NOT p.leaving)
   LOOP
     rows_moved := _echodb.partition_came(part, tree) OR rows_moved;
   END LOOP;
+  RETURN rows_moved;
+END $$;
+
+-- Compares a published tree with what is known of it. `announced`: the table's own message makes it copied anyway.
+CREATE OR REPLACE FUNCTION _echodb.on_partition_tree(tree oid, announced boolean) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  members oid[] := array_remove(_echodb.tree_below(tree), tree);
+  part oid;
+  rows_moved boolean := _echodb.partitions_came(tree, members);
+BEGIN
   FOR part IN
     SELECT p.partition FROM _echodb.partitions p WHERE p.root = tree
-      AND NOT EXISTS (SELECT FROM pg_partition_tree(tree) t WHERE t.relid = p.partition)
+      AND NOT EXISTS (SELECT FROM unnest(members) m WHERE m = p.partition)
   LOOP
-    rows_moved := _echodb.partition_left(part) OR rows_moved;
+    rows_moved := _echodb.partition_left(part, tree) OR rows_moved;
   END LOOP;
   IF rows_moved AND NOT announced THEN PERFORM _echodb.recopy(tree, 'a partition with rows came or went'); END IF;
 END $$;
 
--- The tables with a column of this type, directly or inside a domain, an array, a composite or a range.
-CREATE OR REPLACE FUNCTION _echodb.tables_with_type(changed oid) RETURNS SETOF oid
+-- Whether a published tree has other partitions than is known: a DETACH CONCURRENTLY that was cut short fires no trigger.
+CREATE OR REPLACE FUNCTION _echodb.tree_has_drifted(tree oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN _echodb.is_published(tree) AND EXISTS (
+    SELECT FROM unnest(array_remove(_echodb.tree_below(tree), tree)) there(oid)
+      FULL JOIN (SELECT p.partition AS oid FROM _echodb.partitions p WHERE p.root = tree AND NOT p.leaving) known USING (oid)
+    WHERE there.oid IS NULL OR known.oid IS NULL);
+END $$;
+
+-- The tables with a column of one of these types, directly or inside a domain, an array, a composite or a range.
+CREATE OR REPLACE FUNCTION _echodb.tables_with_types(changed oid[]) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  uses oid[] := ARRAY[changed];
+  uses oid[] := changed;
   found_last oid[] := uses;
 BEGIN
   -- Not as one recursive query, for which the planner reads all of pg_depend.
@@ -160,14 +195,23 @@ BEGIN
 END $$;
 
 -- Rows of these tables show otherwise than they did, and nobody touched them.
-CREATE OR REPLACE FUNCTION _echodb.recopy_tables_with_type(changed oid) RETURNS void
+CREATE OR REPLACE FUNCTION _echodb.recopy_tables_with_types(changed oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   relation oid;
 BEGIN
-  FOR relation IN SELECT t FROM _echodb.tables_with_type(changed) t LOOP
+  FOR relation IN SELECT t FROM _echodb.tables_with_types(changed) t LOOP
     PERFORM _echodb.recopy_as_shown(relation, 'one of its types has changed');
   END LOOP;
+END $$;
+
+-- The row types of what a command on this table reaches: of heirs, of partitions.
+CREATE OR REPLACE FUNCTION _echodb.row_types(relation oid) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(
+    SELECT c.reltype FROM (SELECT f FROM _echodb.family(relation) f UNION SELECT unnest(_echodb.tree_below(relation))) m(oid)
+      JOIN pg_class c ON c.oid = m.oid WHERE c.reltype <> 0);
 END $$;
 
 -- A type was created or changed. Rows show a renamed label or another attribute without having been touched.
@@ -182,8 +226,8 @@ BEGIN
     INTO entry FROM pg_type t WHERE t.oid = changed;
   INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
     ON CONFLICT (label) DO UPDATE SET name = excluded.name;
-  IF entry.label_renamed OR (entry.kind = 'c' AND tag = 'ALTER TYPE') THEN
-    PERFORM _echodb.recopy_tables_with_type(changed);
+  IF entry.label_renamed OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
+    PERFORM _echodb.recopy_tables_with_types(changed || ARRAY(SELECT c.reltype FROM pg_class c WHERE c.reloftype = changed));
   END IF;
   -- Typed tables follow their type.
   FOR relation IN SELECT c.oid FROM pg_class c WHERE c.reloftype = changed LOOP
@@ -238,6 +282,7 @@ BEGIN
   FOR member IN
     SELECT f FROM _echodb.family(object) f
     UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
+    UNION SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE object IN (t.oid, t.typrelid)
   LOOP
     PERFORM _echodb.emit(jsonb_build_object('op', 'lost', 'oid', member::bigint, 'reason', reason,
       'exclusive', EXISTS (SELECT FROM pg_locks l WHERE l.relation = member AND l.pid = pg_backend_pid()
@@ -264,14 +309,15 @@ BEGIN
       PERFORM _echodb.on_type_change(entry.reltype, tag);
     ELSE
       PERFORM _echodb.on_family_change(object, tag);
-      IF tag = 'ALTER TABLE' THEN PERFORM _echodb.recopy_tables_with_type(entry.reltype); END IF;
+      IF tag IN ('ALTER TABLE', 'DROP COLUMN') THEN
+        PERFORM _echodb.recopy_tables_with_types(_echodb.row_types(object));
+      END IF;
     END IF;
   END IF;
 END $$;
 
--- The tables that a drop left behind changed: what was dropped may have belonged to a tree that goes on, or have been a
--- table's replica identity, and without one the application's next UPDATE would fail; or our trigger on a partition.
-CREATE OR REPLACE FUNCTION _echodb.orphans() RETURNS SETOF oid
+-- The trees that a drop left behind changed: a partition is gone, or our trigger on one.
+CREATE OR REPLACE FUNCTION _echodb.torn_trees() RETURNS SETOF oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY
@@ -280,11 +326,17 @@ BEGIN
   UNION
   SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.partition
   WHERE c.relkind = 'r' AND c.relispartition AND NOT EXISTS (
-    SELECT FROM pg_trigger t WHERE t.tgrelid = p.partition AND t.tgname = 'echodb_partition_truncate')
-  UNION
-  SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i'
-    AND (_echodb.is_published(c.oid) OR EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = c.oid))
-    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident);
+    SELECT FROM pg_trigger t WHERE t.tgrelid = p.partition AND t.tgname = 'echodb_partition_truncate');
+END $$;
+
+-- The tables whose replica identity was dropped: without one the application's next UPDATE would fail.
+CREATE OR REPLACE FUNCTION _echodb.without_identity() RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i' AND c.relkind IN ('r', 'p')
+    AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+    AND _echodb.is_published(coalesce(pg_partition_root(c.oid)::oid, c.oid));
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_type_dropped(dropped oid) RETURNS void
@@ -293,7 +345,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Labels that were renamed while nobody listened.
-SELECT _echodb.recopy_tables_with_type(renamed.type) FROM (
+SELECT _echodb.recopy_tables_with_types(ARRAY[renamed.type]) FROM (
   SELECT DISTINCT l.type FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label WHERE e.enumlabel <> l.name) renamed;
 INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
   ON CONFLICT (label) DO UPDATE SET name = excluded.name;

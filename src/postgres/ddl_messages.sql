@@ -87,13 +87,23 @@ BEGIN
   END;
 END $$;
 
+-- How many milliseconds we may wait for a lock: what is left of the statement's own time has to be enough for all of them.
+CREATE OR REPLACE FUNCTION _echodb.patience() RETURNS integer
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  allowed integer := (SELECT s.setting::integer FROM pg_settings s WHERE s.name = 'statement_timeout');
+  passed double precision := extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000;
+BEGIN
+  RETURN CASE WHEN allowed = 0 THEN 100 ELSE least(100, greatest(1, (allowed - passed) / 8)) END;
+END $$;
+
 -- From here on the triggers do not answer to what we do ourselves, until the transaction ends or this is taken back.
 -- A session that waits for a lock makes others wait; and one that waits for ours must have it long before
 -- deadlock_timeout, or the server may choose the application's command to end.
 CREATE OR REPLACE FUNCTION _echodb.begin_own_ddl() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM set_config('lock_timeout', '100ms', true), set_config('_echodb.own_ddl', _echodb.seal('own'), true);
+  PERFORM set_config('lock_timeout', concat(_echodb.patience(), 'ms'), true), set_config('_echodb.own_ddl', _echodb.seal('own'), true);
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.end_own_ddl(lock_timeout_before text) RETURNS void

@@ -80,6 +80,51 @@ BEGIN
           FROM pg_class c WHERE c.oid = relation LIMIT 1) entry);
 END $$;
 
+-- The columns by which a mirror tells a table's rows apart, in alphabetical order; NULL when it takes all of them.
+CREATE OR REPLACE FUNCTION _echodb.key_columns(relation oid) RETURNS name[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT array_agg(a.attname ORDER BY a.attname)
+    FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+    WHERE c.oid = relation
+      AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indexrelid = _echodb.key_index(c.oid) END);
+END $$;
+
+-- The replica identities that these partitions of a tree need. An UPDATE or DELETE names the old row by the identity of
+-- the partition that it was in, and the root's mirror looks for it by its own key: so the one has to have the other.
+CREATE OR REPLACE FUNCTION _echodb.identities_wanted(tree oid, parts oid[]) RETURNS TABLE (relation oid, wanted text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  needed name[] := _echodb.key_columns(tree);
+BEGIN
+  RETURN QUERY
+  SELECT * FROM (
+    SELECT part.oid, CASE
+        WHEN part.identity = 'f' AND (needed IS NULL OR NOT needed <@ part.primary_key OR NOT EXISTS (
+          SELECT FROM _echodb.identity_set s WHERE s.relation = part.oid)) THEN NULL
+        WHEN needed IS NULL THEN 'FULL'
+        WHEN part.identity = 'i' AND needed <@ _echodb.key_columns(part.oid) THEN NULL
+        WHEN NOT needed <@ part.primary_key THEN 'FULL'
+        WHEN part.identity <> 'd' THEN 'DEFAULT'
+      END AS identity
+    FROM (SELECT c.oid, c.relreplident AS identity, coalesce((
+              SELECT array_agg(a.attname) FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
+                AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+              WHERE i.indexrelid = _echodb.key_index(c.oid)), '{}') AS primary_key
+          FROM unnest(parts) p JOIN pg_class c ON c.oid = p AND c.relkind IN ('r', 'p')) part) each
+  WHERE each.identity IS NOT NULL;
+END $$;
+
+-- The tables of a tree below this one, with it; not those that are foreign.
+CREATE OR REPLACE FUNCTION _echodb.tree_below(relation oid) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(SELECT c.oid FROM pg_partition_tree(relation) t JOIN pg_class c ON c.oid = t.relid
+               WHERE c.relkind IN ('r', 'p'));
+END $$;
+
 CREATE OR REPLACE FUNCTION _echodb.qualified_name(relation oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -88,13 +133,10 @@ BEGIN
     WHERE c.oid = relation LIMIT 1);
 END $$;
 
-CREATE OR REPLACE FUNCTION _echodb.ensure_identity(relation oid) RETURNS void
+CREATE OR REPLACE FUNCTION _echodb.set_identity(relation oid, wanted text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-  wanted text := _echodb.identity_wanted(relation);
 BEGIN
-  IF wanted IS NULL THEN RETURN; END IF;
-  DELETE FROM _echodb.identity_set s WHERE s.relation = ensure_identity.relation AND wanted = 'DEFAULT';
+  DELETE FROM _echodb.identity_set s WHERE s.relation = set_identity.relation AND wanted = 'DEFAULT';
   IF NOT FOUND THEN
     INSERT INTO _echodb.identity_set SELECT c.oid, c.relreplident FROM pg_class c WHERE c.oid = relation
       ON CONFLICT DO NOTHING;
@@ -133,33 +175,54 @@ BEGIN
     AND (_echodb.publishes_changes(relation) OR _echodb.is_among_changes(relation));
 END $$;
 
--- What these tables, the trees that they belong to and the partitions that have left those need, as calls, each of which
+-- Whether this transaction sees the catalog as it was when it began. What it finds there may have been replaced; and a
+-- SERIALIZABLE one may fail for what it has read of a table that another one writes, ours among them.
+CREATE OR REPLACE FUNCTION _echodb.is_stale() RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
+END $$;
+
+-- The replica identities that these tables need, as calls; of a partition that of its tree from there on.
+CREATE OR REPLACE FUNCTION _echodb.identity_preparations(relations oid[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  WITH touched AS (
+    SELECT c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root
+    FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')
+  ), followed AS (
+    SELECT t.oid, t.root FROM touched t WHERE _echodb.is_to_be_published(t.root)
+  )
+  SELECT format('_echodb.set_identity(%s, %L)', f.oid, _echodb.identity_wanted(f.oid)) FROM followed f
+  WHERE f.oid = f.root AND _echodb.identity_wanted(f.oid) IS NOT NULL
+  UNION
+  SELECT format('_echodb.set_identity(%s, %L)', i.relation, i.wanted)
+  FROM followed f, _echodb.identities_wanted(f.root, array_remove(_echodb.tree_below(f.oid), f.root)) i;
+END $$;
+
+-- What else these tables, the trees from there on, and the partitions that have left those need, as calls, each of which
 -- is one ALTER.
 CREATE OR REPLACE FUNCTION _echodb.preparations(relations oid[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY
-  WITH top AS (
-    SELECT DISTINCT coalesce(pg_partition_root(c.oid)::oid, c.oid) AS oid
+  WITH touched AS (
+    SELECT c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root
     FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')
-  ), followed AS (
-    SELECT t.oid FROM top t WHERE _echodb.is_to_be_published(t.oid)
   ), gone AS (
     SELECT p.partition AS oid FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.partition
-    WHERE p.root IN (SELECT t.oid FROM top t) AND NOT c.relispartition
-  ), member AS (
-    SELECT c.oid, c.relkind FROM followed f, pg_partition_tree(f.oid) t JOIN pg_class c ON c.oid = t.relid
-    WHERE t.relid <> f.oid AND c.relkind IN ('r', 'p')
+    WHERE p.root IN (SELECT t.root FROM touched t) AND NOT c.relispartition
+  ), leaf AS (
+    SELECT c.oid, g.tgenabled FROM touched t, unnest(_echodb.tree_below(t.oid)) part JOIN pg_class c ON c.oid = part
+      LEFT JOIN pg_trigger g ON g.tgrelid = c.oid AND g.tgname = 'echodb_partition_truncate'
+    WHERE c.relispartition AND c.relkind = 'r' AND _echodb.is_to_be_published(t.root)
   )
-  SELECT format('_echodb.ensure_identity(%s)', alone.oid)
-  FROM (SELECT oid FROM followed UNION SELECT oid FROM member
-        UNION SELECT oid FROM gone WHERE _echodb.is_to_be_published(gone.oid)) alone
-  WHERE _echodb.identity_wanted(alone.oid) IS NOT NULL
-  UNION ALL
+  SELECT format('_echodb.set_identity(%s, %L)', gone.oid, _echodb.identity_wanted(gone.oid)) FROM gone
+  WHERE _echodb.is_to_be_published(gone.oid) AND _echodb.identity_wanted(gone.oid) IS NOT NULL
+  UNION
   SELECT format('_echodb.%s_truncate_trigger(%s)', step, leaf.oid)
-  FROM (SELECT m.oid, t.tgenabled FROM member m
-          LEFT JOIN pg_trigger t ON t.tgrelid = m.oid AND t.tgname = 'echodb_partition_truncate'
-        WHERE m.relkind = 'r') leaf, unnest(ARRAY['create', 'enable']) step
+  FROM leaf, unnest(ARRAY['create', 'enable']) step
   WHERE leaf.tgenabled IS NULL OR (step = 'enable' AND leaf.tgenabled <> 'A')
   UNION ALL
   SELECT format('_echodb.drop_truncate_trigger(%s)', t.tgrelid)
@@ -178,7 +241,7 @@ BEGIN
   WHERE _echodb.is_among_changes(top.oid) AND NOT _echodb.publishes_changes(top.oid);
 END $$;
 
--- Runs these. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
+-- Runs these; with a catalog that may be out of date, only what an application's statement would fail without. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
 CREATE OR REPLACE FUNCTION _echodb.prepare(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -186,11 +249,12 @@ DECLARE
   step text;
 BEGIN
   -- What a table needs depends on whether its changes could be stopped.
-  FOR turn IN 1 .. 2 LOOP
+  FOR turn IN 1 .. CASE WHEN _echodb.is_stale() THEN 2 ELSE 3 END LOOP
     BEGIN
       steps := CASE turn
         WHEN 1 THEN ARRAY(SELECT format('_echodb.stop_changes(%s)', t) FROM _echodb.without_changes(relations) t)
-        ELSE ARRAY(SELECT s FROM _echodb.preparations(relations) s) END;
+        WHEN 2 THEN ARRAY(SELECT s FROM _echodb.identity_preparations(relations) s)
+        ELSE ARRAY(SELECT s FROM _echodb.preparations(relations) s ORDER BY s) END;
     EXCEPTION WHEN OTHERS THEN
       RAISE LOG 'echodb could not see what relations % need: %', relations, SQLERRM;
       CONTINUE;

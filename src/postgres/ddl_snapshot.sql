@@ -16,7 +16,7 @@ BEGIN
   typmod := declared_typmod;
   LOOP
     SELECT t.typtype INTO kind FROM pg_type t WHERE t.oid = type_oid;
-    EXIT WHEN kind <> 'd';
+    EXIT WHEN kind IS DISTINCT FROM 'd';
     SELECT t.typbasetype, CASE WHEN typmod = -1 THEN t.typtypmod ELSE typmod END INTO type_oid, typmod
       FROM pg_type t WHERE t.oid = type_oid;
   END LOOP;

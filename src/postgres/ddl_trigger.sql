@@ -135,6 +135,7 @@ BEGIN
   END IF;
   IF NOT _echodb.is_watched(entry.schema_name, entry.table_name) THEN
     PERFORM _echodb.on_unwatched(relation);
+    IF entry.kind = 'p' THEN PERFORM _echodb.on_unwatched_tree(relation); END IF;
     RETURN;
   END IF;
   reason := _echodb.refusal(relation);
@@ -147,8 +148,23 @@ BEGIN
   published := _echodb.publish(relation);
   IF NOT _echodb.is_published(relation) THEN RETURN; END IF;
   PERFORM _echodb.emit(jsonb_build_object('op', 'table', 'tag', tag, 'published', published,
-    'table', _echodb.table_snapshot(relation)));
+    'empty', entry.kind = 'p' OR pg_relation_size(relation) = 0, 'table', _echodb.table_snapshot(relation)));
   IF entry.kind = 'p' THEN PERFORM _echodb.on_partition_tree(relation, published); END IF;
+END $$;
+
+-- A watched table may have joined a tree that is not followed, or left it: nothing but its own catalog row tells.
+CREATE OR REPLACE FUNCTION _echodb.on_unwatched_tree(tree oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  member oid;
+BEGIN
+  FOR member IN
+    SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.oid <> tree AND c.relkind IN ('r', 'p') AND age(c.xmin) <= age(pg_current_xact_id()::xid)
+      AND c.relispartition = (_echodb.is_published(c.oid)) AND _echodb.is_watched(n.nspname, c.relname)
+  LOOP
+    PERFORM _echodb.on_table_change(member, 'ALTER TABLE');
+  END LOOP;
 END $$;
 
 -- A partition's rows travel under its root, if that is followed.
@@ -157,11 +173,15 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   root oid := pg_partition_root(relation);
 BEGIN
-  IF _echodb.is_published(root) THEN
-    PERFORM _echodb.on_partition_tree(root, false);
-    PERFORM _echodb.refuse_unlogged_partition(relation);
-  ELSE
+  IF NOT _echodb.is_published(root) THEN
+    IF _echodb.is_published(relation) THEN
+      PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', relation::bigint,
+        'table', _echodb.qualified_name(relation),
+        'reason', concat('it is a partition of ', _echodb.qualified_name(root), ', which is not mirrored')));
+    END IF;
     PERFORM _echodb.on_unwatched(relation);
+  ELSIF _echodb.partitions_came(root, _echodb.tree_below(relation)) THEN
+    PERFORM _echodb.recopy(root, 'a partition with rows came');
   END IF;
 END $$;
 
@@ -175,13 +195,13 @@ BEGIN
 END $$;
 
 -- Locks a table against schema changes; false when there is none. Only names can be locked, and a table may get another
--- one while we wait.
+-- one while we wait. A transaction that sees the catalog as it was would look for the old name for ever.
 CREATE OR REPLACE FUNCTION _echodb.lock_table(relation oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   qualified text;
 BEGIN
-  LOOP
+  FOR attempt IN 1 .. 100 LOOP
     SELECT _echodb.qualified_name(c.oid) INTO qualified FROM pg_class c
       WHERE c.oid = relation AND c.relkind IN ('r', 'p');
     IF NOT FOUND THEN RETURN false; END IF;
@@ -192,6 +212,25 @@ BEGIN
     END;
     IF to_regclass(qualified) = relation THEN RETURN true; END IF;
   END LOOP;
+  RAISE lock_not_available USING MESSAGE = concat('relation ', relation, ' is renamed again and again');
+END $$;
+
+-- The same for what is no table: a type, by its own oid or its attributes' one, or a schema. False when there is none.
+CREATE OR REPLACE FUNCTION _echodb.describe_other(object oid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  type oid := (SELECT t.oid FROM pg_type t WHERE t.oid = object
+               UNION ALL SELECT c.reltype FROM pg_class c WHERE c.oid = object AND c.relkind = 'c' LIMIT 1);
+  relation oid;
+BEGIN
+  IF type IS NOT NULL THEN
+    PERFORM _echodb.on_type_change(type, 'ALTER TYPE');
+    RETURN true;
+  END IF;
+  FOR relation IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p') LOOP
+    PERFORM _echodb.describe(relation, 'DESCRIBE');
+  END LOOP;
+  RETURN EXISTS (SELECT FROM pg_namespace n WHERE n.oid = object);
 END $$;
 
 -- Publishes a table if need be and puts its present schema into the log, or that it is gone. By the tag the worker
@@ -201,15 +240,20 @@ CREATE OR REPLACE FUNCTION _echodb.describe(object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   lock_timeout_before text := current_setting('lock_timeout');
+  torn oid;
 BEGIN
   PERFORM _echodb.begin_own_ddl();
   IF _echodb.lock_table(object) THEN
     PERFORM _echodb.prepare(ARRAY[object]);
     PERFORM _echodb.on_table_change(object, tag);
-  ELSIF EXISTS (SELECT FROM pg_type t WHERE t.oid = object) THEN
-    PERFORM _echodb.on_type_change(object, 'ALTER TYPE');
-  ELSE
+  ELSIF NOT _echodb.describe_other(object) THEN
     PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', object::bigint));
+    FOR torn IN SELECT t FROM _echodb.torn_trees() t LOOP
+      IF _echodb.lock_table(torn) THEN
+        PERFORM _echodb.prepare(ARRAY[torn]);
+        PERFORM _echodb.on_table_change(torn, tag);
+      END IF;
+    END LOOP;
   END IF;
   PERFORM _echodb.end_own_ddl(lock_timeout_before);
 END $$;
@@ -255,24 +299,40 @@ CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   command record;
+  stale CONSTANT text := 'the transaction sees the catalog as it was when it began';
 BEGIN
   IF _echodb.is_own_ddl() THEN RETURN; END IF;
   IF coalesce(current_setting('_echodb.set_aside', true), '') <> '' THEN
     PERFORM _echodb.put_back(ARRAY(SELECT c.objid FROM pg_event_trigger_ddl_commands() c));
   END IF;
   FOR command IN
-    SELECT DISTINCT ON (c.objid) c.classid, c.objid, c.command_tag, c.object_identity
+    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity,
+      -- An index that is attached may complete its table's key.
+      coalesce((SELECT i.indrelid FROM pg_index i WHERE c.object_type = 'index' AND i.indexrelid = c.objid), c.objid) AS objid
     FROM pg_event_trigger_ddl_commands() c
-    WHERE c.object_type IN ('table', 'table column', 'type', 'composite type', 'schema')
+    WHERE (c.object_type IN ('table', 'table column', 'type', 'composite type', 'composite type column', 'schema')
+           OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX'))
       AND c.schema_name IS DISTINCT FROM 'pg_temp' ORDER BY c.objid
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
-      format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag),
+      CASE WHEN _echodb.is_stale() THEN format('_echodb.lose(%s, %L)', command.objid, stale)
+        ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-      PERFORM _echodb.lose(command.objid, 'the transaction sees the catalog as it was when it began');
-    END IF;
   END LOOP;
+END $$;
+
+-- What a drop means for its table, as a call.
+CREATE OR REPLACE FUNCTION _echodb.drop_call(object oid, object_type text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE
+    WHEN object_type = 'table' THEN format('_echodb.on_dropped(%s)', object)
+    WHEN object_type = 'type' THEN format('_echodb.on_type_dropped(%s)', object)
+    -- DROP TYPE ... CASCADE and the like take columns along; ALTER TABLE says so itself, a moment later.
+    WHEN NOT _echodb.is_stale() THEN
+      format('_echodb.on_object_change(%s, %s, %L)', 'pg_class'::regclass::oid, object, 'DROP COLUMN')
+    ELSE format('_echodb.lose(%s, %L)', object, 'the transaction sees the catalog as it was when it began')
+  END;
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_sql_drop() RETURNS event_trigger
@@ -285,32 +345,37 @@ BEGIN
   FOR dropped IN
     SELECT DISTINCT d.objid, d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
     WHERE NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
-      AND (d.object_type IN ('table', 'table column')
-           OR (d.object_type = 'type' AND EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = d.objid)))
+      AND (d.object_type IN ('table', 'table column', 'composite type column')
+           OR (d.object_type = 'type' AND NOT _echodb.is_stale()
+               AND EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = d.objid)))
   LOOP
-    -- DROP TYPE … CASCADE and the like take columns along; ALTER TABLE says so itself, a moment later.
     PERFORM _echodb.guard(dropped.objid, 'the drop of ' || dropped.object_identity,
-      CASE dropped.object_type
-        WHEN 'table column' THEN format('_echodb.on_family_change(%s, %L)', dropped.objid, 'DROP COLUMN')
-        WHEN 'type' THEN format('_echodb.on_type_dropped(%s)', dropped.objid)
-        ELSE format('_echodb.on_dropped(%s)', dropped.objid)
-      END,
+      _echodb.drop_call(dropped.objid, dropped.object_type),
       CASE dropped.object_type WHEN 'table column'
         THEN ARRAY(SELECT f FROM _echodb.family(dropped.objid) f) ELSE ARRAY[]::oid[] END);
   END LOOP;
-  FOR orphan IN SELECT o FROM _echodb.orphans() o LOOP
+  FOR orphan IN
+    SELECT o FROM _echodb.without_identity() o
+    UNION SELECT o FROM unnest(CASE WHEN NOT _echodb.is_stale() THEN ARRAY(SELECT t FROM _echodb.torn_trees() t) END) o
+  LOOP
     PERFORM _echodb.guard(orphan, concat('what a drop left of relation ', orphan),
-      format('_echodb.on_table_change(%s, %L)', orphan, 'DROP'), ARRAY[orphan]);
+      CASE WHEN _echodb.is_stale() THEN format('_echodb.lose(%s, %L)', orphan, 'its replica identity was dropped')
+        ELSE format('_echodb.on_table_change(%s, %L)', orphan, 'DROP') END, ARRAY[orphan]);
   END LOOP;
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_dropped(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint));
+  -- The worker asks what it was, hears that it is gone, and has the tree that it was in looked at.
+  IF _echodb.is_stale() THEN
+    PERFORM _echodb.lose(relation, 'the transaction sees the catalog as it was when it began');
+    RETURN;
+  END IF;
   DELETE FROM _echodb.identity_set s WHERE s.relation = on_dropped.relation;
   DELETE FROM _echodb.partitions p WHERE p.root = on_dropped.relation;
   DELETE FROM _echodb.memberships m WHERE m.relation = on_dropped.relation;
-  PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint));
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_table_rewrite() RETURNS event_trigger
@@ -328,10 +393,10 @@ BEGIN
     RETURN;
   END IF;
   GET DIAGNOSTICS callers = PG_CONTEXT;
-  -- A command without USING gives each value the cast of the old one. Inside a function its text cannot be seen; one
-  -- line of context is this function alone.
+  -- A command without USING gives each value the cast of the old one. Inside a function, or an extension's script, its
+  -- text cannot be seen; one line of context is this function alone.
   PERFORM _echodb.emit(jsonb_build_object('op', 'rewrite', 'oid', relation::bigint,
-    'plain', current_query() !~* '\musing\M' AND callers !~ '\n.'));
+    'plain', current_query() !~* '\m(using|extension)\M' AND callers !~ '\n.'));
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not record a table rewrite: %', SQLERRM;
   PERFORM _echodb.lose(relation, SQLERRM);

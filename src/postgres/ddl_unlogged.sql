@@ -1,4 +1,4 @@
--- ALTER TABLE … SET UNLOGGED is refused for a published table, by the server and before a trigger could help; so is, since
+-- ALTER TABLE ... SET UNLOGGED is refused for a published table, by the server and before a trigger could help; so is, since
 -- PostgreSQL 18, SET EXPRESSION of a column that is not stored. So the table leaves the publication before the command,
 -- and comes back after it unless it is UNLOGGED by then. Safe to run again.
 --
@@ -12,6 +12,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT CASE WHEN current_setting('role') = 'none' THEN session_user ELSE current_setting('role')::name END
 $$;
 
+-- Whether a text may name a table: as it is, with its quotes doubled, cut off at 63 bytes, or in escapes.
+CREATE OR REPLACE FUNCTION _echodb.may_name(query text, name text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+  SELECT query ~* '\mU&"' OR query ~* concat('(^|[^[:alnum:]_$])',
+    regexp_replace(replace(name, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'),
+    -- A name that fills its column may have been longer.
+    CASE WHEN octet_length(name) < 60 THEN '($|[^[:alnum:]_$])' END)
+$$;
+
+-- The source of the functions in SQL that this context names: of those the context does not tell their statements.
+CREATE OR REPLACE FUNCTION _echodb.sources_of(context text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+  SELECT coalesce(string_agg(p.prosrc, ';'), '') FROM pg_proc p
+  WHERE p.proname IN (SELECT found[1] FROM regexp_matches(context, 'SQL function "([^\n]*)" statement', 'g') found)
+$$;
+
 -- The published tables that this text names, with the publication of each and whether it is about an expression.
 CREATE OR REPLACE FUNCTION _echodb.tables_named(query text)
 RETURNS TABLE (relation oid, publication name, for_expression boolean)
@@ -21,9 +37,29 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET standard_conformin
     _echodb.watch w
   WHERE p.pubname IN (w.publication, w.publication || '_insert_only')
     AND pg_has_role(_echodb.acting_role(), c.relowner, 'USAGE')
-    AND query ~* ('(^|[^[:alnum:]_$])' || regexp_replace(c.relname, '([^[:alnum:]_])', '\\\1', 'g') || '($|[^[:alnum:]_$])')
+    AND _echodb.may_name(query, c.relname)
     AND (query ~* '\munlogged\M' OR _echodb.has_virtual_column(c.oid))
 $$;
+
+-- Runs one of our commands without which the application's would be refused: as long as nobody waits for us, for half a
+-- minute. Another transaction that has created a table holds the publication until it ends.
+CREATE OR REPLACE FUNCTION _echodb.run_patiently(command text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  give_up CONSTANT timestamptz := clock_timestamp() + '30 s';
+BEGIN
+  LOOP
+    BEGIN
+      PERFORM _echodb.run_quietly(command);
+      RETURN;
+    EXCEPTION WHEN lock_not_available THEN
+      IF clock_timestamp() > give_up OR EXISTS (
+          SELECT FROM pg_locks l WHERE NOT l.granted AND pg_backend_pid() = ANY (pg_blocking_pids(l.pid))) THEN
+        RAISE;
+      END IF;
+    END;
+  END LOOP;
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.set_aside(query text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -35,8 +71,8 @@ BEGIN
   PERFORM _echodb.begin_own_ddl();
   FOR member IN SELECT * FROM _echodb.tables_named(query) LOOP
     BEGIN
-      PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', member.publication,
-                                         _echodb.qualified_name(member.relation)));
+      PERFORM _echodb.run_patiently(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', member.publication,
+                                           _echodb.qualified_name(member.relation)));
       list := concat(list, member.relation, CASE WHEN member.for_expression THEN ' expression;' ELSE ' unlogged;' END);
     EXCEPTION WHEN OTHERS THEN
       RAISE LOG 'echodb could not set relation % aside: %', member.relation, SQLERRM;
@@ -102,6 +138,7 @@ BEGIN
   -- A statement inside a function stands in the context.
   GET DIAGNOSTICS callers = PG_CONTEXT;
   query := concat(current_query(), ';', callers);
+  IF callers ~ 'SQL function "' THEN query := concat(query, ';', _echodb.sources_of(callers)); END IF;
   IF query ~* '\m(unlogged|expression)\M' THEN PERFORM _echodb.set_aside(query); END IF;
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not see what ALTER TABLE is about to do: %', SQLERRM;

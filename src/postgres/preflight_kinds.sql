@@ -16,5 +16,5 @@ WITH relation AS (
 )
 SELECT kind, count(*),
        '(' || array_to_string((array_agg(name ORDER BY name))[:5], ', ')
-         || CASE WHEN count(*) > 5 THEN ', …' ELSE '' END || ')'
+         || CASE WHEN count(*) > 5 THEN ', ...' ELSE '' END || ')'
   FROM relation GROUP BY kind ORDER BY kind

@@ -17,7 +17,7 @@ WITH relation AS (
                       WHERE relname ~ pattern OR nspname || '.' || relname ~ pattern)
 )
 SELECT schema_name, owner, is_foreign, bool_or(is_closed), bool_or(is_unreadable), count(*),
-       array_to_string((array_agg(name ORDER BY name))[:5], ', ') || CASE WHEN count(*) > 5 THEN ', …' ELSE '' END
+       array_to_string((array_agg(name ORDER BY name))[:5], ', ') || CASE WHEN count(*) > 5 THEN ', ...' ELSE '' END
   FROM relation
  WHERE is_foreign OR is_closed OR is_unreadable
  GROUP BY schema_name, owner, is_foreign

@@ -85,6 +85,12 @@ const Column* TableSchema::find_column(std::int16_t attnum) const {
   return found == columns.end() ? nullptr : &*found;
 }
 
+bool same_values(const ColumnType& left, const ColumnType& right) {
+  ColumnType renamed = left;
+  renamed.declared = right.declared;
+  return renamed == right;
+}
+
 TableSchema parse_table_schema(std::string_view text) {
   try {
     return parse(parse_bounded_json(text));

@@ -36,6 +36,8 @@ struct ColumnType {
 
   bool operator==(const ColumnType&) const = default;
 };
+/// Whether they are the same but for what they are called: values look and travel alike.
+bool same_values(const ColumnType& left, const ColumnType& right);
 
 /// How much a column's counterpart in the target holds. Each holds what the one before it does; the fewer values it has
 /// to hold, the more queries take it.

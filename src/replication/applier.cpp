@@ -47,8 +47,7 @@ Applier::Applier(Parts parts)
              .lanes = lanes_,
              .batcher = batcher_,
              .copier = copier_}),
-      seal_(std::move(parts.seal)),
-      has_event_triggers_(parts.has_event_triggers) {}
+      seal_(std::move(parts.seal)) {}
 
 /// Steps that wait for the end of a copy must not keep the lanes' threads.
 Applier::~Applier() { copier_.stop(); }

@@ -43,7 +43,6 @@ class Applier final : public PgoutputHandler {
     std::function<void()> on_event;               ///< there is something for turn(); called on any thread
     Lsn start;                                    ///< everything before it is in the target
     MessageSeal seal;
-    bool has_event_triggers = true;
     CopyBoard::Options board = {};
   };
   explicit Applier(Parts parts);
@@ -130,7 +129,6 @@ class Applier final : public PgoutputHandler {
   TableLife life_;
   MessageSeal seal_;
   LagClock lag_;
-  bool has_event_triggers_;
   Oid message_table_ = 0;  ///< 0 where messages are messages
 
   // The transaction being read.

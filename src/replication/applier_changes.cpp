@@ -31,6 +31,8 @@ MirroredTable* Applier::table_for_change(Oid oid) {
   MirroredTable* table = registry_.find(oid);
   const Followed* of = table == nullptr ? nullptr : table->followed();
   if (of == nullptr || of->lost || change_lsn_ <= table->record.floor || !of->left_in_log.empty()) return nullptr;
+  // It is read again: the copy waited until everybody saw it, and may have it in another form.
+  if (table->record.copy_begun && stamp_.commit < *table->record.copy_begun) return nullptr;
   if (of->gate != nullptr && of->gate->leaves_out(xid_)) return nullptr;
   return table;
 }
@@ -70,11 +72,11 @@ void Applier::change(Oid oid, Add add) {
   }
 }
 
-/// Without event triggers this message is the first to tell of a schema change: of its names and of the types that are
-/// PostgreSQL's own. (Another type may be a domain over the one we know.) What the table is now is asked for then, and
-/// it is copied again.
+/// Where there are no event triggers, or they were disabled for a while, this message is the first to tell of a schema
+/// change: of its names and of the types that are PostgreSQL's own. (Another type may be a domain over the one we know,
+/// also one of information_schema's.) What the table is now is asked for then, and it is copied again.
 void Applier::check_relation(const MirroredTable& table, const RelationMessage& message) {
-  constexpr Oid kFirstUserOid = 16384;
+  constexpr Oid kFirstUnpinnedOid = 12'000;
   const Followed* of = table.followed();
   if (of == nullptr || of->lost) return;
   auto fits = [&](const LiveVersion& live) {
@@ -85,13 +87,13 @@ void Applier::check_relation(const MirroredTable& table, const RelationMessage& 
         return false;
       }
       Oid type = message.columns[known++].type_oid;
-      if (type < kFirstUserOid && type != column.type.oid) return false;
+      if (type < kFirstUnpinnedOid && type != column.type.oid) return false;
     }
     return known == message.columns.size();
   };
   if (std::ranges::any_of(table.versions, fits)) return;
   apply(LostMessage{.oid = message.oid,
-                    .reason = "its rows have other columns than before, and there are no event triggers",
+                    .reason = "its rows have other columns than before, and no event trigger told why",
                     .exclusive = false},
         change_lsn_);
 }
@@ -101,7 +103,7 @@ void Applier::check_relation(const MirroredTable& table, const RelationMessage& 
 void Applier::on_relation(const RelationMessage& message) {
   if (message.schema == kMessageSchema && message.name == kMessageTable) message_table_ = message.oid;
   const MirroredTable* table = registry_.find(message.oid);
-  if (table != nullptr && !has_event_triggers_) check_relation(*table, message);
+  if (table != nullptr) check_relation(*table, message);
   std::vector<std::string> columns;
   for (const RelationColumn& column : message.columns) columns.emplace_back(column.name);
   registry_.note_streamed(message.oid, std::move(columns));

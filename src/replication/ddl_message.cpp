@@ -13,6 +13,7 @@ DdlMessage parse(const nlohmann::json& message) {
     TableSchema schema = parse_table_schema(snapshot);
     return TableMessage{.tag = message.at("tag").get<std::string>(),
                         .published = message.at("published").get<bool>(),
+                        .empty = message.value("empty", true),
                         .schema = std::move(schema),
                         .snapshot = std::move(snapshot)};
   }

@@ -29,6 +29,7 @@ inline constexpr std::string_view kResyncTag = "RESYNC";
 struct TableMessage {
   std::string tag;         ///< the command: "CREATE TABLE", "ALTER TABLE", …
   bool published = false;  ///< this command made it a member of the publication
+  bool empty = true;       ///< when it was published; anything but CREATE TABLE leaves it open
   TableSchema schema;
   std::string snapshot;  ///< the JSON of `schema`
 };

@@ -72,7 +72,8 @@ class Comparison {
       if (!has_rename_column()) return raise(Effort::Recopy, "a column was renamed");
       renamed({.from = from, .to = to}, before_key_contains(before.attnum));
     }
-    if (before.type != after.type) compare_types(before, after);
+    const bool same_type = same_values(before.type, after.type);
+    if (!same_type) compare_types(before, after);
     // Rows that were written before hold no value in the log, and the expression that gave it is gone.
     if (before.generated && !after.generated) raise(Effort::Recopy, "a generated column has lost its expression");
     if (before.virtual_expression != after.virtual_expression) {
@@ -81,11 +82,11 @@ class Comparison {
     TargetType type_before = column_target_type(before_, before, choices_);
     TargetType type_after = column_target_type(after_, after, choices_);
     // A cast would give the rows that are there another look than the ones to come.
-    if (before.type == after.type && type_before.form != type_after.form) {
+    if (same_type && type_before.form != type_after.form) {
       return raise(Effort::Recopy, "a column is held in another form");
     }
     // SET NOT NULL leaves the target able to hold NULL: harmless, and the next DROP NOT NULL costs nothing.
-    bool only_stricter = before.type == after.type && !before.not_null && after.not_null;
+    bool only_stricter = same_type && !before.not_null && after.not_null;
     if (type_before.column_type == type_after.column_type || only_stricter) return;
     // ClickHouse cannot change a key column in place; the rebuild's INSERT casts.
     if (key_contains(after.attnum) || before_key_contains(before.attnum)) {

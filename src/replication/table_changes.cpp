@@ -12,8 +12,11 @@
 namespace echodb {
 namespace {
 
-/// `CREATE TABLE` fires its trigger before the table's first row; the rows of CREATE TABLE AS come before.
-bool born_empty(const TableMessage& message) { return message.tag == "CREATE TABLE" && message.published; }
+/// `CREATE TABLE` fires its trigger before the table's first row, unless an event trigger of the application's comes
+/// first; the rows of CREATE TABLE AS come before.
+bool born_empty(const TableMessage& message) {
+  return message.tag == "CREATE TABLE" && message.published && message.empty;
+}
 
 bool same_but_for_storage(TableSchema left, const TableSchema& right) {
   left.relfilenode = right.relfilenode;
@@ -59,6 +62,8 @@ void TableChanges::create(MirroredTable& table, const TableVersion& version, boo
   CreateOptions options{.keep_existing = parts_.settings.on_drop == OnDrop::Keep, .at = version.lsn};
   task->announce_target();
   task->announce_rename(earlier_names);
+  // The table may have been mirrored before.
+  task->then([forget_ranges = tools_.steps.forget_ranges(table)](WriterTools&) { forget_ranges(); });
   tools_.names.then_rename(table, *task, std::move(earlier_names));
   task->then([definition, options, server = parts_.registry.server()](WriterTools& tools) {
     create_target(tools.clickhouse, definition, server, options);

@@ -55,6 +55,7 @@ std::optional<Xid> TableCopies::writers_before(const MirroredTable& table) const
 
 void TableCopies::start_over(MirroredTable& table, std::string event, std::string detail, int plans) {
   forget(table);
+  table.record.copy_begun = parts_.watermark.ended();
   auto task = tools_.steps.make(table, nullptr, std::move(event), std::move(detail));
   task->then(tools_.steps.drain_copies(table));
   task->then([forget_ranges = tools_.steps.forget_ranges(table)](WriterTools&) { forget_ranges(); });
@@ -70,6 +71,7 @@ void TableCopies::copy_again(MirroredTable& table, const std::optional<TableVers
   forget(table);
   table.enter<Copying>();
   table.record.floor = copy.floor;
+  table.record.copy_begun = parts_.watermark.ended();
   table.record.shadow = true;
   table.record.error.clear();
   table.record.error_lsn.reset();

@@ -96,7 +96,7 @@ void TableResumption::go_on_copying(MirroredTable& table, Lsn source_position) {
               server = parts_.registry.server(),
               forget_ranges = tools_.steps.forget_ranges(table)](WriterTools& tools) {
     // Ranges that are done are of no use without their rows.
-    if (resume && !is_there(tools.clickhouse, definition.table)) forget_ranges();
+    if (!resume || !is_there(tools.clickhouse, definition.table)) forget_ranges();
     if (resume && shadow) {
       ensure_shadow(tools.clickhouse, definition, server);
     } else if (resume) {
