@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/process_identity.h"
-#include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
 #include "catalog/tables_of_stream.sql.h"
 #include "config/limits.h"
@@ -187,20 +186,6 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
 void CatalogStore::reconnect() {
   MutexLock lock(mutex_);
   connection_.reset();
-}
-
-void CatalogStore::install() {
-  with_connection([](PostgresConnection& connection) {
-    connection.execute("BEGIN; CREATE SCHEMA IF NOT EXISTS _echodb");
-    try {
-      require_own_schema(connection);
-      connection.execute(std::string(sql::catalog_schema));
-    } catch (...) {
-      connection.execute("ROLLBACK");
-      throw;
-    }
-    connection.execute("COMMIT");
-  });
 }
 
 std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {

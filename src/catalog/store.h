@@ -24,7 +24,9 @@ class CatalogStore final : public StreamCatalog {
  public:
   CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop);
 
-  /// Creates the tables; safe to run again.
+  /// Creates the tables, or adds what those of an earlier version lack; safe to run again. A table that somebody has
+  /// locked is waited for in short attempts, so that nobody waits behind us; Error(SourceBusy) after some fifteen
+  /// seconds of them names the holder.
   void install();
 
   /// The next statement is made on a new connection: the present one may lead nowhere without anybody saying so.
@@ -76,6 +78,7 @@ class CatalogStore final : public StreamCatalog {
   void journal(const JournalEntry& entry) override;
 
  private:
+  std::string try_install() ECHODB_EXCLUDES(mutex_);
   void connect() ECHODB_REQUIRES(mutex_);
   template <typename Work>
   auto on_connection(Work work) ECHODB_REQUIRES(mutex_);
