@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "clickhouse/client.h"
 #include "clickhouse/readers.h"
-#include "config/exclusions.h"
 #include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/ends.h"
@@ -22,6 +21,7 @@
 #include "control/publications.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
+#include "control/watch_list.h"
 #include "postgres/ddl_event_triggers.sql.h"
 #include "postgres/ddl_rights.sql.h"
 #include "postgres/ddl_schema.sql.h"
@@ -36,25 +36,6 @@ constexpr std::size_t kSlotNameMax = 63;
 /// How often a busy table is asked for its lock before setup gives up, each time for a tenth of a second.
 constexpr int kLockTries = 150;
 constexpr std::chrono::milliseconds kLockPause{100};
-
-std::string policy_word(NoPrimaryKeyPolicy policy) {
-  switch (policy) {
-    case NoPrimaryKeyPolicy::Full: return "full";
-    case NoPrimaryKeyPolicy::InsertOnly: return "insert_only";
-    case NoPrimaryKeyPolicy::Skip: return "skip";
-  }
-  return "full";
-}
-
-void write_watch_list(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
-  source.query(
-      "INSERT INTO _echodb.watch (publication, schemas, excluded, no_pk_policy) VALUES ($1, $2::text[], $3::text[], "
-      "$4) "
-      "ON CONFLICT (only_row) DO UPDATE SET publication = excluded.publication, schemas = excluded.schemas, "
-      "excluded = excluded.excluded, no_pk_policy = excluded.no_pk_policy",
-      {names.publication, to_array_text(settings.sync_schemas),
-       to_array_text(exclusion_patterns(settings.excluded_tables)), policy_word(settings.no_pk_policy)});
-}
 
 /// Only trying tells whether the role may: managed services grant it in ways of their own.
 void create_event_triggers(PostgresConnection& source) {
@@ -102,7 +83,7 @@ InstallationFaults install_in_source(PostgresConnection& source, const Settings&
   source.execute("SELECT set_config('_echodb.own_ddl', _echodb.seal('own'), true)");
   create_event_triggers(source);
   note_installed(source);
-  write_watch_list(source, settings, names);
+  write_watch_list(source, settings, names.publication);
   const bool published_anew = put_publications_right(source, names.publication);
   source.execute(std::string(sql::ddl_rights));
   // What the triggers of an earlier version have written counts as it is.
