@@ -19,6 +19,7 @@
 #include "control/lock_views.h"
 #include "control/new_stream.h"
 #include "control/publications.h"
+#include "control/slot_reader.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
 #include "control/watch_list.h"
@@ -180,6 +181,17 @@ void warn_of(const std::vector<Finding>& findings) {
   }
 }
 
+void require_ready(const Settings& settings, const SetupOptions& options, std::stop_token stop) {
+  std::vector<Finding> findings = examine(settings, std::move(stop));
+  if (options.accept_new_source) {
+    std::erase_if(findings, [](const Finding& finding) {
+      return finding.code == ErrorCode::SourceReplaced || finding.code == ErrorCode::TargetTaken;
+    });
+  }
+  require_no_fatal(findings);
+  warn_of(findings);
+}
+
 void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::string& reason) {
   const std::string& why = stream.remake.empty() ? reason : stream.remake;
   log::error("{}: the slot {} is made again and every table is copied again; readers keep what they have meanwhile",
@@ -231,14 +243,7 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
 
 StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop) {
   StreamNames names = stream_names(settings);
-  std::vector<Finding> findings = examine(settings, stop);
-  if (options.accept_new_source) {
-    std::erase_if(findings, [](const Finding& finding) {
-      return finding.code == ErrorCode::SourceReplaced || finding.code == ErrorCode::TargetTaken;
-    });
-  }
-  require_no_fatal(findings);
-  warn_of(findings);
+  require_ready(settings, options, stop);
   const EndsComparison ends = compare_ends(settings, catalog, stop);
   if (!options.accept_new_source) require_own(settings, ends);
   std::optional<StreamRecord> stream = ends.stream;
@@ -261,7 +266,11 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   const std::string reason = strange.empty() ? slot_loss(slot, ends.source) : strange;
   if (stream && reason.empty() && stream->remake.empty()) return *stream;
   if (stream) note_remake(catalog, *stream, reason);
-  if (slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
+  if (stream && !options.leads) {
+    const bool worker_can = ends.owner.empty() && ends.source.fault.empty();
+    if (auto made = await_slot_reader(source, *stream, {.worker_can = worker_can}, catalog, stop)) return *made;
+  }
+  if (look_at_slot(source, names.slot)) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
   failpoint("setup.slot_dropped");
   StreamStart start{.names = names, .previous = stream};
   if (stream) start.reason = stream->remake.empty() ? reason : stream->remake;

@@ -70,7 +70,7 @@ class SourceWatch {
   void watch(std::stop_token stop);
   void note(const std::optional<SlotState>& slot);
   void warn(const SlotState& slot);
-  void look_at_installation(PostgresConnection& source);
+  void look_at_installation(PostgresConnection& source, const std::string& remake);
   void note(const InstallationFaults& faults);
   void set_release_due(bool due);
 

@@ -255,7 +255,7 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   permitted.clickhouse.permit = lease;
   std::optional<StreamRecord> record = find_setup(permitted, catalog_, stop);
   if (!record || watch_list_differs()) {
-    setup(permitted, {}, catalog_, stop);
+    setup(permitted, {.leads = true}, catalog_, stop);
     record = find_setup(permitted, catalog_, stop);
   }
   watch_list_compared_ = true;
