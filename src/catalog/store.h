@@ -45,7 +45,13 @@ class CatalogStore final : public StreamCatalog {
   /// Says that this worker has stopped of its own will, and lets its writes carry no epoch any more.
   void resign_epoch();
 
+  /// All there are: this database's, and perhaps those that it had under other names.
+  std::vector<StreamRecord> streams();
   std::optional<StreamRecord> find_stream(const std::string& name);
+  /// Gives the stream with all that is known of it another name, because its database got one. Nothing happens when it
+  /// is not there (any more).
+  void rename_stream(const std::string& from, const std::string& to);
+  void forget_stream(const std::string& name);
   /// Stores a new stream with the tables that were there when its slot was made. Whoever leads by the old one, but for
   /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);

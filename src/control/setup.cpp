@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "base/failpoint.h"
@@ -19,6 +20,7 @@
 #include "control/lock_views.h"
 #include "control/new_stream.h"
 #include "control/publications.h"
+#include "control/renamed_database.h"
 #include "control/slot_reader.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
@@ -200,18 +202,30 @@ void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::s
   failpoint("setup.remake_recorded");
 }
 
+/// The one that the stream has read, and one that an attempt which was cut short has made.
+void drop_slots(PostgresConnection& source, const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    if (look_at_slot(source, name)) source.query("SELECT pg_drop_replication_slot($1)", {name});
+  }
+}
+
 }  // namespace
 
-StreamNames stream_names(const Settings& settings) {
+std::string slot_name(const std::string& database) {
   std::string slot = "echodb_";
-  for (char c : settings.postgres.database) {
+  for (char c : database) {
     bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 && static_cast<unsigned char>(c) < 0x80;
     slot += plain ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '_';
   }
-  return {.stream = settings.postgres.database, .publication = "echodb", .slot = slot.substr(0, kSlotNameMax)};
+  return slot.substr(0, kSlotNameMax);
+}
+
+StreamNames stream_names(const Settings& settings) {
+  return {.stream = settings.postgres.database, .publication = "echodb", .slot = slot_name(settings.postgres.database)};
 }
 
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
+  follow_database_name(settings, catalog, stop);
   EndsComparison ends = compare_ends(settings, catalog, stop);
   require_own(settings, ends);
   std::optional<StreamRecord> stream = std::move(ends.stream);
@@ -230,7 +244,8 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
                                          .timeline = ends.source.identity.timeline,
                                          .applied = stream->applied,
                                          .number = stream->target_number,
-                                         .target_id = stream->target_id},
+                                         .target_id = stream->target_id,
+                                         .database_oid = ends.source.identity.database},
                                         std::move(stop));
   failpoint("bookmark.claimed");
   catalog.save_target(stream->name, claimed.target_id, claimed.number);
@@ -244,6 +259,7 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
 StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop) {
   StreamNames names = stream_names(settings);
   require_ready(settings, options, stop);
+  follow_database_name(settings, catalog, stop);
   const EndsComparison ends = compare_ends(settings, catalog, stop);
   if (!options.accept_new_source) require_own(settings, ends);
   std::optional<StreamRecord> stream = ends.stream;
@@ -261,16 +277,21 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
     publish_tables(source);
   }
   failpoint("setup.tables_published");
-  std::optional<SlotState> slot = look_at_slot(source, names.slot);
+  const std::string& slot_now = stream ? stream->slot : names.slot;
+  std::optional<SlotState> slot = look_at_slot(source, slot_now);
   const std::string strange = strangeness(ends);
   const std::string reason = strange.empty() ? slot_loss(slot, ends.source) : strange;
-  if (stream && reason.empty() && stream->remake.empty()) return *stream;
+  const std::string earlier_name = ends.bookmark ? ends.bookmark->database : std::string();
+  if (stream && reason.empty() && stream->remake.empty()) {
+    drop_orphans(source, catalog, *stream, earlier_name);
+    return *stream;
+  }
   if (stream) note_remake(catalog, *stream, reason);
   if (stream && !options.leads) {
     const bool worker_can = ends.owner.empty() && ends.source.fault.empty();
     if (auto made = await_slot_reader(source, *stream, {.worker_can = worker_can}, catalog, stop)) return *made;
   }
-  if (look_at_slot(source, names.slot)) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
+  drop_slots(source, {slot_now, names.slot});
   failpoint("setup.slot_dropped");
   StreamStart start{.names = names, .previous = stream};
   if (stream) start.reason = stream->remake.empty() ? reason : stream->remake;
@@ -278,6 +299,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   const bool begun_before = ends.bookmark && (!stream || !stream->remake.empty());
   start.target_unknown = !strange.empty() || begun_before;
   StreamRecord created = begin_stream(source, settings, start, catalog, stop);
+  drop_orphans(source, catalog, created, earlier_name);
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);
   Findings column_types;

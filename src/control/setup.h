@@ -16,6 +16,8 @@ struct StreamNames {
   std::string slot;
 };
 StreamNames stream_names(const Settings& settings);
+/// The slot's, for a database of that name.
+std::string slot_name(const std::string& database);
 
 /// Prepares both databases: checks them, installs catalog and event triggers, publishes the watched tables, creates
 /// the slot and writes down every table as it is at the slot's first position. Safe to run again, and by several at

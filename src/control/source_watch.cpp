@@ -57,7 +57,9 @@ void SourceWatch::watch(std::stop_token stop) {
     try {
       if (!source) source.emplace(settings_.postgres, ConnectionKind::Ordinary, stop);
       const KeptStream kept = look_at_stream(*source, names_.stream);
-      note(look_at_slot(*source, names_.slot));
+      // A database that got another name keeps the slot that it had.
+      slot_ = kept.slot.empty() ? names_.slot : kept.slot;
+      note(look_at_slot(*source, slot_));
       look_at_installation(*source, kept.remake);
     } catch (const Error& error) {
       // Whoever runs the stream meets the same fault and reports it; here it only makes the figures old.
@@ -73,7 +75,7 @@ void SourceWatch::watch(std::stop_token stop) {
 
 void SourceWatch::note(const std::optional<SlotState>& slot) {
   board_.update([&](WorkerStatus& status) {
-    SlotStatus now{.name = names_.slot, .known = true, .exists = slot.has_value(), .wal_status = {}, .loss = {}};
+    SlotStatus now{.name = slot_, .known = true, .exists = slot.has_value(), .wal_status = {}, .loss = {}};
     now.retained_bytes_max = settings_.max_retained_wal;
     now.releases = status.slot.releases;
     if (slot) {
@@ -97,7 +99,7 @@ void SourceWatch::note(const std::optional<SlotState>& slot) {
 void SourceWatch::warn(const SlotState& slot) {
   std::uint64_t most = settings_.max_retained_wal;
   std::string retained =
-      fmt::format("the slot {} makes the source retain {} of log", names_.slot, megabytes(slot.retained_bytes));
+      fmt::format("the slot {} makes the source retain {} of log", slot_, megabytes(slot.retained_bytes));
   bool much = most > 0 && static_cast<double>(slot.retained_bytes) > kMuch * static_cast<double>(most);
   bool too_much = most > 0 && slot.retained_bytes > most;
   if (too_much_.begins(too_much)) {

@@ -76,6 +76,7 @@ class SourceWatch {
 
   const Settings& settings_;
   StreamNames names_;
+  std::string slot_ = names_.slot;  ///< of the thread alone: the stream's, as the catalog has it
   StatusBoard& board_;
   Crossing much_;
   Crossing too_much_;
