@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/process_identity.h"
-#include "catalog/catalog_schema.sql.h"
 #include "catalog/store_connection.h"
 #include "catalog/tables_of_stream.sql.h"
 #include "config/limits.h"
@@ -190,46 +189,6 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
 void CatalogStore::reconnect() {
   MutexLock lock(mutex_);
   connection_.reset();
-}
-
-void CatalogStore::install() {
-  with_connection([](PostgresConnection& connection) {
-    connection.execute("BEGIN; CREATE SCHEMA IF NOT EXISTS _echodb");
-    try {
-      require_own_schema(connection);
-      connection.execute(std::string(sql::catalog_schema));
-    } catch (...) {
-      connection.execute("ROLLBACK");
-      throw;
-    }
-    connection.execute("COMMIT");
-  });
-}
-
-std::optional<StreamRecord> CatalogStore::find_stream(const std::string& name) {
-  return with_connection([&](PostgresConnection& connection) -> std::optional<StreamRecord> {
-    QueryResult exists = connection.query("SELECT to_regclass('_echodb.streams') IS NOT NULL");
-    if (!exists.boolean(0, 0)) return std::nullopt;
-    QueryResult found = connection.query(
-        // A catalog of an earlier version has fewer columns.
-        "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn, to_jsonb(s) ->> 'remake', "
-        "to_jsonb(s) ->> 'remade', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
-        "to_jsonb(s) ->> 'target_id', coalesce((to_jsonb(s) ->> 'target_number')::bigint, 0) "
-        "FROM _echodb.streams s WHERE name = $1",
-        {name});
-    if (found.rows() == 0) return std::nullopt;
-    return StreamRecord{.name = name,
-                        .slot = std::string(found.text(0, 0)),
-                        .publication = std::string(found.text(0, 1)),
-                        .system_identifier = std::string(found.text(0, 2)),
-                        .consistent = parse_lsn(found.text(0, 3)),
-                        .applied = parse_lsn(found.text(0, 4)),
-                        .remake = std::string(found.text(0, 5)),
-                        .remade = std::string(found.text(0, 6)),
-                        .created = std::string(found.text(0, 7)),
-                        .target_id = std::string(found.text(0, 8)),
-                        .target_number = found.number(0, 9)};
-  });
 }
 
 void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables) {

@@ -24,7 +24,9 @@ class CatalogStore final : public StreamCatalog {
  public:
   CatalogStore(PostgresSettings settings, std::string worker, std::stop_token stop);
 
-  /// Creates the tables; safe to run again.
+  /// Creates the tables, or adds what those of an earlier version lack; safe to run again. A table that somebody has
+  /// locked is waited for in short attempts, so that nobody waits behind us; Error(SourceBusy) after some fifteen
+  /// seconds of them names the holder.
   void install();
 
   /// The next statement is made on a new connection: the present one may lead nowhere without anybody saying so.
@@ -43,7 +45,13 @@ class CatalogStore final : public StreamCatalog {
   /// Says that this worker has stopped of its own will, and lets its writes carry no epoch any more.
   void resign_epoch();
 
+  /// All there are: this database's, and perhaps those that it had under other names.
+  std::vector<StreamRecord> streams();
   std::optional<StreamRecord> find_stream(const std::string& name);
+  /// Gives the stream with all that is known of it another name, because its database got one. Nothing happens when it
+  /// is not there (any more).
+  void rename_stream(const std::string& from, const std::string& to);
+  void forget_stream(const std::string& name);
   /// Stores a new stream with the tables that were there when its slot was made. Whoever leads by the old one, but for
   /// this worker, is deposed.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
@@ -76,6 +84,7 @@ class CatalogStore final : public StreamCatalog {
   void journal(const JournalEntry& entry) override;
 
  private:
+  std::string try_install() ECHODB_EXCLUDES(mutex_);
   void connect() ECHODB_REQUIRES(mutex_);
   template <typename Work>
   auto on_connection(Work work) ECHODB_REQUIRES(mutex_);

@@ -94,6 +94,17 @@ std::optional<std::string> find_key_scope(const Settings& settings, std::stop_to
   }
 }
 
+/// The slot that this database's stream reads: of a database that got another name, still the one that it had.
+std::string find_own_slot(PostgresConnection& source, const Settings& settings, std::stop_token stop) {
+  const StreamNames names = stream_names(settings);
+  CatalogStore catalog(settings.postgres, "doctor", std::move(stop));
+  if (std::optional<StreamRecord> stream = catalog.find_stream(names.stream)) return stream->slot;
+  for (const StreamRecord& other : catalog.streams()) {
+    if (is_slot_of_this_database(source, other.slot)) return other.slot;
+  }
+  return names.slot;
+}
+
 /// The slot and the stream, if there are any yet. Returns its tables, when they can be had.
 std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings,
                                         std::stop_token stop) {
@@ -109,6 +120,11 @@ std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settin
       findings.ok("nothing is set up yet");
     }
     return {};
+  }
+  if (const std::string name = stream_names(settings).stream; stream->name != name) {
+    findings.warning(fmt::format("this database was called {} before: its stream and its slot {} are still named so",
+                                 stream->name, stream->slot),
+                     "nothing to do: the worker, or `echodb setup` now, goes on with both");
   }
   const bool is_whole = examine_installation(source, *stream, findings);
   std::optional<SlotState> slot = look_at_slot(source, stream->slot);
@@ -187,7 +203,7 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
     examine_source(source, settings, findings);
     if (source.server_version() < kServerVersionMin) return;
-    examine_source_load(source, settings, stream_names(settings).slot, findings);
+    examine_source_load(source, settings, find_own_slot(source, settings, stop), findings);
     examine_source_disk(source, findings);
     examine_inheritance(source, settings, examine_stream(source, settings, findings, stop), findings);
   } catch (const Error& error) {

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "control/setup.h"
+#include "control/slot_state.h"
 
 namespace echodb {
 namespace {
@@ -14,11 +17,35 @@ bool is_known(const Bookmark& bookmark, const std::optional<StreamRecord>& strea
   return stream && (bookmark.target_id.empty() || stream->target_id == bookmark.target_id);
 }
 
+const std::string& database_of(const Bookmark& bookmark) {
+  return bookmark.database.empty() ? bookmark.stream : bookmark.database;
+}
+
+bool has_database(const SourceIdentity& source, const std::string& name) {
+  return std::ranges::any_of(source.databases, [&](const auto& database) { return database.second == name; });
+}
+
+/// The owner, when it is a database of this cluster whose oid the bookmark has.
+std::optional<std::string> owner_by_oid(const Bookmark& bookmark, const SourceIdentity& source) {
+  if (bookmark.database_oid == 0) return std::nullopt;
+  if (bookmark.database_oid == source.database) return std::string();
+  auto other = source.databases.find(bookmark.database_oid);
+  if (other == source.databases.end()) return std::nullopt;
+  return fmt::format("database {} of this PostgreSQL cluster", other->second);
+}
+
 std::string owner_of(const Bookmark& bookmark, const std::string& stream, const SourceIdentity& source,
                      const std::optional<StreamRecord>& record) {
   const bool same_cluster = bookmark.system_identifier == source.system_identifier;
-  if (bookmark.stream == stream && (same_cluster || is_known(bookmark, record))) return {};
-  const std::string& database = bookmark.database.empty() ? bookmark.stream : bookmark.database;
+  if (same_cluster) {
+    if (std::optional<std::string> owner = owner_by_oid(bookmark, source)) return *owner;
+  }
+  const bool knows = is_known(bookmark, record);
+  if (bookmark.stream == stream && (same_cluster || knows)) return {};
+  const std::string& database = database_of(bookmark);
+  // Of a version that knew no oids.
+  const bool renamed = !bookmark.target_id.empty() && knows && !has_database(source, database);
+  if (same_cluster && renamed && bookmark.database_oid == 0) return {};
   if (same_cluster) return fmt::format("database {} of this PostgreSQL cluster", database);
   return fmt::format("database {} of another PostgreSQL cluster (system identifier {})", database,
                      bookmark.system_identifier);
@@ -46,14 +73,33 @@ std::string target_loss(const StreamRecord& stream, const std::optional<Bookmark
       target_database, to_string(bookmark->applied), bookmark->number, stream.target_number);
 }
 
+std::optional<StreamRecord> find_own_stream(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
+  const std::string name = stream_names(settings).stream;
+  if (std::optional<StreamRecord> stream = catalog.find_stream(name)) return stream;
+  std::vector<StreamRecord> others = catalog.streams();
+  if (others.empty()) return std::nullopt;
+  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
+  for (const StreamRecord& other : others) {
+    if (is_slot_of_this_database(source, other.slot)) return other;
+  }
+  const std::optional<Bookmark> bookmark = read_bookmark(settings.clickhouse, name, stop);
+  if (!bookmark || bookmark->database_oid == 0) return std::nullopt;
+  const SourceIdentity here = identify_source(settings.postgres, std::move(stop));
+  if (here.system_identifier != bookmark->system_identifier || here.database != bookmark->database_oid) {
+    return std::nullopt;
+  }
+  auto its = std::ranges::find(others, bookmark->stream, &StreamRecord::name);
+  return its == others.end() ? std::nullopt : std::optional(*its);
+}
+
 /// The catalog is read before the bookmark and after it: a worker may be writing both, and each of the two is compared
 /// with what the other one has known for longer.
 EndsComparison compare_ends(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
   const std::string name = stream_names(settings).stream;
   EndsComparison ends;
-  const std::optional<StreamRecord> before = catalog.find_stream(name);
+  const std::optional<StreamRecord> before = find_own_stream(settings, catalog, stop);
   ends.bookmark = read_bookmark(settings.clickhouse, name, stop);
-  ends.stream = catalog.find_stream(name);
+  ends.stream = before ? catalog.find_stream(before->name) : catalog.find_stream(name);
   ends.source = {.identity = identify_source(settings.postgres, stop)};
   if (ends.bookmark) {
     ends.owner = owner_of(*ends.bookmark, name, ends.source.identity, ends.stream);

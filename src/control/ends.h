@@ -21,7 +21,7 @@ namespace echodb {
 ///     catalog knows nothing of
 ///   this stream's, of a position beyond the catalog's   the source went back                     source.fault
 struct EndsComparison {
-  std::optional<StreamRecord> stream;  ///< the catalog's record, if there is one
+  std::optional<StreamRecord> stream;  ///< the catalog's record, if there is one; perhaps under an earlier name
   std::optional<Bookmark> bookmark;    ///< the target's, if it has one
   std::string owner = {};              ///< whose the target is, when it is somebody else's; empty otherwise
   SourceComparison source;             ///< with a fault only if the target is this stream's
@@ -30,6 +30,11 @@ struct EndsComparison {
 
 /// Changes nothing. May run beside a worker that writes both.
 EndsComparison compare_ends(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
+
+/// The catalog's record of this database's stream. A stream is called what its database is, and a database may get
+/// another name: then it is the one whose slot is in this database, or that the target has a bookmark of with this
+/// database's oid. A copy of a database (CREATE DATABASE … TEMPLATE) has the catalog's rows, and neither of the two.
+std::optional<StreamRecord> find_own_stream(const Settings& settings, CatalogStore& catalog, std::stop_token stop);
 
 /// Why the target may lack what it had acknowledged to this stream; empty: it does not.
 std::string target_loss(const StreamRecord& stream, const std::optional<Bookmark>& bookmark,

@@ -86,7 +86,7 @@ class StreamMaker {
                         .applied = consistent,
                         .remade = start_.reason};
     try {
-      record(stream, source.timeline, read_tables(replication, consistent, settings_));
+      record(stream, source, read_tables(replication, consistent, settings_));
     } catch (const Error& error) {
       // By now the slot of this name may be that of another leader.
       if (error.code() != ErrorCode::LeadershipLost) drop_slot(replication);
@@ -114,7 +114,7 @@ class StreamMaker {
   }
 
   /// The catalog comes last: only then is what ClickHouse has been told true.
-  void record(StreamRecord& stream, std::uint32_t timeline, Tables tables) {
+  void record(StreamRecord& stream, const SourceIdentity& source, Tables tables) {
     Tables before = start_.previous ? catalog_.load_tables(stream.name) : Tables();
     name_targets(tables, before, {.target_unknown = start_.target_unknown, .on_drop = settings_.on_drop});
     if (!before.empty()) {
@@ -127,9 +127,10 @@ class StreamMaker {
                                           {.stream = stream.name,
                                            .database = settings_.postgres.database,
                                            .system_identifier = stream.system_identifier,
-                                           .timeline = timeline,
+                                           .timeline = source.timeline,
                                            .applied = stream.consistent,
-                                           .number = start_.previous ? start_.previous->target_number : 0},
+                                           .number = start_.previous ? start_.previous->target_number : 0,
+                                           .database_oid = source.database},
                                           stop_);
     stream.target_id = claimed.target_id;
     stream.target_number = claimed.number;

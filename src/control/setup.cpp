@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "clickhouse/client.h"
 #include "clickhouse/readers.h"
-#include "config/exclusions.h"
 #include "control/column_types.h"
 #include "control/doctor.h"
 #include "control/ends.h"
@@ -20,8 +20,11 @@
 #include "control/lock_views.h"
 #include "control/new_stream.h"
 #include "control/publications.h"
+#include "control/renamed_database.h"
+#include "control/slot_reader.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
+#include "control/watch_list.h"
 #include "postgres/ddl_event_triggers.sql.h"
 #include "postgres/ddl_rights.sql.h"
 #include "postgres/ddl_schema.sql.h"
@@ -36,25 +39,6 @@ constexpr std::size_t kSlotNameMax = 63;
 /// How often a busy table is asked for its lock before setup gives up, each time for a tenth of a second.
 constexpr int kLockTries = 150;
 constexpr std::chrono::milliseconds kLockPause{100};
-
-std::string policy_word(NoPrimaryKeyPolicy policy) {
-  switch (policy) {
-    case NoPrimaryKeyPolicy::Full: return "full";
-    case NoPrimaryKeyPolicy::InsertOnly: return "insert_only";
-    case NoPrimaryKeyPolicy::Skip: return "skip";
-  }
-  return "full";
-}
-
-void write_watch_list(PostgresConnection& source, const Settings& settings, const StreamNames& names) {
-  source.query(
-      "INSERT INTO _echodb.watch (publication, schemas, excluded, no_pk_policy) VALUES ($1, $2::text[], $3::text[], "
-      "$4) "
-      "ON CONFLICT (only_row) DO UPDATE SET publication = excluded.publication, schemas = excluded.schemas, "
-      "excluded = excluded.excluded, no_pk_policy = excluded.no_pk_policy",
-      {names.publication, to_array_text(settings.sync_schemas),
-       to_array_text(exclusion_patterns(settings.excluded_tables)), policy_word(settings.no_pk_policy)});
-}
 
 /// Only trying tells whether the role may: managed services grant it in ways of their own.
 void create_event_triggers(PostgresConnection& source) {
@@ -102,7 +86,7 @@ InstallationFaults install_in_source(PostgresConnection& source, const Settings&
   source.execute("SELECT set_config('_echodb.own_ddl', _echodb.seal('own'), true)");
   create_event_triggers(source);
   note_installed(source);
-  write_watch_list(source, settings, names);
+  write_watch_list(source, settings, names.publication);
   const bool published_anew = put_publications_right(source, names.publication);
   source.execute(std::string(sql::ddl_rights));
   // What the triggers of an earlier version have written counts as it is.
@@ -199,6 +183,17 @@ void warn_of(const std::vector<Finding>& findings) {
   }
 }
 
+void require_ready(const Settings& settings, const SetupOptions& options, std::stop_token stop) {
+  std::vector<Finding> findings = examine(settings, std::move(stop));
+  if (options.accept_new_source) {
+    std::erase_if(findings, [](const Finding& finding) {
+      return finding.code == ErrorCode::SourceReplaced || finding.code == ErrorCode::TargetTaken;
+    });
+  }
+  require_no_fatal(findings);
+  warn_of(findings);
+}
+
 void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::string& reason) {
   const std::string& why = stream.remake.empty() ? reason : stream.remake;
   log::error("{}: the slot {} is made again and every table is copied again; readers keep what they have meanwhile",
@@ -207,18 +202,30 @@ void note_remake(CatalogStore& catalog, const StreamRecord& stream, const std::s
   failpoint("setup.remake_recorded");
 }
 
+/// The one that the stream has read, and one that an attempt which was cut short has made.
+void drop_slots(PostgresConnection& source, const std::set<std::string>& names) {
+  for (const std::string& name : names) {
+    if (look_at_slot(source, name)) source.query("SELECT pg_drop_replication_slot($1)", {name});
+  }
+}
+
 }  // namespace
 
-StreamNames stream_names(const Settings& settings) {
+std::string slot_name(const std::string& database) {
   std::string slot = "echodb_";
-  for (char c : settings.postgres.database) {
+  for (char c : database) {
     bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 && static_cast<unsigned char>(c) < 0x80;
     slot += plain ? static_cast<char>(std::tolower(static_cast<unsigned char>(c))) : '_';
   }
-  return {.stream = settings.postgres.database, .publication = "echodb", .slot = slot.substr(0, kSlotNameMax)};
+  return slot.substr(0, kSlotNameMax);
+}
+
+StreamNames stream_names(const Settings& settings) {
+  return {.stream = settings.postgres.database, .publication = "echodb", .slot = slot_name(settings.postgres.database)};
 }
 
 std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& catalog, std::stop_token stop) {
+  follow_database_name(settings, catalog, stop);
   EndsComparison ends = compare_ends(settings, catalog, stop);
   require_own(settings, ends);
   std::optional<StreamRecord> stream = std::move(ends.stream);
@@ -237,7 +244,8 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
                                          .timeline = ends.source.identity.timeline,
                                          .applied = stream->applied,
                                          .number = stream->target_number,
-                                         .target_id = stream->target_id},
+                                         .target_id = stream->target_id,
+                                         .database_oid = ends.source.identity.database},
                                         std::move(stop));
   failpoint("bookmark.claimed");
   catalog.save_target(stream->name, claimed.target_id, claimed.number);
@@ -250,14 +258,8 @@ std::optional<StreamRecord> find_setup(const Settings& settings, CatalogStore& c
 
 StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop) {
   StreamNames names = stream_names(settings);
-  std::vector<Finding> findings = examine(settings, stop);
-  if (options.accept_new_source) {
-    std::erase_if(findings, [](const Finding& finding) {
-      return finding.code == ErrorCode::SourceReplaced || finding.code == ErrorCode::TargetTaken;
-    });
-  }
-  require_no_fatal(findings);
-  warn_of(findings);
+  require_ready(settings, options, stop);
+  follow_database_name(settings, catalog, stop);
   const EndsComparison ends = compare_ends(settings, catalog, stop);
   if (!options.accept_new_source) require_own(settings, ends);
   std::optional<StreamRecord> stream = ends.stream;
@@ -275,12 +277,21 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
     publish_tables(source);
   }
   failpoint("setup.tables_published");
-  std::optional<SlotState> slot = look_at_slot(source, names.slot);
+  const std::string& slot_now = stream ? stream->slot : names.slot;
+  std::optional<SlotState> slot = look_at_slot(source, slot_now);
   const std::string strange = strangeness(ends);
   const std::string reason = strange.empty() ? slot_loss(slot, ends.source) : strange;
-  if (stream && reason.empty() && stream->remake.empty()) return *stream;
+  const std::string earlier_name = ends.bookmark ? ends.bookmark->database : std::string();
+  if (stream && reason.empty() && stream->remake.empty()) {
+    drop_orphans(source, catalog, *stream, earlier_name);
+    return *stream;
+  }
   if (stream) note_remake(catalog, *stream, reason);
-  if (slot) source.query("SELECT pg_drop_replication_slot($1)", {names.slot});
+  if (stream && !options.leads) {
+    const bool worker_can = ends.owner.empty() && ends.source.fault.empty();
+    if (auto made = await_slot_reader(source, *stream, {.worker_can = worker_can}, catalog, stop)) return *made;
+  }
+  drop_slots(source, {slot_now, names.slot});
   failpoint("setup.slot_dropped");
   StreamStart start{.names = names, .previous = stream};
   if (stream) start.reason = stream->remake.empty() ? reason : stream->remake;
@@ -288,6 +299,7 @@ StreamRecord setup(const Settings& settings, const SetupOptions& options, Catalo
   const bool begun_before = ends.bookmark && (!stream || !stream->remake.empty());
   start.target_unknown = !strange.empty() || begun_before;
   StreamRecord created = begin_stream(source, settings, start, catalog, stop);
+  drop_orphans(source, catalog, created, earlier_name);
   // A table that was created by a transaction older than the triggers: the slot has waited for it.
   publish_tables(source);
   Findings column_types;

@@ -16,6 +16,8 @@ struct StreamNames {
   std::string slot;
 };
 StreamNames stream_names(const Settings& settings);
+/// The slot's, for a database of that name.
+std::string slot_name(const std::string& database);
 
 /// Prepares both databases: checks them, installs catalog and event triggers, publishes the watched tables, creates
 /// the slot and writes down every table as it is at the slot's first position. Safe to run again, and by several at
@@ -25,8 +27,12 @@ StreamNames stream_names(const Settings& settings);
 /// source something, comes last. A slot that is gone or of no use is made again, and so is one whose target may lack
 /// what it had acknowledged: see begin_stream(). A target that is somebody else's is Error(TargetTaken), a source that
 /// is not the one that ClickHouse holds Error(SourceReplaced), unless someone said that the two belong together.
+///
+/// Beside a worker that streams, a stream that has to be made again is left to that worker, and waited for: see
+/// control/slot_reader.
 struct SetupOptions {
   bool accept_new_source = false;
+  bool leads = false;  ///< for a worker that leads: there is nobody else to leave it to
 };
 StreamRecord setup(const Settings& settings, const SetupOptions& options, CatalogStore& catalog, std::stop_token stop);
 

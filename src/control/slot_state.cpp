@@ -66,4 +66,26 @@ std::optional<SlotState> look_at_slot(PostgresConnection& source, const std::str
   return state;
 }
 
+bool is_slot_of_this_database(PostgresConnection& source, const std::string& name) {
+  return source
+      .query(
+          "SELECT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1 AND plugin = 'pgoutput' "
+          "AND database = current_database())",
+          {name})
+      .boolean(0, 0);
+}
+
+std::vector<OrphanSlot> find_orphan_slots(PostgresConnection& source) {
+  const bool has_catalog = source.query("SELECT to_regclass('_echodb.streams') IS NOT NULL").boolean(0, 0);
+  QueryResult found = source.query(fmt::format(
+      "SELECT slot_name, active FROM pg_replication_slots WHERE slot_name ~ '^echodb_' AND plugin = 'pgoutput' "
+      "AND NOT temporary AND database = current_database(){} ORDER BY slot_name",
+      has_catalog ? " AND slot_name::text NOT IN (SELECT slot FROM _echodb.streams)" : ""));
+  std::vector<OrphanSlot> slots;
+  for (std::size_t row = 0; row < found.rows(); ++row) {
+    slots.push_back({.name = std::string(found.text(row, 0)), .active = found.boolean(row, 1)});
+  }
+  return slots;
+}
+
 }  // namespace echodb

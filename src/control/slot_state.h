@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "postgres/connection.h"
 
@@ -27,5 +28,16 @@ struct SlotState {
 /// nullopt when there is no slot of that name. Error(InvalidConfiguration) when it is not ours to read: of another
 /// database, or of another plugin.
 std::optional<SlotState> look_at_slot(PostgresConnection& source, const std::string& name);
+
+/// Whether there is a slot of that name, of this session's database and for pgoutput.
+bool is_slot_of_this_database(PostgresConnection& source, const std::string& name);
+
+/// The slots of this session's database that are called as EchoDB calls its own, and that no stream of the catalog
+/// reads.
+struct OrphanSlot {
+  std::string name;
+  bool active = false;
+};
+std::vector<OrphanSlot> find_orphan_slots(PostgresConnection& source);
 
 }  // namespace echodb

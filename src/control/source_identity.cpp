@@ -11,9 +11,17 @@ namespace {
 
 SourceIdentity identify(PostgresConnection& replication) {
   QueryResult system = replication.execute("IDENTIFY_SYSTEM");
-  return {.system_identifier = std::string(system.text(0, 0)),
-          .timeline = static_cast<std::uint32_t>(system.number(0, 1)),
-          .wal_end = parse_lsn(system.text(0, 2))};
+  SourceIdentity source{.system_identifier = std::string(system.text(0, 0)),
+                        .timeline = static_cast<std::uint32_t>(system.number(0, 1)),
+                        .wal_end = parse_lsn(system.text(0, 2))};
+  QueryResult databases =
+      replication.execute("SELECT oid, datname, datname = pg_catalog.current_database() FROM pg_catalog.pg_database");
+  for (std::size_t row = 0; row < databases.rows(); ++row) {
+    const auto oid = static_cast<Oid>(databases.number(row, 0));
+    source.databases[oid] = databases.text(row, 1);
+    if (databases.boolean(row, 2)) source.database = oid;
+  }
+  return source;
 }
 
 /// Where the source's history left a timeline; nullopt when it never was on it. Lines of a history file read

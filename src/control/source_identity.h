@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -32,6 +33,8 @@ struct SourceIdentity {
   std::string system_identifier;
   std::uint32_t timeline = 0;
   Lsn wal_end;
+  Oid database = 0;                           ///< the database's for life, whatever its name
+  std::map<Oid, std::string> databases = {};  ///< the names of all databases of the cluster
 };
 
 SourceIdentity identify_source(const PostgresSettings& source, std::stop_token stop);

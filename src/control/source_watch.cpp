@@ -27,6 +27,20 @@ bool has_been_set_up(PostgresConnection& source) {
          source.query("SELECT EXISTS (SELECT FROM _echodb.made)").boolean(0, 0);
 }
 
+/// The stream's slot, and why it is to be made again; both empty when there is no stream, or not under this name yet.
+struct KeptStream {
+  std::string slot;
+  std::string remake;
+};
+
+KeptStream look_at_stream(PostgresConnection& source, const std::string& name) {
+  if (source.query("SELECT to_regclass('_echodb.streams') IS NULL").boolean(0, 0)) return {};
+  QueryResult found = source.query(
+      "SELECT slot, coalesce(to_jsonb(s) ->> 'remake', '') FROM _echodb.streams s WHERE name = $1", {name});
+  if (found.rows() == 0) return {};
+  return {.slot = std::string(found.text(0, 0)), .remake = std::string(found.text(0, 1))};
+}
+
 std::string megabytes(std::uint64_t bytes) { return fmt::format("{} MB", bytes >> 20); }
 
 }  // namespace
@@ -42,8 +56,11 @@ void SourceWatch::watch(std::stop_token stop) {
   while (!stop.stop_requested()) {
     try {
       if (!source) source.emplace(settings_.postgres, ConnectionKind::Ordinary, stop);
-      note(look_at_slot(*source, names_.slot));
-      look_at_installation(*source);
+      const KeptStream kept = look_at_stream(*source, names_.stream);
+      // A database that got another name keeps the slot that it had.
+      slot_ = kept.slot.empty() ? names_.slot : kept.slot;
+      note(look_at_slot(*source, slot_));
+      look_at_installation(*source, kept.remake);
     } catch (const Error& error) {
       // Whoever runs the stream meets the same fault and reports it; here it only makes the figures old.
       log::debug("watching the slot: {}", error.what());
@@ -58,7 +75,7 @@ void SourceWatch::watch(std::stop_token stop) {
 
 void SourceWatch::note(const std::optional<SlotState>& slot) {
   board_.update([&](WorkerStatus& status) {
-    SlotStatus now{.name = names_.slot, .known = true, .exists = slot.has_value(), .wal_status = {}, .loss = {}};
+    SlotStatus now{.name = slot_, .known = true, .exists = slot.has_value(), .wal_status = {}, .loss = {}};
     now.retained_bytes_max = settings_.max_retained_wal;
     now.releases = status.slot.releases;
     if (slot) {
@@ -82,7 +99,7 @@ void SourceWatch::note(const std::optional<SlotState>& slot) {
 void SourceWatch::warn(const SlotState& slot) {
   std::uint64_t most = settings_.max_retained_wal;
   std::string retained =
-      fmt::format("the slot {} makes the source retain {} of log", names_.slot, megabytes(slot.retained_bytes));
+      fmt::format("the slot {} makes the source retain {} of log", slot_, megabytes(slot.retained_bytes));
   bool much = most > 0 && static_cast<double>(slot.retained_bytes) > kMuch * static_cast<double>(most);
   bool too_much = most > 0 && slot.retained_bytes > most;
   if (too_much_.begins(too_much)) {
@@ -105,19 +122,16 @@ void SourceWatch::warn(const SlotState& slot) {
   set_release_due(too_much && settings_.on_max_retained_wal == OnMaxRetainedWal::Release);
 }
 
-void SourceWatch::look_at_installation(PostgresConnection& source) {
+void SourceWatch::look_at_installation(PostgresConnection& source, const std::string& remake) {
   const auto now = std::chrono::steady_clock::now();
-  if (!installation_due_.exchange(false) && now < installation_next_) return;
+  const bool due = installation_due_.exchange(false) || now >= installation_next_;
+  // `echodb setup` waits until the worker that reads the slot has made it again.
+  if (!due && (remake.empty() || !streaming_)) return;
   installation_next_ = now + settings_.inventory_interval;
   // Before the first setup there is nothing to miss.
   if (!streaming_ && !has_been_set_up(source)) return;
   InstallationFaults faults = find_installation_faults(source, names_.publication);
-  // `echodb setup` leaves it to the worker that reads the slot to make it again.
-  if (faults.empty()) {
-    QueryResult remake =
-        source.query("SELECT remake FROM _echodb.streams WHERE name = $1 AND remake IS NOT NULL", {names_.stream});
-    if (remake.rows() > 0) faults.push_back({.what = std::string(remake.text(0, 0))});
-  }
+  if (faults.empty() && !remake.empty()) faults.push_back({.what = remake});
   note(faults);
 }
 
@@ -132,7 +146,7 @@ void SourceWatch::note(const InstallationFaults& faults) {
   });
   if (faults.empty()) return;
   MutexLock lock(mutex_);
-  if (run_ == nullptr || !streaming_) return;
+  if (run_ == nullptr || !streaming_ || run_->stop_requested()) return;
   log::error("{}: the stream ends, and what is missing is put back", list_faults(faults));
   run_->request_stop();
 }

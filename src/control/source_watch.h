@@ -70,12 +70,13 @@ class SourceWatch {
   void watch(std::stop_token stop);
   void note(const std::optional<SlotState>& slot);
   void warn(const SlotState& slot);
-  void look_at_installation(PostgresConnection& source);
+  void look_at_installation(PostgresConnection& source, const std::string& remake);
   void note(const InstallationFaults& faults);
   void set_release_due(bool due);
 
   const Settings& settings_;
   StreamNames names_;
+  std::string slot_ = names_.slot;  ///< of the thread alone: the stream's, as the catalog has it
   StatusBoard& board_;
   Crossing much_;
   Crossing too_much_;

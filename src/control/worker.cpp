@@ -17,9 +17,11 @@
 #include "control/leadership.h"
 #include "control/predecessors.h"
 #include "control/setup.h"
+#include "control/slot_release.h"
 #include "control/source_watch.h"
 #include "control/takeover.h"
 #include "control/unreadable_log.h"
+#include "control/watch_list.h"
 #include "postgres/preflight.h"
 #include "replication/stream.h"
 
@@ -59,22 +61,6 @@ bool is_engine_fault(ErrorCode code) {
 }
 
 constexpr std::string_view kTooMuchLog = "it retained more log than ECHODB_MAX_RETAINED_WAL allows";
-
-/// Gives the slot up before the source's disk is full of what it retains, or when nothing more comes out of it. The
-/// catalog knows first: from then on the
-/// stream has to be begun again, which setup() does once ClickHouse answers.
-void release_slot(const Settings& settings, SourceWatch& watch, CatalogStore& catalog, const std::string& why,
-                  std::stop_token stop) {
-  StreamNames names = stream_names(settings);
-  std::string reason = fmt::format("the slot {} was given up: {}", names.slot, why);
-  log::error("{}; every table will be copied again", reason);
-  catalog.request_remake(names.stream, reason);
-  failpoint("release.recorded");
-  PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, std::move(stop));
-  source.query("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1",
-               {names.slot});
-  watch.released(why);
-}
 
 /// How long after it was asked to stop a worker may still write to its catalog: its source may say nothing any more.
 constexpr auto kLastWordsWithin = limits::kGracePeriod * 7 / 10;
@@ -141,6 +127,7 @@ class Worker {
   void note_stopped();
   void say_last_words() noexcept;
   void begin_epoch(const std::shared_ptr<Lease>& lease);
+  bool watch_list_differs();
   void run_stream(const std::shared_ptr<Lease>& lease);
   void note_unreadable_log(const Error& error, const std::string& slot);
   void follow();
@@ -161,9 +148,10 @@ class Worker {
   SourceWatch watch_;    ///< with connections of its own, which no breaker holds back
   Pauses pauses_;
 
-  LeaderClaim claim_;  ///< while it leads, like the next two
+  LeaderClaim claim_;  ///< while it leads, like the next three
   std::optional<Predecessors> predecessors_;
   std::optional<Epoch> epoch_;
+  bool watch_list_compared_ = false;
   std::atomic<std::uint64_t> epoch_number_ = 0;  ///< its number, for whoever asks
   Clock::time_point warmed_at_;                  ///< while it follows
   bool following_ = false;
@@ -203,6 +191,7 @@ bool Worker::try_lead() {
 
 Worker::End Worker::lead() {
   following_ = false;
+  watch_list_compared_ = false;
   claim_ = election_->claim();
   predecessors_.emplace(catalog_, election_->watch(), claim_.lease_lasts);
   Leadership leadership(*election_, settings_.leader_election_ttl, stop_);
@@ -235,6 +224,13 @@ Worker::End Worker::lead() {
   return End::TurnIsOver;
 }
 
+/// Once for each leadership: `echodb setup` with other settings counts until somebody begins to lead.
+bool Worker::watch_list_differs() {
+  if (watch_list_compared_) return false;
+  PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
+  return !watch_list_difference(source, settings_).empty();
+}
+
 /// No epoch yet: the catalog is not installed.
 void Worker::begin_epoch(const std::shared_ptr<Lease>& lease) {
   if (!epoch_) epoch_ = catalog_.begin_epoch(lease, claim_);
@@ -258,10 +254,11 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
   Settings permitted = settings_;
   permitted.clickhouse.permit = lease;
   std::optional<StreamRecord> record = find_setup(permitted, catalog_, stop);
-  if (!record) {
-    setup(permitted, {}, catalog_, stop);
+  if (!record || watch_list_differs()) {
+    setup(permitted, {.leads = true}, catalog_, stop);
     record = find_setup(permitted, catalog_, stop);
   }
+  watch_list_compared_ = true;
   if (!record) throw Error(ErrorCode::SlotLost, "the replication slot is gone again");
   begin_epoch(lease);
   if (!epoch_) throw Error(ErrorCode::SlotLost, "EchoDB's tables are gone from the source again");

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/failpoint.h"
@@ -22,15 +23,17 @@ constexpr int kNoSuchDatabase = 81;
 
 TargetTable table_of(const std::string& database) { return {database, std::string(kBookmarkTable)}; }
 
-/// Columns that an earlier version's table lacks are read as empty texts.
+/// Columns that an earlier version's table lacks are read as empty texts, or zero.
 std::vector<Bookmark> read_rows(TargetClient& clickhouse, const TargetTable& table) {
   const ColumnTypes columns = read_column_types(clickhouse, table);
   if (columns.empty()) return {};
   const bool has_id = columns.contains("target_id");
+  const bool has_oid = columns.contains("database_oid");
   const std::string answer = clickhouse.query(
-      fmt::format("SELECT stream, {}, system_identifier, timeline, applied, number, {} FROM {} ORDER BY number DESC "
-                  "FORMAT RowBinary",
-                  has_id ? "source_database" : "''", has_id ? "target_id" : "''", qualified(table)));
+      fmt::format("SELECT stream, {}, system_identifier, timeline, applied, number, {}{} FROM {} ORDER BY number "
+                  "DESC FORMAT RowBinary",
+                  has_id ? "source_database" : "''", has_id ? "target_id" : "''", has_oid ? ", database_oid" : "",
+                  qualified(table)));
   std::vector<Bookmark> bookmarks;
   for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) {
     Bookmark& bookmark = bookmarks.emplace_back();
@@ -41,6 +44,7 @@ std::vector<Bookmark> read_rows(TargetClient& clickhouse, const TargetTable& tab
     bookmark.applied = Lsn{reader.read<std::uint64_t>()};
     bookmark.number = reader.read<std::uint64_t>();
     bookmark.target_id = reader.read_string();
+    if (has_oid) bookmark.database_oid = reader.read<std::uint32_t>();
   }
   return bookmarks;
 }
@@ -75,17 +79,15 @@ std::optional<Bookmark> choose(const std::vector<Bookmark>& all, const std::stri
   return own ? own : all.front();
 }
 
-std::string values_of(const Bookmark& bookmark) {
-  return fmt::format("{}, {}, {}, {}, {}, {}, {}", quote_literal(bookmark.stream), quote_literal(bookmark.database),
-                     quote_literal(bookmark.system_identifier), bookmark.timeline, bookmark.applied.value,
-                     bookmark.number, quote_literal(bookmark.target_id));
-}
-
-/// INSERT … SELECT is never asynchronous, whatever the user's profile says.
-std::string insert_sql(const std::string& database, const Bookmark& bookmark) {
+/// INSERT … SELECT is never asynchronous, whatever the user's profile says. `database_oid`: the value, or the column of
+/// the table's own row that is selected from.
+std::string insert_sql(const std::string& database, const Bookmark& bookmark, const std::string& database_oid) {
   return fmt::format(
-      "INSERT INTO {} (stream, source_database, system_identifier, timeline, applied, number, target_id) SELECT {}",
-      qualified(table_of(database)), values_of(bookmark));
+      "INSERT INTO {} (stream, source_database, system_identifier, timeline, applied, number, target_id, database_oid) "
+      "SELECT {}, {}, {}, {}, {}, {}, {}, {}",
+      qualified(table_of(database)), quote_literal(bookmark.stream), quote_literal(bookmark.database),
+      quote_literal(bookmark.system_identifier), bookmark.timeline, bookmark.applied.value, bookmark.number,
+      quote_literal(bookmark.target_id), database_oid);
 }
 
 bool of_one_source(const Bookmark& one, const Bookmark& other) {
@@ -108,15 +110,16 @@ void require_no_other(const std::vector<Bookmark>& now, const std::vector<Bookma
 void create_table(TargetClient& clickhouse, const std::string& database) {
   clickhouse.query(
       fmt::format("CREATE TABLE IF NOT EXISTS {} (stream String, system_identifier String, timeline UInt32, "
-                  "applied UInt64, number UInt64, source_database String, target_id String) "
+                  "applied UInt64, number UInt64, source_database String, target_id String, database_oid UInt32) "
                   "ENGINE = ReplacingMergeTree(number) ORDER BY stream",
                   qualified(table_of(database))));
-  // An earlier version's lacks two of them. Servers as old as 18.16 know no IF NOT EXISTS for columns.
+  // An earlier version's lacks some of them. Servers as old as 18.16 know no IF NOT EXISTS for columns.
   const ColumnTypes there = read_column_types(clickhouse, table_of(database));
-  for (const char* column : {"source_database", "target_id"}) {
+  for (const auto& [column, type] : {std::pair("source_database", "String"), std::pair("target_id", "String"),
+                                     std::pair("database_oid", "UInt32")}) {
     if (there.contains(column)) continue;
     clickhouse.query(
-        fmt::format("ALTER TABLE {} ADD COLUMN {} String AFTER number", qualified(table_of(database)), column));
+        fmt::format("ALTER TABLE {} ADD COLUMN {} {} AFTER number", qualified(table_of(database)), column, type));
   }
 }
 
@@ -145,7 +148,7 @@ Bookmark claim_target(TargetClient& clickhouse, const std::string& database, Boo
   bookmark.number += kNumbersPerRun;
   if (bookmark.target_id.empty() && !all.empty()) bookmark.target_id = choose(all, bookmark.stream)->target_id;
   if (bookmark.target_id.empty()) bookmark.target_id = make_secret();
-  clickhouse.query(insert_sql(database, bookmark));
+  clickhouse.query(insert_sql(database, bookmark, std::to_string(bookmark.database_oid)));
   require_no_other(read_all(clickhouse, database), all, bookmark);
   return bookmark;
 }
@@ -156,7 +159,7 @@ bool BookmarkKeeper::is_ours(const std::optional<Bookmark>& found) const {
 }
 
 /// One statement looks and writes: a server that was put in the target's place a moment ago must not get a bookmark
-/// that says it has everything.
+/// that says it has everything. The database's oid stays as the run's first bookmark has it.
 void BookmarkKeeper::store(TargetClient& clickhouse, Lsn applied) {
   Bookmark next = held_;
   next.applied = applied;
@@ -165,8 +168,8 @@ void BookmarkKeeper::store(TargetClient& clickhouse, Lsn applied) {
   const std::string sql = fmt::format(
       "{} FROM {} WHERE stream = {} AND target_id = {} AND number BETWEEN {} AND {} AND number = (SELECT max(number) "
       "FROM {}) LIMIT 1",
-      insert_sql(target_database_, next), table, quote_literal(held_.stream), quote_literal(held_.target_id),
-      held_.number, sent_, table);
+      insert_sql(target_database_, next, "database_oid"), table, quote_literal(held_.stream),
+      quote_literal(held_.target_id), held_.number, sent_, table);
   ++sent_;
   clickhouse.query(sql);
   const std::optional<Bookmark> found = choose(read_all(clickhouse, target_database_), held_.stream);

@@ -43,6 +43,7 @@ struct Bookmark {
   Lsn applied;
   std::uint64_t number = 0;
   std::string target_id = {};  ///< random, the target's for life; empty: a version wrote it that knew none
+  Oid database_oid = 0;  ///< the source database's for life, whatever its name; 0: a version wrote it that knew none
 };
 
 /// The target's bookmark, whoever's it is: the newest with an id. Without any, it is this stream's, or else another

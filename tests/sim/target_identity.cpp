@@ -26,6 +26,7 @@ std::string as_row_binary(const StoredRow& bookmark) {
   row.append_little_endian(static_cast<std::uint64_t>(std::stoull(*bookmark.cells.at("applied"))));
   row.append_little_endian(number_of(bookmark));
   row.append_string(*bookmark.cells.at("target_id"));
+  row.append_little_endian(static_cast<std::uint32_t>(std::stoul(*bookmark.cells.at("database_oid"))));
   return std::string(row.text());
 }
 
@@ -42,7 +43,8 @@ std::optional<std::string> Target::select_system(SqlWords words) {
     return fmt::format("{}\n", up.count());
   }
   if (words.skip("table, toString(count()), min(name), any(reason) FROM system.detached_parts")) return "";
-  if (words.skip("stream, source_database, system_identifier, timeline, applied, number, target_id FROM")) {
+  if (words.skip(
+          "stream, source_database, system_identifier, timeline, applied, number, target_id, database_oid FROM")) {
     require(std::string(kBookmarkTable));
     return bookmarks();
   }
@@ -94,6 +96,7 @@ void Target::insert_bookmark(StoredTable& table, SqlWords words) {
     const StoredRow* held = newest(table);
     if (held == nullptr || *held->cells.at("stream") != stream || *held->cells.at("target_id") != id) return;
     if (number_of(*held) < low || number_of(*held) > high) return;
+    row.cells["database_oid"] = held->cells.at("database_oid");
   }
   table.add(std::move(row));
 }
