@@ -54,6 +54,8 @@ std::optional<Xid> TableCopies::writers_before(const MirroredTable& table) const
 }
 
 void TableCopies::start_over(MirroredTable& table, std::string event, std::string detail, int plans) {
+  // Rows that the copy that was given up did not see, and this one does, go before it.
+  parts_.batcher.seal(table);
   forget(table);
   table.record.copy_begun = parts_.watermark.ended();
   auto task = tools_.steps.make(table, nullptr, std::move(event), std::move(detail));
