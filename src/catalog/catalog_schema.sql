@@ -147,6 +147,8 @@ BEGIN
       ('tables', 'types_changed_lsn', 'pg_lsn'),
       -- Where its last copy was begun: of what was committed before, nothing in the log counts any more.
       ('tables', 'copy_begun_lsn', 'pg_lsn'),
+      -- A TRUNCATE up to floor_lsn was begun, and may not have been done.
+      ('tables', 'emptying', 'boolean NOT NULL DEFAULT false'),
       -- The ClickHouse type, without Nullable, that each column was given in the target, by attnum. It is kept for as
       -- long as the target lives. NULL: the schema is on record since before there was such a column, or nothing is
       -- chosen yet.

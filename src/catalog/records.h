@@ -97,6 +97,7 @@ struct TableRecord {
   std::string copy_snapshot;         ///< xmin:xmax:xip of a keyless table's copy; empty: none, or no longer needed
   std::optional<Lsn> copied;         ///< with copy_snapshot: everything that it sees was committed before
   std::vector<std::string> earlier_names;  ///< the target may still have one of these; empty: it has `target_name`
+  bool emptying = false;                   ///< a TRUNCATE up to `floor` was begun, and may not have been done
   bool shadow = false;                     ///< rows go to the shadow table until it is exchanged with the target
   std::uint64_t rows_copied = 0;
   std::vector<WidenedColumn> widened_columns;  ///< of each column one at the most

@@ -75,16 +75,16 @@ void upsert_table(PostgresConnection& connection, const std::string& stream, con
   connection.query(
       "INSERT INTO _echodb.tables (stream, oid, target_name, state, floor_lsn, dropped_lsn, copy_snapshot, shadow, "
       "rows_copied, error, error_lsn, text_columns, text_since, text_widths, copied_lsn, earlier_names, "
-      "types_changed_lsn, copy_begun_lsn) "
+      "types_changed_lsn, copy_begun_lsn, emptying) "
       "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-      "ARRAY(SELECT jsonb_array_elements_text($16::jsonb)), $17, $18) "
+      "ARRAY(SELECT jsonb_array_elements_text($16::jsonb)), $17, $18, $19) "
       "ON CONFLICT (stream, oid) DO UPDATE SET target_name = excluded.target_name, state = excluded.state, "
       "floor_lsn = excluded.floor_lsn, dropped_lsn = excluded.dropped_lsn, copy_snapshot = excluded.copy_snapshot, "
       "shadow = excluded.shadow, rows_copied = excluded.rows_copied, error = excluded.error, "
       "error_lsn = excluded.error_lsn, text_columns = excluded.text_columns, text_since = excluded.text_since, "
       "text_widths = excluded.text_widths, copied_lsn = excluded.copied_lsn, "
       "earlier_names = excluded.earlier_names, types_changed_lsn = excluded.types_changed_lsn, "
-      "copy_begun_lsn = excluded.copy_begun_lsn, updated_at = now()",
+      "copy_begun_lsn = excluded.copy_begun_lsn, emptying = excluded.emptying, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
        optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
        std::to_string(table.rows_copied), optional_text(table.error), optional_lsn(table.error_lsn),
@@ -92,7 +92,7 @@ void upsert_table(PostgresConnection& connection, const std::string& stream, con
        array_of(table.widened_columns, [](const WidenedColumn& column) { return to_string(column.since); }),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return std::string(width_word(column)); }),
        optional_lsn(table.copied), nlohmann::json(table.earlier_names).dump(), optional_lsn(table.types_changed),
-       optional_lsn(table.copy_begun)});
+       optional_lsn(table.copy_begun), table.emptying ? "true" : "false"});
 }
 
 /// A row of an earlier version has no positions, or no widths: all its columns are text.
@@ -127,6 +127,7 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
   table.earlier_names = nlohmann::json::parse(result.text(row, 14)).get<std::vector<std::string>>();
   table.types_changed = read_optional_lsn(result, row, 19);
   table.copy_begun = read_optional_lsn(result, row, 20);
+  table.emptying = result.boolean(row, 21);
   return table;
 }
 

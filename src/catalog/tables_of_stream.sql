@@ -4,7 +4,7 @@
 SELECT t.oid, t.target_name, t.state, t.floor_lsn, t.dropped_lsn, t.copy_snapshot, t.shadow, t.rows_copied, t.error,
        t.error_lsn, array_to_json(t.text_columns), array_to_json(t.text_since), array_to_json(t.text_widths),
        t.copied_lsn, array_to_json(t.earlier_names), v.lsn, v.snapshot, v.pending, v.types, t.types_changed_lsn,
-       t.copy_begun_lsn
+       t.copy_begun_lsn, t.emptying
   FROM _echodb.tables t JOIN _echodb.table_versions v ON v.stream = t.stream AND v.oid = t.oid
  WHERE t.stream = $1
  ORDER BY t.oid, v.lsn

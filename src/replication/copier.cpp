@@ -111,7 +111,9 @@ void Copier::carry_out(CopyReader& reader, CopyWork& work) {
     case CopyWork::Kind::Plan:
       if (!reader.plan(work)) outcome = CopyOutcome::Waits;
       break;
-    case CopyWork::Kind::Range: reader.copy_range(work); break;
+    case CopyWork::Kind::Range:
+      if (!reader.copy_range(work)) outcome = CopyOutcome::Waits;
+      break;
     case CopyWork::Kind::Finish: event.seen_to = reader.end_of_log(); break;
   }
   std::optional<CopyEnd> end = board_.give_back(work, outcome);

@@ -78,6 +78,13 @@ RunningCopy::Part& CopyBoard::part_of(const CopyWork& work) const {
   return *found;
 }
 
+/// Others are taken before it.
+void CopyBoard::put_last(const CopyWork& work) {
+  std::vector<RunningCopy::Part>& parts = of(work.copy).parts;
+  auto place = parts.begin() + (&part_of(work) - parts.data());
+  std::rotate(place, std::next(place), parts.end());
+}
+
 /// What was done is done.
 void CopyBoard::take_over(CopyWork& work) {
   if (work.kind == CopyWork::Kind::Plan) {
@@ -108,7 +115,10 @@ std::optional<CopyEnd> CopyBoard::give_back(CopyWork work, CopyOutcome outcome, 
       if (work.kind != CopyWork::Kind::Finish || copy->ended.stop_requested()) break;
       return finish(copy);
     case CopyOutcome::Stopped: break;
-    case CopyOutcome::Waits: state.not_before = Clock::now() + kCopyWaitPause; break;
+    case CopyOutcome::Waits:
+      state.not_before = Clock::now() + kCopyWaitPause;
+      if (work.kind == CopyWork::Kind::Range) put_last(work);
+      break;
     case CopyOutcome::PlanAgain:
       state.plan_again = true;
       state.not_before = Clock::now() + kCopyRetryPause;

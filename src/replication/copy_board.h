@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -23,6 +24,7 @@ struct RunningCopy {
   std::stop_source ended;  ///< nothing of it is wanted any more: what its threads wait for is given up
   /// Of whoever makes the plan: the transactions that it waits for, as find_writers() has them; nullopt: not known yet.
   std::optional<std::string> writers;
+  std::atomic<bool> told_of_lock = false;  ///< that it waits for one, in the log
 
  private:
   friend class CopyBoard;
@@ -115,6 +117,7 @@ class CopyBoard {
   std::optional<CopyWork> next_of(const std::shared_ptr<RunningCopy>& copy) const ECHODB_REQUIRES(mutex_);
   std::optional<CopyWork> hand_out() ECHODB_REQUIRES(mutex_);
   RunningCopy::Part& part_of(const CopyWork& work) const ECHODB_REQUIRES(mutex_);
+  void put_last(const CopyWork& work) ECHODB_REQUIRES(mutex_);
   void take_over(CopyWork& work) ECHODB_REQUIRES(mutex_);
   CopyEnd finish(const std::shared_ptr<RunningCopy>& copy) ECHODB_REQUIRES(mutex_);
   std::optional<CopyEnd> end_if_drained(const std::shared_ptr<RunningCopy>& copy) ECHODB_REQUIRES(mutex_);

@@ -64,7 +64,7 @@ class PostgresCopyReader final : public CopyReader {
         completing_(connect_writer(options.clickhouse, options.source, parts.stop)) {}
 
   bool plan(CopyWork& work) override;
-  void copy_range(CopyWork& work) override;
+  bool copy_range(CopyWork& work) override;
 
   /// Reading may have pruned pages, which is in the log and not flushed, perhaps for minutes: a commit flushes it, so
   /// that the stream gets there.
@@ -158,11 +158,11 @@ std::vector<CopyRange> PostgresCopyReader::plan_ranges(const CopyJob& job, std::
   return ranges;
 }
 
-/// False: a lock was not given while others were held, and the transaction is to be rolled back.
+/// False: a lock was not given, and the transaction is to be rolled back.
 bool PostgresCopyReader::try_read_range(CopyWork& work) {
   PostgresConnection& source = connection();
   try {
-    const NamedRelation relation = begin_copy(source, {&work.range.relation, 1}, parts_.stop).front();
+    const NamedRelation relation = begin_copy(source, work.range.relation);
     require_columns(source, work.copy->job.schema);
     read_range(*work.copy, work.range, {.relation = relation.name});
     return true;
@@ -172,15 +172,24 @@ bool PostgresCopyReader::try_read_range(CopyWork& work) {
   }
 }
 
-void PostgresCopyReader::copy_range(CopyWork& work) {
+bool PostgresCopyReader::copy_range(CopyWork& work) {
   PostgresConnection& source = connection();
-  while (!try_read_range(work)) let_pass(source, parts_.stop);
+  if (!try_read_range(work)) {
+    source.execute("ROLLBACK");
+    if (!work.copy->told_of_lock.exchange(true)) {
+      log::info(
+          "the copy of {} waits for a lock on relation {}: the application, or a transaction that it left open, has it",
+          work.copy->job.schema.qualified_name(), work.range.relation);
+    }
+    return false;
+  }
   source.execute("COMMIT");
   if (parts_.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
   failpoint("copy.range_written");
   parts_.catalog.finish_range(work.copy->job.stream, work.copy->job.table, work.range);
   failpoint("copy.range_recorded");
   rows_sent_ = 0;
+  return true;
 }
 
 void PostgresCopyReader::copy_whole(CopyWork& work) {

@@ -31,8 +31,8 @@ class CopyReader {
   /// table without a key is copied as well. False: the job has still to wait for transactions, and is to be planned
   /// later.
   [[nodiscard]] virtual bool plan(CopyWork& work) = 0;
-  /// Copies the range and stores that it is done.
-  virtual void copy_range(CopyWork& work) = 0;
+  /// Copies the range and stores that it is done. False: somebody has locked the table; it is to be tried later.
+  [[nodiscard]] virtual bool copy_range(CopyWork& work) = 0;
   /// Up to where the copy has seen everything, once all of it is in.
   virtual Lsn end_of_log() = 0;
 

@@ -52,18 +52,23 @@ void begin_with_locks(PostgresConnection& source, std::span<const NamedRelation>
   }
 }
 
-/// The tables, once all of their locks are held.
+/// The tables, in the given order, with all of their locks held.
+std::vector<NamedRelation> begin_locked(PostgresConnection& source, std::span<const Oid> tables) {
+  std::vector<NamedRelation> relations = relations_to_lock(source, tables);
+  std::vector<NamedRelation> result = named(tables, relations);
+  begin_with_locks(source, relations);
+  return result;
+}
+
 std::vector<NamedRelation> begin_when_free(PostgresConnection& source, std::span<const Oid> tables,
                                            const std::stop_token& stop) {
   while (true) {
-    std::vector<NamedRelation> relations = relations_to_lock(source, tables);
-    std::vector<NamedRelation> result = named(tables, relations);
     try {
-      begin_with_locks(source, relations);
-      return result;
+      return begin_locked(source, tables);
     } catch (const Error& error) {
       if (!is_lock_refused(error)) throw;
-      let_pass(source, stop);
+      source.execute("ROLLBACK");
+      pause(stop);
     }
   }
 }
@@ -99,16 +104,10 @@ bool all_visible(PostgresConnection& source, std::span<const Xid> transactions) 
 
 bool is_lock_refused(const Error& error) { return error.sqlstate() == "55P03"; }
 
-void let_pass(PostgresConnection& source, const std::stop_token& stop) {
-  source.execute("ROLLBACK");
-  pause(stop);
-}
-
-std::vector<NamedRelation> begin_copy(PostgresConnection& source, std::span<const Oid> tables,
-                                      const std::stop_token& stop) {
-  std::vector<NamedRelation> relations = begin_when_free(source, tables, stop);
+NamedRelation begin_copy(PostgresConnection& source, Oid table) {
+  std::vector<NamedRelation> relations = begin_locked(source, {&table, 1});
   require_names(source, relations);
-  return relations;
+  return relations.front();
 }
 
 void require_columns(PostgresConnection& source, const TableSchema& schema) {

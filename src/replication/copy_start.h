@@ -33,19 +33,15 @@ struct NamedRelation {
   std::string name;  ///< quoted
 };
 
-/// Opens a transaction to copy these tables from, with them and the partitioned tables above them locked before its
-/// snapshot is taken: what it reads of the catalog then is what its SELECTs mean. Returns the tables, in the given
-/// order. A lock that the application does not give at once is waited for with nothing held, so that no command of the
-/// application can be in a deadlock with a copy. A table that is gone or has another name by then is an
+/// Opens a transaction to copy this table from, with it and the partitioned tables above it locked before its snapshot
+/// is taken: what it reads of the catalog then is what its SELECTs mean. A lock that the application does not give soon
+/// is an error for which is_lock_refused() holds: it is to be asked for again with nothing held, so that no command of
+/// the application can be in a deadlock with a copy. A table that is gone or has another name by then is an
 /// Error(SchemaMismatch).
-std::vector<NamedRelation> begin_copy(PostgresConnection& source, std::span<const Oid> tables,
-                                      const std::stop_token& stop);
+NamedRelation begin_copy(PostgresConnection& source, Oid table);
 
 /// Whether a statement gave a lock up that it did not get in time: to be asked for again, and no failure.
 bool is_lock_refused(const Error& error);
-
-/// Rolls back what is open and lets the application pass for a moment.
-void let_pass(PostgresConnection& source, const std::stop_token& stop);
 
 /// Throws Error(SchemaMismatch) unless the table's columns are those of the schema, by number, name and type: a copy
 /// reads by name, and names may have changed hands since. Call it in a transaction of begin_copy.
@@ -59,8 +55,8 @@ struct WholeCopy {
   std::string snapshot;  ///< as text
 };
 
-/// Opens it, as begin_copy does, and lets the stream know through the gate what its snapshot sees; that includes every
-/// transaction whose changes the stream has left to the copy already.
+/// Opens it, as begin_copy does, once all of the locks are given, and lets the stream know through the gate what its
+/// snapshot sees; that includes every transaction whose changes the stream has left to the copy already.
 WholeCopy begin_whole_copy(PostgresConnection& source, std::span<const Oid> tables, CopyGate& gate,
                            const std::stop_token& stop);
 

@@ -70,8 +70,9 @@ SchemaTask& SchemaTask::then_notify(std::string channel, const TableSchema& tabl
 
 void SchemaTask::announce(WriterTools& tools) {
   if (before_) before_(tools);
-  if (announces_target_ || !earlier_names_.empty()) {
+  if (announces_target_ || announces_emptying_ || !earlier_names_.empty()) {
     TableRecord table = record_.table;
+    table.emptying = announces_emptying_;
     table.earlier_names = earlier_names_;
     if (announces_target_) table.state = TableState::Pending;
     catalog_.save_table(record_.stream, table, announces_target_ ? &*record_.version : nullptr);

@@ -110,6 +110,12 @@ class SchemaTask final : public LaneTask {
     announces_target_ = true;
     return *this;
   }
+  /// The table's row is stored before the first step, as one whose target is about to be emptied: changes from before
+  /// come again after a crash, and are not to meet a target that has none of their rows.
+  SchemaTask& announce_emptying() {
+    announces_emptying_ = true;
+    return *this;
+  }
   /// None of the steps replaces or empties the target: what is noted of it stays true.
   SchemaTask& keep_target() {
     record_.table.target_kept = true;
@@ -144,6 +150,7 @@ class SchemaTask final : public LaneTask {
   std::string pending_;
   std::vector<std::string> earlier_names_;
   bool announces_target_ = false;
+  bool announces_emptying_ = false;
   Step before_;
   bool announced_ = false;
   std::vector<Step> steps_;

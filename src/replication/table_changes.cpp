@@ -194,6 +194,7 @@ void TableChanges::truncated(MirroredTable& table, Lsn lsn) {
   if (table.is<Copying>()) return copies_.start_over(table, "truncated", "");
   if (!table.is<Streaming>()) return;
   auto task = tools_.steps.make(table, nullptr, "truncated");
+  task->announce_emptying();
   task->then([target = parts_.registry.write_target(table), server = parts_.registry.server()](WriterTools& tools) {
     empty_target(tools.clickhouse, target, server);
     failpoint("truncate.applied");

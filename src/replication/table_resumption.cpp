@@ -19,6 +19,7 @@ void TableResumption::run(Lsn source_position, const TargetFindings& target, Tar
     const TableVersion newest = table.versions.back().version;
     failures_.follow(table, newest, [&] {
       finish_steps(table);
+      finish_emptying(table);
       losses_.begin(table, left.holder, target);
       go_on(table, left, source_position);
     });
@@ -60,6 +61,17 @@ void TableResumption::finish_steps(MirroredTable& table) {
   parts_.registry.add_version(table, newest);
   auto task = tools_.steps.make(table, &newest, "schema_changed", "finished after a restart");
   task->keep_target().then(steps.statements);
+  tools_.steps.push(table, std::move(task));
+}
+
+/// Rows that come again are of after the TRUNCATE. A copy has none of those before it anyway.
+void TableResumption::finish_emptying(MirroredTable& table) {
+  if (!std::exchange(table.record.emptying, false) || !table.is<Streaming>()) return;
+  auto task = tools_.steps.make(table, nullptr, "truncated", "finished after a restart");
+  task->announce_emptying();
+  task->then([target = parts_.registry.target(table), server = parts_.registry.server()](WriterTools& tools) {
+    empty_target(tools.clickhouse, target, server);
+  });
   tools_.steps.push(table, std::move(task));
 }
 

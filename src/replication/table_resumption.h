@@ -28,6 +28,7 @@ class TableResumption {
   [[nodiscard]] Left find_left(MirroredTable& table, const TargetFindings& target, TargetClient& clickhouse) const;
   [[nodiscard]] bool is_shadow_exchanged(const MirroredTable& table, TargetClient& clickhouse) const;
   void finish_steps(MirroredTable& table);
+  void finish_emptying(MirroredTable& table);
   void go_on(MirroredTable& table, const Left& left, Lsn source_position);
   void go_on_copying(MirroredTable& table, Lsn source_position);
 

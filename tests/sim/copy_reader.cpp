@@ -19,7 +19,7 @@ class SimCopyReader final : public CopyReader {
       : source_(source), client_(target, faults), faults_(faults), random_(random), parts_(parts) {}
 
   bool plan(CopyWork& work) override;
-  void copy_range(CopyWork& work) override;
+  bool copy_range(CopyWork& work) override;
   Lsn end_of_log() override {
     ask();
     const Lsn end = source_.end_of_log();
@@ -146,12 +146,15 @@ void SimCopyReader::send(const RunningCopy& copy, CopyRange& range,
   range.rows = sent;
 }
 
-void SimCopyReader::copy_range(CopyWork& work) {
+bool SimCopyReader::copy_range(CopyWork& work) {
   ask();
+  constexpr unsigned kLocked = 50;
+  if (random_.chance(kLocked)) return false;
   const auto rows = read(table_of(work.copy->job), work.range, source_.snapshot());
   send(*work.copy, work.range, rows);
   if (parts_.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
   parts_.catalog.finish_range(work.copy->job.stream, work.copy->job.table, work.range);
+  return true;
 }
 
 void SimCopyReader::copy_whole(CopyWork& work) {
