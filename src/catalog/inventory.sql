@@ -39,7 +39,7 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                   THEN 'watched, but not mirrored: the catalog has no schema of it'
                 WHEN w.has_lapsed THEN 'mirrored, but somebody took it out of the publication for a while'
                 WHEN w.is_published AND w.tree_has_drifted
-                  THEN 'mirrored, but with other partitions than it has now'
+                  THEN 'mirrored, but its partitions are not as they were last seen'
                 WHEN w.oid IS NOT NULL THEN 'mirrored, but not published: its changes do not arrive'
                 WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid)
                   THEN 'mirrored, but no longer watched'

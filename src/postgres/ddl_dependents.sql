@@ -32,7 +32,8 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.recopy(relation oid, reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF _echodb.is_published(relation) THEN
+  -- Of a table that is none of ours the stream has nothing to do.
+  IF _echodb.is_stale() OR _echodb.is_published(relation) THEN
     PERFORM _echodb.emit(jsonb_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason));
   END IF;
 END $$;
@@ -159,14 +160,19 @@ BEGIN
   IF rows_moved AND NOT announced THEN PERFORM _echodb.recopy(tree, 'a partition with rows came or went'); END IF;
 END $$;
 
--- Whether a published tree has other partitions than is known: a DETACH CONCURRENTLY that was cut short fires no trigger.
+-- Whether a published tree has other partitions than is known, or one that lacks our trigger: a DETACH CONCURRENTLY that was
+-- cut short fires none, and a trigger is not made beside an open writer.
 CREATE OR REPLACE FUNCTION _echodb.tree_has_drifted(tree oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN _echodb.is_published(tree) AND EXISTS (
     SELECT FROM unnest(array_remove(_echodb.tree_below(tree), tree)) there(oid)
       FULL JOIN (SELECT p.partition AS oid FROM _echodb.partitions p WHERE p.root = tree AND NOT p.leaving) known USING (oid)
-    WHERE there.oid IS NULL OR known.oid IS NULL);
+    WHERE there.oid IS NULL OR known.oid IS NULL)
+  OR _echodb.is_published(tree) AND EXISTS (
+    SELECT FROM unnest(array_remove(_echodb.tree_below(tree), tree)) m JOIN pg_class c ON c.oid = m AND c.relkind = 'r'
+    WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'echodb_partition_truncate'
+                      AND t.tgenabled = 'A'));
 END $$;
 
 -- The tables with a column of one of these types, directly or inside a domain, an array, a composite or a range.
@@ -281,6 +287,8 @@ DECLARE
 BEGIN
   FOR member IN
     SELECT f FROM _echodb.family(object) f
+    -- Rows of a partition that the worker has not heard of are its root's.
+    UNION SELECT pg_partition_root(object)::oid WHERE pg_partition_root(object) IS NOT NULL
     UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
     UNION SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE object IN (t.oid, t.typrelid)
   LOOP

@@ -133,15 +133,18 @@ BEGIN
     WHERE c.oid = relation LIMIT 1);
 END $$;
 
+-- What it was before is not remembered of a SERIALIZABLE transaction, which could fail for having written that down.
 CREATE OR REPLACE FUNCTION _echodb.set_identity(relation oid, wanted text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  DELETE FROM _echodb.identity_set s WHERE s.relation = set_identity.relation AND wanted = 'DEFAULT';
-  IF NOT FOUND THEN
-    INSERT INTO _echodb.identity_set SELECT c.oid, c.relreplident FROM pg_class c WHERE c.oid = relation
-      ON CONFLICT DO NOTHING;
+  IF current_setting('transaction_isolation') <> 'serializable' THEN
+    DELETE FROM _echodb.identity_set s WHERE s.relation = set_identity.relation AND wanted = 'DEFAULT';
+    IF NOT FOUND THEN
+      INSERT INTO _echodb.identity_set SELECT c.oid, c.relreplident FROM pg_class c WHERE c.oid = relation
+        ON CONFLICT DO NOTHING;
+    END IF;
   END IF;
-  PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', _echodb.qualified_name(relation), wanted));
+  PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', relation::regclass, wanted));
 END $$;
 
 -- TRUNCATE fires no event trigger, and of a single partition nothing is published.
@@ -183,10 +186,26 @@ BEGIN
   RETURN current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
 END $$;
 
+-- The tables among these that are published and have no replica identity, whatever the transaction sees: these functions
+-- look at the catalog as it is.
+CREATE OR REPLACE FUNCTION _echodb.without_identity_now(relations oid[]) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT r FROM unnest(relations) r, _echodb.watch w
+  WHERE pg_get_replica_identity_index(r::regclass) IS NULL
+    AND coalesce(pg_partition_root(r::regclass)::oid, r) IN (SELECT p.relid FROM pg_get_publication_tables(w.publication) p)
+    AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r AND c.relreplident = 'f');
+END $$;
+
 -- The replica identities that these tables need, as calls; of a partition that of its tree from there on.
 CREATE OR REPLACE FUNCTION _echodb.identity_preparations(relations oid[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF _echodb.is_stale() THEN
+    RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', r, 'FULL') FROM _echodb.without_identity_now(relations) r;
+    RETURN;
+  END IF;
   RETURN QUERY
   WITH touched AS (
     SELECT c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root
@@ -249,7 +268,7 @@ DECLARE
   step text;
 BEGIN
   -- What a table needs depends on whether its changes could be stopped.
-  FOR turn IN 1 .. CASE WHEN _echodb.is_stale() THEN 2 ELSE 3 END LOOP
+  FOR turn IN CASE WHEN _echodb.is_stale() THEN 2 ELSE 1 END .. CASE WHEN _echodb.is_stale() THEN 2 ELSE 3 END LOOP
     BEGIN
       steps := CASE turn
         WHEN 1 THEN ARRAY(SELECT format('_echodb.stop_changes(%s)', t) FROM _echodb.without_changes(relations) t)
@@ -262,7 +281,11 @@ BEGIN
     FOREACH step IN ARRAY steps LOOP
       BEGIN
         EXECUTE 'SELECT ' || step;
-      EXCEPTION WHEN OTHERS THEN
+      EXCEPTION WHEN lock_not_available THEN
+        -- The application has waited once for us: that is enough for all of its partitions.
+        PERFORM set_config('lock_timeout', '1ms', true);
+        RAISE LOG 'echodb could not do %: %', step, SQLERRM;
+      WHEN OTHERS THEN
         RAISE LOG 'echodb could not do %: %', step, SQLERRM;
       END;
     END LOOP;

@@ -161,8 +161,10 @@ BEGIN
   FOR member IN
     SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.oid <> tree AND c.relkind IN ('r', 'p') AND age(c.xmin) <= age(pg_current_xact_id()::xid)
+      AND pg_has_role(_echodb.acting_role(), c.relowner, 'USAGE')
       AND c.relispartition = (_echodb.is_published(c.oid)) AND _echodb.is_watched(n.nspname, c.relname)
   LOOP
+    PERFORM _echodb.prepare(ARRAY[member]);
     PERFORM _echodb.on_table_change(member, 'ALTER TABLE');
   END LOOP;
 END $$;
@@ -233,6 +235,21 @@ BEGIN
   RETURN EXISTS (SELECT FROM pg_namespace n WHERE n.oid = object);
 END $$;
 
+-- What a command on this table may have changed besides: its heirs, and tables that hold rows of these as values.
+CREATE OR REPLACE FUNCTION _echodb.describe_reach(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  heir oid;
+BEGIN
+  FOR heir IN SELECT f FROM _echodb.family(relation) f WHERE f <> relation LOOP
+    IF _echodb.lock_table(heir) THEN
+      PERFORM _echodb.prepare(ARRAY[heir]);
+      PERFORM _echodb.on_table_change(heir, 'DESCRIBE');
+    END IF;
+  END LOOP;
+  PERFORM _echodb.recopy_tables_with_types(_echodb.row_types(relation));
+END $$;
+
 -- Publishes a table if need be and puts its present schema into the log, or that it is gone. By the tag the worker
 -- knows what is wanted: SETUP for the first time, DESCRIBE for a change that could not be recorded when it was made,
 -- RESYNC for a copy made again. The lock makes sure that what is read here is in force where the message will stand.
@@ -246,9 +263,10 @@ BEGIN
   IF _echodb.lock_table(object) THEN
     PERFORM _echodb.prepare(ARRAY[object]);
     PERFORM _echodb.on_table_change(object, tag);
+    IF tag = 'DESCRIBE' THEN PERFORM _echodb.describe_reach(object); END IF;
   ELSIF NOT _echodb.describe_other(object) THEN
     PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', object::bigint));
-    FOR torn IN SELECT t FROM _echodb.torn_trees() t LOOP
+    FOR torn IN SELECT t FROM _echodb.torn_trees() t UNION SELECT w FROM _echodb.without_identity() w LOOP
       IF _echodb.lock_table(torn) THEN
         PERFORM _echodb.prepare(ARRAY[torn]);
         PERFORM _echodb.on_table_change(torn, tag);
@@ -346,6 +364,8 @@ BEGIN
     SELECT DISTINCT d.objid, d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
     WHERE NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
       AND (d.object_type IN ('table', 'table column', 'composite type column')
+           -- It may have been a replica identity.
+           OR (d.object_type = 'index' AND _echodb.is_stale())
            OR (d.object_type = 'type' AND NOT _echodb.is_stale()
                AND EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = d.objid)))
   LOOP

@@ -37,16 +37,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET standard_conformin
     _echodb.watch w
   WHERE p.pubname IN (w.publication, w.publication || '_insert_only')
     AND pg_has_role(_echodb.acting_role(), c.relowner, 'USAGE')
+    -- First what is fast: a script may be megabytes long.
+    AND (query ~* '\mU&"' OR strpos(lower(query), lower(replace(c.relname, '"', '""'))) > 0)
     AND _echodb.may_name(query, c.relname)
     AND (query ~* '\munlogged\M' OR _echodb.has_virtual_column(c.oid))
 $$;
 
--- Runs one of our commands without which the application's would be refused: as long as nobody waits for us, for half a
--- minute. Another transaction that has created a table holds the publication until it ends.
-CREATE OR REPLACE FUNCTION _echodb.run_patiently(command text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+-- Until when a command that this text announces may be waited for: half a minute, or half of what the statement may take.
+CREATE OR REPLACE FUNCTION _echodb.give_up_at(query text) RETURNS timestamptz
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
-  give_up CONSTANT timestamptz := clock_timestamp() + '30 s';
+  allowed integer := (SELECT s.setting::integer FROM pg_settings s WHERE s.name = 'statement_timeout');
+BEGIN
+  IF query !~* '\mset\s+(unlogged|expression)\M' THEN RETURN '-infinity'; END IF;
+  RETURN least(clock_timestamp() + '30 s', CASE WHEN allowed > 0 THEN statement_timestamp() + allowed * interval '0.5 ms' END);
+END $$;
+
+-- Runs one of our commands without which the application's would be refused, again and again until then, for as long as
+-- nobody waits for us. Another transaction that has created a table holds the publication until it ends.
+CREATE OR REPLACE FUNCTION _echodb.run_patiently(command text, give_up timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   LOOP
     BEGIN
@@ -67,12 +77,13 @@ DECLARE
   member record;
   list text := '';
   lock_timeout_before text := current_setting('lock_timeout');
+  give_up CONSTANT timestamptz := _echodb.give_up_at(query);
 BEGIN
   PERFORM _echodb.begin_own_ddl();
   FOR member IN SELECT * FROM _echodb.tables_named(query) LOOP
     BEGIN
       PERFORM _echodb.run_patiently(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', member.publication,
-                                           _echodb.qualified_name(member.relation)));
+                                           _echodb.qualified_name(member.relation)), give_up);
       list := concat(list, member.relation, CASE WHEN member.for_expression THEN ' expression;' ELSE ' unlogged;' END);
     EXCEPTION WHEN OTHERS THEN
       RAISE LOG 'echodb could not set relation % aside: %', member.relation, SQLERRM;
