@@ -13,6 +13,9 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '_echodb.partitions'::regclass AND a.attname = 'leaving') THEN
     ALTER TABLE _echodb.partitions ADD COLUMN leaving boolean NOT NULL DEFAULT false;
   END IF;
+  IF to_regclass('_echodb.partitions_root') IS NULL THEN
+    CREATE INDEX partitions_root ON _echodb.partitions (root);
+  END IF;
 END $$;
 
 -- The labels of all enums: RENAME VALUE changes what rows show without touching them.
@@ -289,6 +292,8 @@ BEGIN
     SELECT f FROM _echodb.family(object) f
     -- Rows of a partition that the worker has not heard of are its root's.
     UNION SELECT pg_partition_root(object)::oid WHERE pg_partition_root(object) IS NOT NULL
+    -- Those that have joined the tree and still count as tables of their own: what is written to them travels as the root's.
+    UNION SELECT m FROM unnest(_echodb.tree_below(object)) m WHERE _echodb.is_published(m)
     UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
     UNION SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE object IN (t.oid, t.typrelid)
   LOOP
@@ -335,6 +340,19 @@ BEGIN
   SELECT p.root FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.partition
   WHERE c.relkind = 'r' AND c.relispartition AND NOT EXISTS (
     SELECT FROM pg_trigger t WHERE t.tgrelid = p.partition AND t.tgname = 'echodb_partition_truncate');
+END $$;
+
+-- Partitions of this tree were dropped, with rows perhaps. Nothing else of it has changed.
+CREATE OR REPLACE FUNCTION _echodb.on_partitions_dropped(tree oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  had_rows boolean;
+BEGIN
+  WITH gone AS (
+    DELETE FROM _echodb.partitions p WHERE p.root = tree AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.partition)
+    RETURNING p.leaving)
+  SELECT bool_or(NOT gone.leaving) INTO had_rows FROM gone;
+  IF had_rows THEN PERFORM _echodb.recopy(tree, 'a partition with rows came or went'); END IF;
 END $$;
 
 -- The tables whose replica identity was dropped: without one the application's next UPDATE would fail.

@@ -357,13 +357,16 @@ CREATE OR REPLACE FUNCTION _echodb.on_sql_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   dropped record;
-  orphan oid;
 BEGIN
   IF _echodb.is_own_ddl() THEN RETURN; END IF;
   FOR dropped IN
     SELECT DISTINCT d.objid, d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
     WHERE NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
-      AND (d.object_type IN ('table', 'table column', 'composite type column')
+      AND (d.object_type IN ('table column', 'composite type column')
+           -- A partition is no mirror, unless it was one before.
+           OR (d.object_type = 'table' AND (_echodb.is_stale()
+             OR NOT EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = d.objid)
+             OR EXISTS (SELECT FROM _echodb.memberships m WHERE m.relation = d.objid)))
            -- It may have been a replica identity.
            OR (d.object_type = 'index' AND _echodb.is_stale())
            OR (d.object_type = 'type' AND NOT _echodb.is_stale()
@@ -374,9 +377,29 @@ BEGIN
       CASE dropped.object_type WHEN 'table column'
         THEN ARRAY(SELECT f FROM _echodb.family(dropped.objid) f) ELSE ARRAY[]::oid[] END);
   END LOOP;
+  PERFORM _echodb.look_after_drop(ARRAY(
+    SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'table' AND NOT _echodb.is_stale()));
+END $$;
+
+-- What a drop of these tables, and of what belonged to others, has left behind: trees without a partition, or without our
+-- trigger on one; tables without their replica identity.
+CREATE OR REPLACE FUNCTION _echodb.look_after_drop(dropped oid[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  torn oid;
+  orphan oid;
+BEGIN
+  DELETE FROM _echodb.identity_set s WHERE s.relation = ANY (dropped);
+  FOR torn IN
+    SELECT DISTINCT p.root FROM unnest(dropped) d JOIN _echodb.partitions p ON p.partition = d JOIN pg_class c ON c.oid = p.root
+  LOOP
+    PERFORM _echodb.guard(torn, concat('what a drop left of relation ', torn),
+      format('_echodb.on_partitions_dropped(%s)', torn), ARRAY[]::oid[]);
+  END LOOP;
   FOR orphan IN
     SELECT o FROM _echodb.without_identity() o
-    UNION SELECT o FROM unnest(CASE WHEN NOT _echodb.is_stale() THEN ARRAY(SELECT t FROM _echodb.torn_trees() t) END) o
+    UNION SELECT o FROM unnest(CASE WHEN NOT _echodb.is_stale() AND cardinality(dropped) = 0
+      THEN ARRAY(SELECT t FROM _echodb.torn_trees() t) END) o
   LOOP
     PERFORM _echodb.guard(orphan, concat('what a drop left of relation ', orphan),
       CASE WHEN _echodb.is_stale() THEN format('_echodb.lose(%s, %L)', orphan, 'its replica identity was dropped')
