@@ -303,6 +303,13 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The same of what a stale transaction did.
+CREATE OR REPLACE FUNCTION _echodb.lose_unseen(object oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM _echodb.lose(object, 'the transaction sees the catalog as it was when it began');
+END $$;
+
 -- Whatever a command created or changed, as pg_event_trigger_ddl_commands names it.
 CREATE OR REPLACE FUNCTION _echodb.on_object_change(class oid, object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -217,6 +217,16 @@ BEGIN
   RAISE lock_not_available USING MESSAGE = concat('relation ', relation, ' is renamed again and again');
 END $$;
 
+-- Says what a table is now, and gives it what it needs for being followed; false when there is none.
+CREATE OR REPLACE FUNCTION _echodb.describe_table(relation oid, tag text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT _echodb.lock_table(relation) THEN RETURN false; END IF;
+  PERFORM _echodb.prepare(ARRAY[relation]);
+  PERFORM _echodb.on_table_change(relation, tag);
+  RETURN true;
+END $$;
+
 -- The same for what is no table: a type, by its own oid or its attributes' one, or a schema. False when there is none.
 CREATE OR REPLACE FUNCTION _echodb.describe_other(object oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -230,7 +240,7 @@ BEGIN
     RETURN true;
   END IF;
   FOR relation IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p') LOOP
-    PERFORM _echodb.describe(relation, 'DESCRIBE');
+    IF _echodb.describe_table(relation, 'DESCRIBE') THEN PERFORM _echodb.describe_reach(relation); END IF;
   END LOOP;
   RETURN EXISTS (SELECT FROM pg_namespace n WHERE n.oid = object);
 END $$;
@@ -242,10 +252,7 @@ DECLARE
   heir oid;
 BEGIN
   FOR heir IN SELECT f FROM _echodb.family(relation) f WHERE f <> relation LOOP
-    IF _echodb.lock_table(heir) THEN
-      PERFORM _echodb.prepare(ARRAY[heir]);
-      PERFORM _echodb.on_table_change(heir, 'DESCRIBE');
-    END IF;
+    PERFORM _echodb.describe_table(heir, 'DESCRIBE');
   END LOOP;
   PERFORM _echodb.recopy_tables_with_types(_echodb.row_types(relation));
 END $$;
@@ -260,17 +267,12 @@ DECLARE
   torn oid;
 BEGIN
   PERFORM _echodb.begin_own_ddl();
-  IF _echodb.lock_table(object) THEN
-    PERFORM _echodb.prepare(ARRAY[object]);
-    PERFORM _echodb.on_table_change(object, tag);
+  IF _echodb.describe_table(object, tag) THEN
     IF tag = 'DESCRIBE' THEN PERFORM _echodb.describe_reach(object); END IF;
   ELSIF NOT _echodb.describe_other(object) THEN
     PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', object::bigint));
     FOR torn IN SELECT t FROM _echodb.torn_trees() t UNION SELECT w FROM _echodb.without_identity() w LOOP
-      IF _echodb.lock_table(torn) THEN
-        PERFORM _echodb.prepare(ARRAY[torn]);
-        PERFORM _echodb.on_table_change(torn, tag);
-      END IF;
+      PERFORM _echodb.describe_table(torn, tag);
     END LOOP;
   END IF;
   PERFORM _echodb.end_own_ddl(lock_timeout_before);
@@ -317,7 +319,6 @@ CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   command record;
-  stale CONSTANT text := 'the transaction sees the catalog as it was when it began';
 BEGIN
   IF _echodb.is_own_ddl() THEN RETURN; END IF;
   IF coalesce(current_setting('_echodb.set_aside', true), '') <> '' THEN
@@ -333,7 +334,7 @@ BEGIN
       AND c.schema_name IS DISTINCT FROM 'pg_temp' ORDER BY c.objid
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
-      CASE WHEN _echodb.is_stale() THEN format('_echodb.lose(%s, %L)', command.objid, stale)
+      CASE WHEN _echodb.is_stale() THEN format('_echodb.lose_unseen(%s)', command.objid)
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;
@@ -349,7 +350,7 @@ BEGIN
     -- DROP TYPE ... CASCADE and the like take columns along; ALTER TABLE says so itself, a moment later.
     WHEN NOT _echodb.is_stale() THEN
       format('_echodb.on_object_change(%s, %s, %L)', 'pg_class'::regclass::oid, object, 'DROP COLUMN')
-    ELSE format('_echodb.lose(%s, %L)', object, 'the transaction sees the catalog as it was when it began')
+    ELSE format('_echodb.lose_unseen(%s)', object)
   END;
 END $$;
 
@@ -413,7 +414,7 @@ BEGIN
   PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint));
   -- The worker asks what it was, hears that it is gone, and has the tree that it was in looked at.
   IF _echodb.is_stale() THEN
-    PERFORM _echodb.lose(relation, 'the transaction sees the catalog as it was when it began');
+    PERFORM _echodb.lose_unseen(relation);
     RETURN;
   END IF;
   DELETE FROM _echodb.identity_set s WHERE s.relation = on_dropped.relation;
