@@ -37,7 +37,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   -- Of a table that is none of ours the stream has nothing to do.
   IF _echodb.is_stale() OR _echodb.is_published(relation) THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason));
+    PERFORM _echodb.emit(json_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason));
   END IF;
 END $$;
 
@@ -46,7 +46,7 @@ CREATE OR REPLACE FUNCTION _echodb.recopy_as_shown(relation oid, reason text) RE
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF _echodb.is_published(relation) THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason,
+    PERFORM _echodb.emit(json_build_object('op', 'recopy', 'oid', relation::bigint, 'reason', reason,
       'types_changed', true));
   END IF;
 END $$;
@@ -68,7 +68,7 @@ CREATE OR REPLACE FUNCTION _echodb.refuse_unlogged_partition(part oid) RETURNS v
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF EXISTS (SELECT FROM pg_class c WHERE c.oid = part AND c.relpersistence = 'u') THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', part::bigint, 'table', _echodb.qualified_name(part),
+    PERFORM _echodb.emit(json_build_object('op', 'refused', 'oid', part::bigint, 'table', _echodb.qualified_name(part),
       'reason', 'it is an UNLOGGED partition: its rows are not in the log, nor under its root'));
   END IF;
 END $$;
@@ -218,6 +218,9 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.row_types(relation oid) RETURNS oid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relhassubclass) THEN
+    RETURN ARRAY(SELECT c.reltype FROM pg_class c WHERE c.oid = relation AND c.reltype <> 0);
+  END IF;
   RETURN ARRAY(
     SELECT c.reltype FROM (SELECT f FROM _echodb.family(relation) f UNION SELECT unnest(_echodb.tree_below(relation))) m(oid)
       JOIN pg_class c ON c.oid = m.oid WHERE c.reltype <> 0);
@@ -236,10 +239,11 @@ BEGIN
   INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
     ON CONFLICT (label) DO UPDATE SET name = excluded.name;
   IF entry.label_renamed OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
-    PERFORM _echodb.recopy_tables_with_types(changed || ARRAY(SELECT c.reltype FROM pg_class c WHERE c.reloftype = changed));
+    PERFORM _echodb.recopy_tables_with_types(changed || ARRAY(
+      SELECT c.reltype FROM _echodb.tables_of(changed) t JOIN pg_class c ON c.oid = t));
   END IF;
   -- Typed tables follow their type.
-  FOR relation IN SELECT c.oid FROM pg_class c WHERE c.reloftype = changed LOOP
+  FOR relation IN SELECT t FROM _echodb.tables_of(changed) t LOOP
     PERFORM _echodb.on_table_change(relation, tag);
   END LOOP;
 END $$;
@@ -248,6 +252,10 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.family(relation oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relhassubclass) THEN
+    RETURN NEXT relation;
+    RETURN;
+  END IF;
   RETURN QUERY
   WITH RECURSIVE family(oid) AS (
     SELECT relation
@@ -258,18 +266,28 @@ BEGIN
   SELECT f.oid FROM family f;
 END $$;
 
+-- The tables OF a type.
+CREATE OR REPLACE FUNCTION _echodb.tables_of(type oid) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN QUERY
+  SELECT c.oid FROM pg_depend d JOIN pg_class c ON c.oid = d.objid
+  WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid = type AND d.classid = 'pg_class'::regclass AND c.reloftype = type;
+END $$;
+
 -- The tables that a command touched, of which pg_event_trigger_ddl_commands named this object.
 CREATE OR REPLACE FUNCTION _echodb.tables_touched(class oid, object oid) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN QUERY
-  SELECT f FROM _echodb.family(object) f WHERE class = 'pg_class'::regclass
-  UNION
-  SELECT c.oid FROM pg_class c
-  WHERE class = 'pg_namespace'::regclass AND c.relnamespace = object AND c.relkind IN ('r', 'p')
-  UNION
-  SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype
-  WHERE (class = 'pg_type'::regclass AND t.oid = object) OR (class = 'pg_class'::regclass AND t.typrelid = object);
+  IF class = 'pg_namespace'::regclass THEN
+    RETURN QUERY SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p');
+  ELSIF class = 'pg_type'::regclass THEN
+    RETURN QUERY SELECT t FROM _echodb.tables_of(object) t;
+  ELSE
+    RETURN QUERY SELECT f FROM _echodb.family(object) f;
+    -- The attributes of a composite type.
+    RETURN QUERY SELECT t FROM pg_class c, _echodb.tables_of(c.reltype) t WHERE c.oid = object AND c.relkind = 'c';
+  END IF;
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_family_change(relation oid, tag text) RETURNS void
@@ -295,9 +313,10 @@ BEGIN
     -- Those that have joined the tree and still count as tables of their own: what is written to them travels as the root's.
     UNION SELECT m FROM unnest(_echodb.tree_below(object)) m WHERE _echodb.is_published(m)
     UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
-    UNION SELECT c.oid FROM pg_class c JOIN pg_type t ON t.oid = c.reloftype WHERE object IN (t.oid, t.typrelid)
+    UNION SELECT t FROM _echodb.tables_of(object) t
+    UNION SELECT t FROM pg_class c, _echodb.tables_of(c.reltype) t WHERE c.oid = object AND c.relkind = 'c'
   LOOP
-    PERFORM _echodb.emit(jsonb_build_object('op', 'lost', 'oid', member::bigint, 'reason', reason,
+    PERFORM _echodb.emit(json_build_object('op', 'lost', 'oid', member::bigint, 'reason', reason,
       'exclusive', EXISTS (SELECT FROM pg_locks l WHERE l.relation = member AND l.pid = pg_backend_pid()
                            AND l.mode = 'AccessExclusiveLock')));
   END LOOP;
@@ -349,15 +368,14 @@ BEGIN
     SELECT FROM pg_trigger t WHERE t.tgrelid = p.partition AND t.tgname = 'echodb_partition_truncate');
 END $$;
 
--- Partitions of this tree were dropped, with rows perhaps. Nothing else of it has changed.
-CREATE OR REPLACE FUNCTION _echodb.on_partitions_dropped(tree oid) RETURNS void
+-- These partitions of a tree were dropped, with rows perhaps. Nothing else of it has changed.
+CREATE OR REPLACE FUNCTION _echodb.on_partitions_dropped(tree oid, dropped oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   had_rows boolean;
 BEGIN
   WITH gone AS (
-    DELETE FROM _echodb.partitions p WHERE p.root = tree AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = p.partition)
-    RETURNING p.leaving)
+    DELETE FROM _echodb.partitions p WHERE p.root = tree AND p.partition = ANY (dropped) RETURNING p.leaving)
   SELECT bool_or(NOT gone.leaving) INTO had_rows FROM gone;
   IF had_rows THEN PERFORM _echodb.recopy(tree, 'a partition with rows came or went'); END IF;
 END $$;

@@ -1,5 +1,13 @@
 -- How a table of which watched and mirrored do not agree (catalog/inventory.sql) is put right. Safe to run again.
 
+-- Whether somebody keeps us from making a trigger on a partition of this tree.
+CREATE OR REPLACE FUNCTION _echodb.tree_is_locked(tree oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_locks l WHERE l.relation = ANY (_echodb.tree_below(tree)) AND l.pid <> pg_backend_pid()
+                 AND l.mode NOT IN ('AccessShareLock', 'RowShareLock'));
+END $$;
+
 -- Has the table described, which publishes it if need be, or says that it is gone. Of one that is in no publication
 -- after that a mirror is of no use, and `_echodb.on_unwatched` had nothing to say: it stopped being watched unnoticed.
 CREATE OR REPLACE FUNCTION _echodb.describe_again(object oid) RETURNS void
@@ -7,7 +15,9 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   PERFORM _echodb.describe(object, 'DESCRIBE');
   IF EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = object) AND NOT _echodb.is_published(object) THEN
-    PERFORM _echodb.emit(pg_catalog.jsonb_build_object('op', 'unwatch', 'oid', object::bigint));
+    PERFORM _echodb.emit(pg_catalog.json_build_object('op', 'unwatch', 'oid', object::bigint));
+  ELSIF _echodb.tree_has_drifted(object) AND _echodb.tree_is_locked(object) THEN
+    RAISE lock_not_available USING MESSAGE = 'another session is at work in a partition';
   END IF;
 END $$;
 

@@ -53,7 +53,7 @@ END $$;
 -- Decoding orders the changes of a transaction and its subtransactions by position, and gives a message the position
 -- where its record ends, which is where the next change's record starts. The padding behind it makes the two differ:
 -- a row that follows the schema change never comes before it.
-CREATE OR REPLACE FUNCTION _echodb.emit(message jsonb) RETURNS void
+CREATE OR REPLACE FUNCTION _echodb.emit(message json) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 SET debug_print_plan = off SET debug_print_parse = off SET debug_print_rewritten = off AS $$
 DECLARE
@@ -87,11 +87,18 @@ BEGIN
   END;
 END $$;
 
+-- How many milliseconds a statement of this session may take; 0 for as many as it likes.
+CREATE OR REPLACE FUNCTION _echodb.statement_milliseconds() RETURNS double precision
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN extract(epoch FROM current_setting('statement_timeout')::interval) * 1000;
+END $$;
+
 -- How many milliseconds we may wait for a lock: what is left of the statement's own time has to be enough for all of them.
 CREATE OR REPLACE FUNCTION _echodb.patience() RETURNS integer
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  allowed integer := (SELECT s.setting::integer FROM pg_settings s WHERE s.name = 'statement_timeout');
+  allowed double precision := _echodb.statement_milliseconds();
   passed double precision := extract(epoch FROM clock_timestamp() - statement_timestamp()) * 1000;
 BEGIN
   RETURN CASE WHEN allowed = 0 THEN 100 ELSE least(100, greatest(1, (allowed - passed) / 8)) END;
@@ -114,12 +121,17 @@ END $$;
 
 -- Runs one of our commands. Event triggers that belong to others stay silent: they are written for the application's
 -- commands, and would run here with our rights and our search_path. Only the triggers that are ENABLE ALWAYS or REPLICA
--- fire in this role of a session; a server that does not let us take it fires them all.
+-- fire in this role of a session; a server that does not let us take it fires them all. A session that takes another role
+-- forgets all of its plans, so it does only where there is a trigger to keep silent.
 CREATE OR REPLACE FUNCTION _echodb.run_quietly(command text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   role_before text := current_setting('session_replication_role');
 BEGIN
+  IF NOT _echodb.is_stale() AND NOT EXISTS (SELECT FROM pg_event_trigger e WHERE e.evtenabled = 'O') THEN
+    EXECUTE command;
+    RETURN;
+  END IF;
   BEGIN
     PERFORM set_config('session_replication_role', 'replica', true);
   EXCEPTION WHEN insufficient_privilege THEN

@@ -121,8 +121,9 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.tree_below(relation oid) RETURNS oid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN ARRAY(SELECT c.oid FROM pg_partition_tree(relation) t JOIN pg_class c ON c.oid = t.relid
-               WHERE c.relkind IN ('r', 'p'));
+  -- Table by table, or the planner would read all of pg_class.
+  RETURN ARRAY(SELECT t.relid::oid FROM pg_partition_tree(relation) t
+               WHERE (SELECT c.relkind FROM pg_class c WHERE c.oid = t.relid LIMIT 1) IN ('r', 'p'));
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.qualified_name(relation oid) RETURNS text
@@ -147,13 +148,18 @@ BEGIN
   PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', relation::regclass, wanted));
 END $$;
 
--- TRUNCATE fires no event trigger, and of a single partition nothing is published.
+-- TRUNCATE fires no event trigger, and of a single partition nothing is published. One that was a partition without the
+-- trigger may have been truncated unheard.
 CREATE OR REPLACE FUNCTION _echodb.create_truncate_trigger(part oid) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT _echodb.run_quietly(format(
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = part) THEN
+    PERFORM _echodb.recopy(pg_partition_root(part)::oid, 'a partition was without our trigger');
+  END IF;
+  PERFORM _echodb.run_quietly(format(
     'CREATE TRIGGER echodb_partition_truncate AFTER TRUNCATE ON %s '
-    'FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()', _echodb.qualified_name(part)))
-$$;
+    'FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()', _echodb.qualified_name(part)));
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.enable_truncate_trigger(part oid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
@@ -201,23 +207,26 @@ END $$;
 -- The replica identities that these tables need, as calls; of a partition that of its tree from there on.
 CREATE OR REPLACE FUNCTION _echodb.identity_preparations(relations oid[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  entry record;
+  top oid;
+  wanted text;
 BEGIN
   IF _echodb.is_stale() THEN
     RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', r, 'FULL') FROM _echodb.without_identity_now(relations) r;
     RETURN;
   END IF;
-  RETURN QUERY
-  WITH touched AS (
-    SELECT c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root
+  FOR entry IN
+    SELECT c.oid, c.relispartition AS is_partition, c.relkind = 'p' AS is_tree
     FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')
-  ), followed AS (
-    SELECT t.oid, t.root FROM touched t WHERE _echodb.is_to_be_published(t.root)
-  )
-  SELECT format('_echodb.set_identity(%s, %L)', f.oid, _echodb.identity_wanted(f.oid)) FROM followed f
-  WHERE f.oid = f.root AND _echodb.identity_wanted(f.oid) IS NOT NULL
-  UNION
-  SELECT format('_echodb.set_identity(%s, %L)', i.relation, i.wanted)
-  FROM followed f, _echodb.identities_wanted(f.root, array_remove(_echodb.tree_below(f.oid), f.root)) i;
+  LOOP
+    top := CASE WHEN entry.is_partition THEN pg_partition_root(entry.oid)::oid ELSE entry.oid END;
+    wanted := CASE WHEN entry.oid = top THEN _echodb.identity_wanted(entry.oid) END;
+    CONTINUE WHEN wanted IS NULL AND NOT entry.is_partition AND NOT entry.is_tree OR NOT _echodb.is_to_be_published(top);
+    IF wanted IS NOT NULL THEN RETURN NEXT format('_echodb.set_identity(%s, %L)', entry.oid, wanted); END IF;
+    RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', i.relation, i.wanted)
+      FROM _echodb.identities_wanted(top, array_remove(_echodb.tree_below(entry.oid), top)) i;
+  END LOOP;
 END $$;
 
 -- What else these tables, the trees from there on, and the partitions that have left those need, as calls, each of which
@@ -225,17 +234,23 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.preparations(relations oid[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- Only trees need anything.
+  IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (relations) AND (c.relispartition OR c.relkind = 'p')) THEN
+    RETURN;
+  END IF;
   RETURN QUERY
-  WITH touched AS (
-    SELECT c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root
-    FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')
+  WITH touched AS MATERIALIZED (
+    SELECT top.*, _echodb.is_to_be_published(top.root) AS is_followed
+    FROM (SELECT c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) AS root, c.relkind AS kind
+          FROM pg_class c WHERE c.oid = ANY (relations) AND c.relkind IN ('r', 'p')) top
   ), gone AS (
+    -- A table leaves a tree by a command on what it was a partition of.
     SELECT p.partition AS oid FROM _echodb.partitions p JOIN pg_class c ON c.oid = p.partition
-    WHERE p.root IN (SELECT t.root FROM touched t) AND NOT c.relispartition
+    WHERE p.root IN (SELECT t.root FROM touched t WHERE t.kind = 'p') AND NOT c.relispartition
   ), leaf AS (
     SELECT c.oid, g.tgenabled FROM touched t, unnest(_echodb.tree_below(t.oid)) part JOIN pg_class c ON c.oid = part
       LEFT JOIN pg_trigger g ON g.tgrelid = c.oid AND g.tgname = 'echodb_partition_truncate'
-    WHERE c.relispartition AND c.relkind = 'r' AND _echodb.is_to_be_published(t.root)
+    WHERE c.relispartition AND c.relkind = 'r' AND t.is_followed
   )
   SELECT format('_echodb.set_identity(%s, %L)', gone.oid, _echodb.identity_wanted(gone.oid)) FROM gone
   WHERE _echodb.is_to_be_published(gone.oid) AND _echodb.identity_wanted(gone.oid) IS NOT NULL
@@ -260,13 +275,15 @@ BEGIN
   WHERE _echodb.is_among_changes(top.oid) AND NOT _echodb.publishes_changes(top.oid);
 END $$;
 
--- Runs these; with a catalog that may be out of date, only what an application's statement would fail without. Nothing is raised: a table that lacks something still is not published, and its owner's command goes on.
+-- Runs these; with a catalog that may be out of date, only what an application's statement would fail without. Nothing is
+-- raised: a table that lacks something still is not published, and its owner's command goes on.
 CREATE OR REPLACE FUNCTION _echodb.prepare(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   steps text[];
   step text;
 BEGIN
+  IF cardinality(relations) = 0 THEN RETURN; END IF;
   -- What a table needs depends on whether its changes could be stopped.
   FOR turn IN CASE WHEN _echodb.is_stale() THEN 2 ELSE 1 END .. CASE WHEN _echodb.is_stale() THEN 2 ELSE 3 END LOOP
     BEGIN

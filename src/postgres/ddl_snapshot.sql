@@ -2,8 +2,9 @@
 -- postgres/table_schema. Safe to run again.
 --
 -- Functions that run with every command of the application are PL/pgSQL, even of one expression: a session keeps their
--- plans, while a function in SQL is planned at each call. A catalog row may show twice in a transaction with a snapshot of
--- its own (see table_snapshot), so what is looked up by oid has LIMIT 1.
+-- plans, while a function in SQL is planned at each call. The triggers ask for generic plans, or PostgreSQL would plan most
+-- of it anew each time. A transaction with a snapshot of its own that changes a catalog row which another one has changed
+-- since sees that row twice, as it was and as it is: what such a one looks up by oid has LIMIT 1.
 
 CREATE SCHEMA IF NOT EXISTS _echodb;
 
@@ -41,7 +42,8 @@ DECLARE
   element record;
 BEGIN
   SELECT * INTO base FROM _echodb.base_type(declared, declared_typmod);
-  SELECT e.oid INTO element_oid FROM pg_type e WHERE e.typarray = base.type_oid;
+  SELECT e.oid INTO element_oid FROM pg_type a JOIN pg_type e ON e.oid = a.typelem AND e.typarray = a.oid
+    WHERE a.oid = base.type_oid;
   IF element_oid IS NULL THEN
     RETURN jsonb_build_object('oid', base.type_oid::bigint, 'typmod', base.typmod, 'kind', base.kind,
       'declared', format_type(declared, declared_typmod), 'extension_type', _echodb.extension_type(base.type_oid));
@@ -66,54 +68,64 @@ BEGIN
     LIMIT 1);
 END $$;
 
--- What the rows that are older than a column hold, kept beside it in the catalog; of a partitioned table, by its leaves.
+-- By the names of columns, the text of the value that rows hold which are older than the column. The catalog keeps it
+-- beside the column; of a partitioned table, beside that of its leaves. NULL when there is none.
 -- The value is spelled as everywhere in EchoDB, whatever the session prefers.
-CREATE OR REPLACE FUNCTION _echodb.missing_value(relation oid, column_name name) RETURNS text
+CREATE OR REPLACE FUNCTION _echodb.missing_values(relation oid) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, YMD' SET IntervalStyle = 'postgres'
 SET TimeZone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex' SET array_nulls = on SET quote_all_identifiers = off AS $$
 BEGIN
   RETURN (
-    SELECT (a.attmissingval::text::text[])[1]
-    FROM (SELECT relation AS oid UNION SELECT t.relid FROM pg_partition_tree(relation) t) AS member
-      JOIN pg_attribute a ON a.attrelid = member.oid AND a.attname = column_name
-    WHERE a.atthasmissing LIMIT 1);
+    SELECT jsonb_object_agg(a.attname, (a.attmissingval::text::text[])[1])
+    FROM (SELECT relation AS oid UNION SELECT t.relid FROM pg_partition_tree(relation) t) member
+      -- Table by table, or the planner would read all attributes of the database.
+      CROSS JOIN LATERAL (SELECT * FROM pg_attribute WHERE attrelid = member.oid AND atthasmissing OFFSET 0) a);
 END $$;
 
--- A table's catalog entry. One JSON shape for the first look and for every change after it.
--- Defaults of added columns come as text, and whoever adds them may print dates in a way of their own.
-CREATE OR REPLACE FUNCTION _echodb.table_snapshot(relation oid) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET timezone = 'UTC'
-  SET bytea_output = 'hex' SET extra_float_digits = 3 AS $$
+-- A table's catalog entry. One JSON shape for the first look and for every change after it. As text: it goes into the log
+-- as it is, and a table may have hundreds of columns.
+CREATE OR REPLACE FUNCTION _echodb.table_entry(relation oid) RETURNS json
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  missing CONSTANT jsonb := _echodb.missing_values(relation);
+  -- Whether a column may be declared NOT NULL while rows from before still hold NULL: NOT VALID.
+  is_declared_apart CONSTANT boolean := current_setting('server_version_num')::integer >= 180000;
 BEGIN
   RETURN (
-    SELECT jsonb_build_object(
+    SELECT json_build_object(
       'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'relkind', c.relkind,
       'replica_identity', c.relreplident, 'relfilenode', c.relfilenode::bigint,
       'partition_root', CASE WHEN c.relispartition THEN coalesce(pg_partition_root(c.oid)::oid::bigint, 0) ELSE 0 END,
       'columns', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object(
-            'attnum', a.attnum, 'name', a.attname, 'type', _echodb.type_snapshot(a.atttypid, a.atttypmod),
-            'not_null', a.attnotnull AND NOT EXISTS (
-              -- Declared so, but rows from before that may still hold NULL: NOT VALID, since PostgreSQL 18.
+        SELECT coalesce(json_agg(json_build_object(
+            'attnum', a.attnum, 'name', a.attname, 'type', CASE
+              -- Most types, without a call.
+              WHEN t.typtype = 'b' AND t.typelem = 0 AND t.oid < 16384 THEN json_build_object(
+                'oid', t.oid::bigint, 'typmod', a.atttypmod, 'kind', t.typtype,
+                'declared', format_type(t.oid, a.atttypmod), 'extension_type', '')
+              ELSE _echodb.type_snapshot(a.atttypid, a.atttypmod)::json END,
+            'not_null', a.attnotnull AND NOT (is_declared_apart AND EXISTS (
               SELECT FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey[1] = a.attnum
-                AND NOT n.convalidated),
+                AND NOT n.convalidated)),
             'generated', a.attgenerated <> '',
             'virtual_expression', CASE WHEN a.attgenerated = 'v' THEN (
               SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum) ELSE '' END,
-            'missing_value', CASE WHEN a.atthasmissing OR c.relkind = 'p' THEN
-              _echodb.missing_value(c.oid, a.attname) END) ORDER BY a.attnum), '[]')
-        -- A transaction with a snapshot of its own that changes a row which another one has changed since sees that row
-        -- twice, as it was and as it is; what is replaced has an xmax.
-        FROM (SELECT DISTINCT ON (attnum) * FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0
-              ORDER BY attnum, xmax::text <> '0') a WHERE NOT a.attisdropped),
+            'missing_value', missing -> a.attname) ORDER BY a.attnum), '[]')
+        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
       'primary_key', (
-        SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
+        SELECT coalesce(json_agg(k.attnum ORDER BY k.place), '[]')
         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
         WHERE i.indexrelid = _echodb.key_index(c.oid) AND k.place <= i.indnkeyatts),
       'identity_index', (
-        SELECT coalesce(jsonb_agg(k.attnum ORDER BY k.place), '[]')
+        SELECT coalesce(json_agg(k.attnum ORDER BY k.place), '[]')
         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
         WHERE i.indrelid = c.oid AND i.indisreplident AND c.relreplident = 'i' AND k.place <= i.indnkeyatts))
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
-    ORDER BY c.xmax::text <> '0' LIMIT 1);
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation);
 END $$;
+
+-- The same, to be compared with another one.
+CREATE OR REPLACE FUNCTION _echodb.table_snapshot(relation oid) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT _echodb.table_entry(relation)::jsonb
+$$;

@@ -141,14 +141,14 @@ BEGIN
   reason := _echodb.refusal(relation);
   IF reason IS NOT NULL THEN
     PERFORM _echodb.on_unwatched(relation);
-    PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', relation::bigint,
+    PERFORM _echodb.emit(json_build_object('op', 'refused', 'oid', relation::bigint,
       'table', entry.schema_name || '.' || entry.table_name, 'reason', reason));
     RETURN;
   END IF;
   published := _echodb.publish(relation);
   IF NOT _echodb.is_published(relation) THEN RETURN; END IF;
-  PERFORM _echodb.emit(jsonb_build_object('op', 'table', 'tag', tag, 'published', published,
-    'empty', entry.kind = 'p' OR pg_relation_size(relation) = 0, 'table', _echodb.table_snapshot(relation)));
+  PERFORM _echodb.emit(json_build_object('op', 'table', 'tag', tag, 'published', published,
+    'empty', entry.kind = 'p' OR pg_relation_size(relation) = 0, 'table', _echodb.table_entry(relation)));
   IF entry.kind = 'p' THEN PERFORM _echodb.on_partition_tree(relation, published); END IF;
 END $$;
 
@@ -177,7 +177,7 @@ DECLARE
 BEGIN
   IF NOT _echodb.is_published(root) THEN
     IF _echodb.is_published(relation) THEN
-      PERFORM _echodb.emit(jsonb_build_object('op', 'refused', 'oid', relation::bigint,
+      PERFORM _echodb.emit(json_build_object('op', 'refused', 'oid', relation::bigint,
         'table', _echodb.qualified_name(relation),
         'reason', concat('it is a partition of ', _echodb.qualified_name(root), ', which is not mirrored')));
     END IF;
@@ -192,7 +192,7 @@ CREATE OR REPLACE FUNCTION _echodb.on_unwatched(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF _echodb.leave_publications(relation, NULL) THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'unwatch', 'oid', relation::bigint));
+    PERFORM _echodb.emit(json_build_object('op', 'unwatch', 'oid', relation::bigint));
   END IF;
 END $$;
 
@@ -270,7 +270,7 @@ BEGIN
   IF _echodb.describe_table(object, tag) THEN
     IF tag = 'DESCRIBE' THEN PERFORM _echodb.describe_reach(object); END IF;
   ELSIF NOT _echodb.describe_other(object) THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', object::bigint));
+    PERFORM _echodb.emit(json_build_object('op', 'drop', 'oid', object::bigint));
     FOR torn IN SELECT t FROM _echodb.torn_trees() t UNION SELECT w FROM _echodb.without_identity() w LOOP
       PERFORM _echodb.describe_table(torn, tag);
     END LOOP;
@@ -316,7 +316,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   command record;
 BEGIN
@@ -355,7 +355,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_sql_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   dropped record;
 BEGIN
@@ -378,13 +378,19 @@ BEGIN
       CASE dropped.object_type WHEN 'table column'
         THEN ARRAY(SELECT f FROM _echodb.family(dropped.objid) f) ELSE ARRAY[]::oid[] END);
   END LOOP;
-  PERFORM _echodb.look_after_drop(ARRAY(
-    SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'table' AND NOT _echodb.is_stale()));
+  PERFORM _echodb.look_after_drop(
+    ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'table' AND NOT _echodb.is_stale()),
+    EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+            WHERE d.object_type = 'trigger' AND d.object_identity LIKE 'echodb!_partition!_truncate on %' ESCAPE '!'),
+    -- An index goes with its table, or is dropped for its own sake or for that of a column.
+    EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'index')
+      AND EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
+                  WHERE d.object_type = 'table column' OR (d.original AND d.object_type <> 'table')));
 END $$;
 
 -- What a drop of these tables, and of what belonged to others, has left behind: trees without a partition, or without our
 -- trigger on one; tables without their replica identity.
-CREATE OR REPLACE FUNCTION _echodb.look_after_drop(dropped oid[]) RETURNS void
+CREATE OR REPLACE FUNCTION _echodb.look_after_drop(dropped oid[], triggers boolean, indexes boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   torn oid;
@@ -395,11 +401,11 @@ BEGIN
     SELECT DISTINCT p.root FROM unnest(dropped) d JOIN _echodb.partitions p ON p.partition = d JOIN pg_class c ON c.oid = p.root
   LOOP
     PERFORM _echodb.guard(torn, concat('what a drop left of relation ', torn),
-      format('_echodb.on_partitions_dropped(%s)', torn), ARRAY[]::oid[]);
+      format('_echodb.on_partitions_dropped(%s, %L)', torn, dropped), ARRAY[]::oid[]);
   END LOOP;
   FOR orphan IN
-    SELECT o FROM _echodb.without_identity() o
-    UNION SELECT o FROM unnest(CASE WHEN NOT _echodb.is_stale() AND cardinality(dropped) = 0
+    SELECT o FROM unnest(CASE WHEN indexes THEN ARRAY(SELECT w FROM _echodb.without_identity() w) END) o
+    UNION SELECT o FROM unnest(CASE WHEN triggers AND NOT _echodb.is_stale() AND cardinality(dropped) = 0
       THEN ARRAY(SELECT t FROM _echodb.torn_trees() t) END) o
   LOOP
     PERFORM _echodb.guard(orphan, concat('what a drop left of relation ', orphan),
@@ -411,7 +417,7 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.on_dropped(relation oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM _echodb.emit(jsonb_build_object('op', 'drop', 'oid', relation::bigint));
+  PERFORM _echodb.emit(json_build_object('op', 'drop', 'oid', relation::bigint));
   -- The worker asks what it was, hears that it is gone, and has the tree that it was in looked at.
   IF _echodb.is_stale() THEN
     PERFORM _echodb.lose_unseen(relation);
@@ -423,8 +429,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_table_rewrite() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET standard_conforming_strings = on AS $$
 DECLARE
   -- A partition's rows are its root's.
   relation oid := coalesce(pg_partition_root(pg_event_trigger_table_rewrite_oid())::oid,
@@ -439,7 +445,7 @@ BEGIN
   GET DIAGNOSTICS callers = PG_CONTEXT;
   -- A command without USING gives each value the cast of the old one. Inside a function, or an extension's script, its
   -- text cannot be seen; one line of context is this function alone.
-  PERFORM _echodb.emit(jsonb_build_object('op', 'rewrite', 'oid', relation::bigint,
+  PERFORM _echodb.emit(json_build_object('op', 'rewrite', 'oid', relation::bigint,
     'plain', current_query() !~* '\m(using|extension)\M' AND callers !~ '\n.'));
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not record a table rewrite: %', SQLERRM;

@@ -47,7 +47,7 @@ $$;
 CREATE OR REPLACE FUNCTION _echodb.give_up_at(query text) RETURNS timestamptz
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
 DECLARE
-  allowed integer := (SELECT s.setting::integer FROM pg_settings s WHERE s.name = 'statement_timeout');
+  allowed double precision := _echodb.statement_milliseconds();
 BEGIN
   IF query !~* '\mset\s+(unlogged|expression)\M' THEN RETURN '-infinity'; END IF;
   RETURN least(clock_timestamp() + '30 s', CASE WHEN allowed > 0 THEN statement_timestamp() + allowed * interval '0.5 ms' END);
@@ -103,11 +103,11 @@ BEGIN
   END IF;
   -- It is UNLOGGED now, or the command has taken its key, too.
   IF NOT _echodb.is_published(relation) THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'unwatch', 'oid', relation::bigint));
+    PERFORM _echodb.emit(json_build_object('op', 'unwatch', 'oid', relation::bigint));
   END IF;
   -- Nobody knows what the rows have become.
   IF rewritten THEN
-    PERFORM _echodb.emit(jsonb_build_object('op', 'rewrite', 'oid', relation::bigint, 'plain', false));
+    PERFORM _echodb.emit(json_build_object('op', 'rewrite', 'oid', relation::bigint, 'plain', false));
   END IF;
 END $$;
 
@@ -140,7 +140,8 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_start() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET standard_conforming_strings = on AS $$
 DECLARE
   callers text;
   query text;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "base/log.h"
 #include "base/pause.h"
@@ -126,9 +127,12 @@ void InventoryWatch::heal(PostgresConnection& source) {
 }
 
 void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entry, Healing& healing) {
-  if (healing.attempts == 0) log::error("{}: {}", entry.table, entry.reason);
-  log::info("{} is described again", entry.table);
-  healing.failure.clear();
+  const std::string failed = std::exchange(healing.failure, {});
+  // Of a table that is locked for long, once.
+  if (failed.empty()) {
+    if (healing.attempts == 0) log::error("{}: {}", entry.table, entry.reason);
+    log::info("{} is described again", entry.table);
+  }
   healing.began = Clock::now();
   healing.next = healing.began + healing_pause(healing.attempts);
   try {
@@ -144,8 +148,8 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
         error.code() == ErrorCode::LeadershipLost) {
       throw;
     }
-    log::warn("{} cannot be described again: {}", entry.table, error.what());
     healing.failure = error.message();
+    if (healing.failure != failed) log::warn("{} cannot be described again: {}", entry.table, error.what());
     if (error.code() == ErrorCode::SourceBusy) {
       healing.next = Clock::now() + kHealPauseBusy;
     } else {

@@ -21,6 +21,11 @@ namespace {
 
 constexpr std::size_t kStackBytes = 1 << 20;
 
+#if defined(__SANITIZE_ADDRESS__)
+/// From where the present one was gone to.
+Fiber* left = nullptr;
+#endif
+
 /// Stacks that are free: a run has many lives, and each has the same number of fibers.
 std::vector<std::byte*>& free_stacks() {
   static std::vector<std::byte*> stacks;
@@ -90,6 +95,7 @@ void Fiber::go(Fiber& from, Fiber& to) {
 void Fiber::leave_to([[maybe_unused]] Fiber& to) {
   std::memcpy(exceptions_.data(), abi::__cxa_get_globals(), exceptions_.size());
 #if defined(__SANITIZE_ADDRESS__)
+  left = this;
   __sanitizer_start_switch_fiber(&fake_stack_, to.bottom_, to.size_);
 #endif
 #if defined(__SANITIZE_THREAD__)
@@ -99,9 +105,8 @@ void Fiber::leave_to([[maybe_unused]] Fiber& to) {
 
 void Fiber::arrive() {
 #if defined(__SANITIZE_ADDRESS__)
-  const void* bottom = nullptr;
-  std::size_t size = 0;
-  __sanitizer_finish_switch_fiber(fake_stack_, &bottom, &size);
+  // Where the thread's own stack lies is learned when it is left.
+  __sanitizer_finish_switch_fiber(fake_stack_, &left->bottom_, &left->size_);
 #endif
   std::memcpy(abi::__cxa_get_globals(), exceptions_.data(), exceptions_.size());
 }

@@ -66,11 +66,15 @@ class Child:
         finally:
             self.running = None
 
-    def discard(self) -> None:
+    def discard(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Ends the child without asking how it goes."""
         if self.running is not None and self.running.poll() is None:
-            self.running.kill()
-            self.running.wait()
+            self.running.send_signal(number)
+            try:
+                self.running.wait(10)
+            except subprocess.TimeoutExpired:
+                self.running.kill()
+                self.running.wait()
         self.running = None
 
 

@@ -151,9 +151,10 @@ class PostgresServer:
         self.start()
 
     def discard(self) -> None:
-        self.child.discard()
+        """At once, but shared memory is given back."""
+        self.child.discard(signal.SIGQUIT)
         if self.standby is not None:
-            self.standby.discard()
+            self.standby.discard(signal.SIGQUIT)
 
     @staticmethod
     def _copy(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg2
@@ -23,10 +24,11 @@ FAILURES = (Failed, ScriptError, psycopg2.Error, requests.RequestException, subp
 class Runner:
     """Keeps one environment from script to script, and replaces it after a failure or when a script wants its own."""
 
-    def __init__(self, program: Path, bindir: Path, keep: bool, verify: bool = False, plant: bool = False,
+    def __init__(self, program: Path, bindir: Path, keep: bool, verify: bool, plants: Callable[[Script], bool],
                  engine: Path | None = None):
+        """`verify`: after each script. `plants` says of a script whether faults are then planted, too."""
         self.program, self.bindir, self.keep, self.engine = program, bindir, keep, engine
-        self.verify, self.plant = verify or plant, plant
+        self.verify, self.plants = verify, plants
         self.planted = 0
         self.environment: Environment | None = None
         self.skipped: list[Script] = []
@@ -62,7 +64,7 @@ class Runner:
                 steps.run(step)
             line = len(script.path.read_text(encoding="utf-8").splitlines())
             steps.close()
-            self._verify(environment)
+            self._verify(script, environment)
             if script.own_environment:
                 self.discard()
             else:
@@ -77,15 +79,16 @@ class Runner:
         print(f"skip {script.name}: it needs {need}", flush=True)
         self.skipped.append(script)
 
-    def _verify(self, environment: Environment) -> None:
+    def _verify(self, script: Script, environment: Environment) -> None:
         """What the script has left must be equal by `echodb verify`, too, and faults planted in it found."""
         running = environment.echodb.worker.running and environment.echodb.clickhouse.running
-        if not self.verify or not running:
+        planted = self.plants(script)
+        if not running or not (self.verify or planted):
             return
         environment.close_sessions()
         environment.sync()
         verify_all(environment.echodb)
-        if self.plant:
+        if planted:
             self.planted += plant_and_repair(environment.echodb)
 
     def _environment_for(self, script: Script) -> Environment:

@@ -106,7 +106,7 @@ def candidates_start_at_once(stack: Stack) -> str:
     return "one leads after " + ", ".join(f"{seconds:.2f}" for seconds in times) + " s"
 
 
-@case("the leader's lock passes from session to session: it is always held, and no transaction of it gets old")
+@case("the leader's lock passes from session to session: it is always held, and no transaction of it gets old", slow=True)
 def lock_passes_on(stack: Stack) -> str:
     leader, _ = stack.start_pair()
     epoch, holders, oldest, busy = stack.epoch(), set(), 0.0, 0

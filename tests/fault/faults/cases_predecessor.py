@@ -73,7 +73,7 @@ def end_sessions_of(stack: Stack, leader: Worker) -> None:
                          (f"echodb leader {leader.name}",))
 
 
-@case("a backend of PostgreSQL is killed unseen by the leader, so every session ends: nobody writes beside it")
+@case("a backend of PostgreSQL is killed unseen by the leader, so every session ends: nobody writes beside it", slow=True)
 def backend_killed_unseen(stack: Stack) -> str:
     return lose_lock_unseen(stack, lambda: os.kill(leader_sessions(stack)[0], signal.SIGKILL))
 
@@ -83,12 +83,12 @@ def sessions_ended_unseen(stack: Stack) -> str:
     return lose_lock_unseen(stack, lambda: end_sessions_of(stack, stack.workers[0]))
 
 
-@case("PostgreSQL crashes unseen by the leader, whose lock is gone and whose lease is not: nobody writes beside it")
+@case("PostgreSQL crashes unseen by the leader, whose lock is gone and whose lease is not: nobody writes beside it", slow=True)
 def source_crashed_unseen(stack: Stack) -> str:
     return lose_lock_unseen(stack, stack.postgres.crash, ttl="15")
 
 
-@case("PostgreSQL crashes unseen by the leader, and the next one has the same name: it does not write beside it")
+@case("PostgreSQL crashes unseen by the leader, and the next one has the same name: it does not write beside it", slow=True)
 def namesake_crashed_unseen(stack: Stack) -> str:
     return lose_lock_unseen(stack, stack.postgres.crash, WORKER_ID="twin")
 

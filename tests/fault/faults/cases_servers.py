@@ -101,7 +101,7 @@ def clickhouse_away_long(stack: Stack) -> str:
     return outage(stack, 300)
 
 
-@case("an insert takes longer than wal_sender_timeout, again and again")
+@case("an insert takes longer than wal_sender_timeout, again and again", slow=True)
 def slow_inserts(stack: Stack) -> str:
     with stack.postgres_setting("wal_sender_timeout", "2s"):
         proxy = stack.clickhouse_proxy()

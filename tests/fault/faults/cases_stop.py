@@ -38,7 +38,7 @@ def stopped_while_source_is_silent(stack: Stack) -> str:
     return said
 
 
-@case("the source falls silent while a worker begins, and it is asked to stop: also amid its connections")
+@case("the source falls silent while a worker begins, and it is asked to stop: also amid its connections", slow=True)
 def stopped_while_it_begins(stack: Stack) -> str:
     proxy = TcpProxy(stack.postgres.port)
     stack.extras.append(proxy)
@@ -78,7 +78,7 @@ def stopped_while_copy_hangs(stack: Stack) -> str:
     return said
 
 
-@case("the leader is asked to stop amid a large transaction: what cannot be finished is left to the next one")
+@case("the leader is asked to stop amid a large transaction: what cannot be finished is left to the next one", slow=True)
 def stopped_amid_large_transaction(stack: Stack) -> str:
     leader, _ = stack.start_pair()
     stack.load.stop()
@@ -93,7 +93,7 @@ def stopped_amid_large_transaction(stack: Stack) -> str:
     return said
 
 
-@case("the slot is given up once: a follower that leads later keeps the new one")
+@case("the slot is given up once: a follower that leads later keeps the new one", slow=True)
 def slot_given_up_once(stack: Stack) -> str:
     def remakes() -> int:
         return stack.postgres.fetch("SELECT count(*) FROM _echodb.journal WHERE event = 'remake_requested'")[0][0]

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from . import ddl, rows, tables, transactions
+from . import ddl, rows, tables, transactions, type_changes
 from .model import SESSIONS, Family, Model
 from .statement import Statement
 
@@ -42,6 +42,8 @@ class Generator:
         choice = rng.random()
         if choice < 0.2:
             return transactions.random_control(rng, model, session, self.without)
+        if choice < 0.22:
+            return type_changes.change_type(rng, model, session)
         few = len(model.families) < FAMILIES_WANTED
         if len(model.families) < FAMILIES_MAX and choice < (0.5 if few else 0.23):
             make = rng.choices(list(tables.CREATIONS), weights=list(tables.CREATIONS.values()))[0]

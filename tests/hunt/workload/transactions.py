@@ -7,8 +7,8 @@ from .statement import Statement
 
 
 def _begin(rng: Random, model: Model, session: int, without: set[str]) -> Statement:
-    repeatable = rng.random() < 0.2 and "repeatable_read" not in without
-    sql = "BEGIN ISOLATION LEVEL REPEATABLE READ" if repeatable else "BEGIN"
+    level = rng.choices(["", "REPEATABLE READ", "SERIALIZABLE"], weights=[80, 12, 8])[0]
+    sql = f"BEGIN ISOLATION LEVEL {level}" if level and level.lower().replace(" ", "_") not in without else "BEGIN"
 
     def effect() -> None:
         model.open[session] = Transaction(session)
