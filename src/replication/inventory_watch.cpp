@@ -32,8 +32,8 @@ void add_to_tables(WorkerStatus& status, const UnmirroredStatus& unmirrored) {
   auto table = std::ranges::find(status.tables, unmirrored.table, &TableStatus::source);
   if (table == status.tables.end()) {
     table = status.tables.insert(table, {.source = unmirrored.table});
-  } else if (table->state == "error") {
-    return;
+  } else if (table->state != "streaming") {
+    return;  // it is in error itself, or just being copied
   }
   table->state = "error";
   table->error = unmirrored.reason;
