@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <functional>
 #include <set>
 #include <thread>
 
@@ -100,32 +101,32 @@ InstallationFaults install_in_source(PostgresConnection& source, const Settings&
   return faults;
 }
 
-/// Publishes one table in a transaction of its own, so that no more than one lock is held at a time. A table that was
-/// not published before is announced in the stream, as if it had been created now.
-void publish_table(PostgresConnection& source, Oid table, std::string_view tag) {
+/// A transaction of the application that has just created a table holds the publication, too, until it ends.
+void repeat_while_locked(const std::function<void()>& step) {
   for (int attempt = 1;; ++attempt) {
     try {
-      ask_for_description(source, table, tag);
-      return;
+      return step();
     } catch (const Error& error) {
       if (error.code() != ErrorCode::SourceBusy || attempt == kLockTries) throw;
-      if (attempt == 1) log::warn("a table that is to be published is locked by the application, trying again");
+      if (attempt == 1) log::warn("a table, or the publication, is locked by the application, trying again");
       std::this_thread::sleep_for(kLockPause);
     }
   }
 }
 
+/// Each table in a transaction of its own, so that no more than one lock is held at a time. A table that was not
+/// published before is announced in the stream, as if it had been created now.
 void publish_tables(PostgresConnection& source, std::string_view tag = kSetupTag) {
   QueryResult watched = source.query("SELECT t FROM _echodb.watched_tables() t");
   for (std::size_t row = 0; row < watched.rows(); ++row) {
-    publish_table(source, static_cast<Oid>(watched.number(row, 0)), tag);
+    repeat_while_locked([&] { ask_for_description(source, static_cast<Oid>(watched.number(row, 0)), tag); });
   }
   QueryResult unwatched = source.query(
       "SELECT r.prrelid FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w "
       "WHERE p.pubname IN (w.publication, w.publication || '_insert_only') "
       "AND r.prrelid NOT IN (SELECT t FROM _echodb.watched_tables() t)");
   for (std::size_t row = 0; row < unwatched.rows(); ++row) {
-    source.query("SELECT _echodb.unfollow($1::oid)", {unwatched.text(row, 0)});
+    repeat_while_locked([&] { source.query("SELECT _echodb.unfollow($1::oid)", {unwatched.text(row, 0)}); });
   }
 }
 

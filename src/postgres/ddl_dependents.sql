@@ -59,7 +59,11 @@ BEGIN
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not record a TRUNCATE of relation %: %', TG_RELID, SQLERRM;
-  PERFORM _echodb.lose(pg_partition_root(TG_RELID)::oid, SQLERRM);
+  BEGIN
+    PERFORM _echodb.lose(pg_partition_root(TG_RELID)::oid, SQLERRM);
+  EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'echodb could not say so: %', SQLERRM;
+  END;
   RETURN NULL;
 END $$;
 
@@ -240,11 +244,11 @@ BEGIN
     ON CONFLICT (label) DO UPDATE SET name = excluded.name;
   IF entry.label_renamed OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
     PERFORM _echodb.recopy_tables_with_types(changed || ARRAY(
-      SELECT c.reltype FROM _echodb.tables_of(changed) t JOIN pg_class c ON c.oid = t));
+      SELECT unnest(_echodb.row_types(t)) FROM _echodb.tables_of(changed) t));
   END IF;
   -- Typed tables follow their type.
   FOR relation IN SELECT t FROM _echodb.tables_of(changed) t LOOP
-    PERFORM _echodb.on_table_change(relation, tag);
+    PERFORM _echodb.on_family_change(relation, tag);
   END LOOP;
 END $$;
 
@@ -282,11 +286,12 @@ BEGIN
   IF class = 'pg_namespace'::regclass THEN
     RETURN QUERY SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p');
   ELSIF class = 'pg_type'::regclass THEN
-    RETURN QUERY SELECT t FROM _echodb.tables_of(object) t;
+    RETURN QUERY SELECT f FROM _echodb.tables_of(object) t, _echodb.family(t) f;
   ELSE
     RETURN QUERY SELECT f FROM _echodb.family(object) f;
     -- The attributes of a composite type.
-    RETURN QUERY SELECT t FROM pg_class c, _echodb.tables_of(c.reltype) t WHERE c.oid = object AND c.relkind = 'c';
+    RETURN QUERY SELECT f FROM pg_class c, _echodb.tables_of(c.reltype) t, _echodb.family(t) f
+      WHERE c.oid = object AND c.relkind = 'c';
   END IF;
 END $$;
 
@@ -313,8 +318,8 @@ BEGIN
     -- Those that have joined the tree and still count as tables of their own: what is written to them travels as the root's.
     UNION SELECT m FROM unnest(_echodb.tree_below(object)) m WHERE _echodb.is_published(m)
     UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
-    UNION SELECT t FROM _echodb.tables_of(object) t
-    UNION SELECT t FROM pg_class c, _echodb.tables_of(c.reltype) t WHERE c.oid = object AND c.relkind = 'c'
+    UNION SELECT f FROM _echodb.tables_of(object) t, _echodb.family(t) f
+    UNION SELECT f FROM pg_class c, _echodb.tables_of(c.reltype) t, _echodb.family(t) f WHERE c.oid = object AND c.relkind = 'c'
   LOOP
     PERFORM _echodb.emit(json_build_object('op', 'lost', 'oid', member::bigint, 'reason', reason,
       'exclusive', EXISTS (SELECT FROM pg_locks l WHERE l.relation = member AND l.pid = pg_backend_pid()

@@ -289,7 +289,7 @@ BEGIN
     BEGIN
       steps := CASE turn
         WHEN 1 THEN ARRAY(SELECT format('_echodb.stop_changes(%s)', t) FROM _echodb.without_changes(relations) t)
-        WHEN 2 THEN ARRAY(SELECT s FROM _echodb.identity_preparations(relations) s)
+        WHEN 2 THEN ARRAY(SELECT DISTINCT s FROM _echodb.identity_preparations(relations) s)
         ELSE ARRAY(SELECT s FROM _echodb.preparations(relations) s ORDER BY s) END;
     EXCEPTION WHEN OTHERS THEN
       RAISE LOG 'echodb could not see what relations % need: %', relations, SQLERRM;

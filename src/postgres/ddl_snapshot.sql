@@ -76,7 +76,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET DateStyle = 'I
 SET TimeZone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex' SET array_nulls = on SET quote_all_identifiers = off AS $$
 BEGIN
   RETURN (
-    SELECT jsonb_object_agg(a.attname, (a.attmissingval::text::text[])[1])
+    SELECT jsonb_object_agg(a.attname, array_to_string(a.attmissingval, ''))  -- of one element
     FROM (SELECT relation AS oid UNION SELECT t.relid FROM pg_partition_tree(relation) t) member
       -- Table by table, or the planner would read all attributes of the database.
       CROSS JOIN LATERAL (SELECT * FROM pg_attribute WHERE attrelid = member.oid AND atthasmissing OFFSET 0) a);

@@ -182,7 +182,10 @@ BEGIN
         'reason', concat('it is a partition of ', _echodb.qualified_name(root), ', which is not mirrored')));
     END IF;
     PERFORM _echodb.on_unwatched(relation);
-  ELSIF _echodb.partitions_came(root, _echodb.tree_below(relation)) THEN
+  ELSIF EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'p') THEN
+    -- Something may have left it as well.
+    PERFORM _echodb.on_partition_tree(root, false);
+  ELSIF _echodb.partitions_came(root, ARRAY[relation]) THEN
     PERFORM _echodb.recopy(root, 'a partition with rows came');
   END IF;
 END $$;
@@ -338,6 +341,9 @@ BEGIN
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;
+EXCEPTION WHEN undefined_function OR undefined_table OR undefined_column THEN
+  -- As for a drop.
+  RAISE LOG 'echodb could not record %: %', tg_tag, SQLERRM;
 END $$;
 
 -- What a drop means for its table, as a call.
@@ -382,10 +388,15 @@ BEGIN
     ARRAY(SELECT d.objid FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'table' AND NOT _echodb.is_stale()),
     EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
             WHERE d.object_type = 'trigger' AND d.object_identity LIKE 'echodb!_partition!_truncate on %' ESCAPE '!'),
-    -- An index goes with its table, or is dropped for its own sake or for that of a column.
+    -- An index goes with its table, or for the sake of something else.
     EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE d.object_type = 'index')
       AND EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d
-                  WHERE d.object_type = 'table column' OR (d.original AND d.object_type <> 'table')));
+                  WHERE (d.original AND d.object_type <> 'table') OR d.object_type NOT IN ('table', 'toast table', 'type',
+                    'index', 'table constraint', 'default value', 'sequence', 'trigger', 'rule', 'policy',
+                    'publication relation')));
+EXCEPTION WHEN undefined_function OR undefined_table OR undefined_column THEN
+  -- Something of ours is missing; the worker sees it, puts it back and has every table described.
+  RAISE LOG 'echodb could not record a drop: %', SQLERRM;
 END $$;
 
 -- What a drop of these tables, and of what belonged to others, has left behind: trees without a partition, or without our
@@ -449,5 +460,9 @@ BEGIN
     'plain', current_query() !~* '\m(using|extension)\M' AND callers !~ '\n.'));
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not record a table rewrite: %', SQLERRM;
-  PERFORM _echodb.lose(relation, SQLERRM);
+  BEGIN
+    PERFORM _echodb.lose(relation, SQLERRM);
+  EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'echodb could not say so: %', SQLERRM;
+  END;
 END $$;
