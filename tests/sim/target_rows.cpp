@@ -36,7 +36,13 @@ std::vector<Cell> read_column(RowBinaryReader& reader, std::string_view type, st
   return cells;
 }
 
-const Cell& cell_of(const StoredRow& row, std::string_view column) { return row.cells.at(std::string(column)); }
+const Cell& cell_of(const StoredRow& row, std::string_view column) {
+  auto cell = row.cells.find(std::string(column));
+  if (cell == row.cells.end()) {
+    throw Error(ErrorCode::TargetRejected, fmt::format("Code: 47. Unknown identifier {}", column));
+  }
+  return cell->second;
+}
 
 std::string joined(std::span<const Bytes> parts) {
   std::string all;
