@@ -12,12 +12,12 @@ constexpr std::uint32_t kDigitMax = 9999;
 
 NumericBinary::NumericBinary(Bytes value) {
   if (value.size() < kHeaderBytes) malformed_value("numeric");
-  digit_count_ = load_big_endian<std::int16_t>(value.data());
+  digit_count_ = load_big_endian<std::uint16_t>(value.data());
   weight_ = load_big_endian<std::int16_t>(value.data() + 2);
   sign_ = static_cast<Sign>(load_big_endian<std::uint16_t>(value.data() + 4));
   display_scale_ = load_big_endian<std::uint16_t>(value.data() + 6);
   digits_ = value.data() + kHeaderBytes;
-  if (digit_count_ < 0 || value.size() != kHeaderBytes + static_cast<std::size_t>(digit_count_) * 2) {
+  if (value.size() != kHeaderBytes + static_cast<std::size_t>(digit_count_) * 2) {
     malformed_value("numeric");
   }
   switch (sign_) {

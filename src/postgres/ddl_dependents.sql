@@ -53,7 +53,8 @@ END $$;
 
 -- TRUNCATE fires no event trigger, and of a single partition nothing is published.
 CREATE OR REPLACE FUNCTION _echodb.on_partition_truncate() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 BEGIN
   PERFORM _echodb.recopy(pg_partition_root(TG_RELID)::oid, 'a partition was truncated');
   RETURN NULL;

@@ -3,7 +3,7 @@
 --
 -- Functions that run with every command of the application are PL/pgSQL, even of one expression: a session keeps their
 -- plans, while a function in SQL is planned at each call. The triggers ask for generic plans, or PostgreSQL would plan most
--- of it anew each time. A transaction with a snapshot of its own that changes a catalog row which another one has changed
+-- of it anew each time, and for none that the session's settings make costly: compiled, or with workers. A transaction with a snapshot of its own that changes a catalog row which another one has changed
 -- since sees that row twice, as it was and as it is: what such a one looks up by oid has LIMIT 1.
 
 CREATE SCHEMA IF NOT EXISTS _echodb;

@@ -319,7 +319,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
   command record;
 BEGIN
@@ -361,7 +362,8 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_sql_drop() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
   dropped record;
 BEGIN
@@ -441,7 +443,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_table_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET standard_conforming_strings = on AS $$
+SET jit = off SET max_parallel_workers_per_gather = 0 SET standard_conforming_strings = on AS $$
 DECLARE
   -- A partition's rows are its root's.
   relation oid := coalesce(pg_partition_root(pg_event_trigger_table_rewrite_oid())::oid,

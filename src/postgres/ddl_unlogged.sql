@@ -14,7 +14,7 @@ $$;
 
 -- Whether a text may name a table: as it is, with its quotes doubled, cut off at 63 bytes, or in escapes.
 CREATE OR REPLACE FUNCTION _echodb.may_name(query text, name text) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on AS $$
   SELECT query ~* '\mU&"' OR query ~* concat('(^|[^[:alnum:]_$])',
     regexp_replace(replace(name, '"', '""'), '([^[:alnum:]_])', '\\\1', 'g'),
     -- A name that fills its column may have been longer.
@@ -141,7 +141,7 @@ END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_start() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET standard_conforming_strings = on AS $$
+SET jit = off SET max_parallel_workers_per_gather = 0 SET standard_conforming_strings = on AS $$
 DECLARE
   callers text;
   query text;

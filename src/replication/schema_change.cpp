@@ -96,7 +96,10 @@ class Comparison {
   }
 
   void renamed(ColumnRename rename, bool in_key) {
-    if (!in_key) return alter(rename_column_sql(target_, rename));
+    if (!in_key) {
+      change_.takes_columns = true;
+      return alter(rename_column_sql(target_, rename));
+    }
     raise(Effort::Rebuild, "a key column was renamed");
     change_.key_renames.push_back(std::move(rename));
   }
@@ -135,6 +138,7 @@ class Comparison {
   void dropped(const Column& column) {
     if (before_.key().empty()) raise(Effort::Recopy, "a column of a table without a key was dropped");
     if (before_key_contains(column.attnum)) return raise(Effort::Recopy, "a key column was dropped");
+    change_.takes_columns = true;
     alter(drop_column_sql(target_, target_column_name(column.name)));
   }
 

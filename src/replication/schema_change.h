@@ -19,6 +19,7 @@ struct SchemaChange {
   };
   Effort effort = Effort::Nothing;
   std::vector<std::string> statements;    ///< for Alter, and before Rebuild; each safe to repeat
+  bool takes_columns = false;             ///< a statement renames or drops one: see late_inserts.h
   std::vector<ColumnRename> key_renames;  ///< for Rebuild: ClickHouse cannot rename a key column in place
   std::string reason;                     ///< for Rebuild and Recopy, for the log
 };

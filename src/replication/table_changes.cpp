@@ -123,7 +123,7 @@ void TableChanges::alter(MirroredTable& table, const TableVersion& version, Sche
   if (change.effort != Effort::Nothing) {
     task->announce({.recopy = change.effort == Effort::Rebuild, .statements = change.statements});
   }
-  task->then(change.statements);
+  tools_.steps.alter_target(*task, table, std::move(change.statements), change.takes_columns);
   if (change.effort == Effort::Rebuild) task->then(rebuild(table, std::move(change.key_renames)));
   // The copy goes on with the new names, at the next range.
   if (copying) copies_.start(table, *task, CopyStart::Resume);

@@ -60,7 +60,8 @@ void TableResumption::finish_steps(MirroredTable& table) {
   }
   parts_.registry.add_version(table, newest);
   auto task = tools_.steps.make(table, &newest, "schema_changed", "finished after a restart");
-  task->keep_target().then(steps.statements);
+  task->keep_target();
+  tools_.steps.alter_target(*task, table, std::move(steps.statements), true);
   tools_.steps.push(table, std::move(task));
 }
 

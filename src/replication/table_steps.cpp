@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "replication/late_inserts.h"
+
 namespace echodb {
 
 std::unique_ptr<SchemaTask> TableSteps::make(const MirroredTable& table, const TableVersion* version, std::string event,
@@ -39,6 +41,14 @@ void TableSteps::put_on_record(const MirroredTable& table) {
   }
   task->tickets.push_back(parts_.watermark.open());
   parts_.lanes.push(table.lane, std::move(task));
+}
+
+void TableSteps::alter_target(SchemaTask& task, const MirroredTable& table, std::vector<std::string> statements,
+                              bool takes_columns) const {
+  const TargetTable target = parts_.registry.write_target(table);
+  if (takes_columns) task.then([target](WriterTools& tools) { await_inserts(tools.clickhouse, target); });
+  task.then(std::move(statements));
+  if (takes_columns) task.then([target](WriterTools& tools) { require_no_late_parts(tools.clickhouse, target); });
 }
 
 SchemaTask::Step TableSteps::drain_copies(const MirroredTable& table) const {

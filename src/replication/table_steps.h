@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "replication/lane_tasks.h"
 #include "replication/table_parts.h"
@@ -24,6 +25,10 @@ class TableSteps {
   void push(MirroredTable& table, std::unique_ptr<SchemaTask> task);
   /// The catalog may have no row of the table, although it is mirrored: somebody deleted it.
   void put_on_record(const MirroredTable& table);
+
+  /// Steps that alter the table that is written to. `takes_columns`: one of them renames or drops a column.
+  void alter_target(SchemaTask& task, const MirroredTable& table, std::vector<std::string> statements,
+                    bool takes_columns) const;
 
   /// A step before whatever replaces, renames or empties the table that copies write into: rows of theirs that came
   /// afterwards would be in somebody else's table, or in one where they are not to be any more.
