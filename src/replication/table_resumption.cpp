@@ -108,8 +108,13 @@ void TableResumption::go_on_copying(MirroredTable& table, Lsn source_position) {
   task->then([definition, resume, shadow = table.record.shadow, options, target = parts_.registry.target(table),
               server = parts_.registry.server(),
               forget_ranges = tools_.steps.forget_ranges(table)](WriterTools& tools) {
+    // Nothing is made where a table is: a CREATE that came late would make an empty one when somebody has dropped it.
+    if (resume && is_there(tools.clickhouse, definition.table)) {
+      if (shadow) mark_shadow(tools.clickhouse, definition.table, server);
+      return;
+    }
     // Ranges that are done are of no use without their rows.
-    if (!resume || !is_there(tools.clickhouse, definition.table)) forget_ranges();
+    forget_ranges();
     if (resume && shadow) {
       ensure_shadow(tools.clickhouse, definition, server);
     } else if (resume) {

@@ -135,9 +135,13 @@ bool is_there(TargetClient& clickhouse, const TargetTable& table) {
   return clickhouse.query("EXISTS TABLE " + qualified(table)) == "1\n";
 }
 
+void mark_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server) {
+  if (has_exchange(server)) set_comment(clickhouse, shadow, kShadowComment);
+}
+
 void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server) {
   clickhouse.query(create_table_sql(shadow, server));
-  if (has_exchange(server)) set_comment(clickhouse, shadow.table, kShadowComment);
+  mark_shadow(clickhouse, shadow.table, server);
 }
 
 void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,

@@ -38,7 +38,9 @@ struct TablePair {
 /// Drops the shadow, and what an exchange that was cut short has left under another name.
 void drop_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
 [[nodiscard]] bool is_there(TargetClient& clickhouse, const TargetTable& table);
-/// A shadow table, marked as such by its comment, unless it is there.
+/// Marks one that is there as such, by its comment, where the server has a place for that.
+void mark_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server);
+/// A shadow table, marked, unless it is there.
 void ensure_shadow(TargetClient& clickhouse, const TableDefinition& shadow, const ServerVersion& server);
 /// An empty one in place of any earlier one.
 void create_shadow(TargetClient& clickhouse, const TargetTable& target, const TableDefinition& shadow,
