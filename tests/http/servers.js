@@ -10,13 +10,20 @@ export const user = 'echodb';
 export const password = 'password';
 export const database = 'echodb';
 
+/** Below the ports that the kernel gives to connections: a server may start on it again and again. */
 export async function freePort() {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return port;
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const probe = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(probe, 'listening');
+    } catch {
+      continue; // somebody has it
+    }
+    probe.close();
+    await once(probe, 'close');
+    return port;
+  }
 }
 
 class Server {
