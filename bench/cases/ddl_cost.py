@@ -34,6 +34,11 @@ class DdlCost(Case):
             cost = self._cost(statement)
             result.saw(f"{kind}, ms", cost[DATABASE] * 1e3)
             result.saw(f"{kind}, times", cost[DATABASE] / cost[_PLAIN])
+        self.stack.echodb.start_worker()
+        self.stack.await_applied(self.stack.position())
+        self.stack.await_copied()
+        result.expect_equal(self.stack.equal("wide", "tree", "neighbour_0", f"made_{self.turns}"))
+        self.stack.stop_worker()
 
     def _kinds(self) -> dict[str, Callable[[int], str]]:
         """Of each kind a statement by its number."""

@@ -36,8 +36,7 @@ struct Choices {
 
 /// Written by the processes that run the seeds.
 struct Tally {
-  std::uint64_t seed = 0;  ///< which is run now
-  std::uint64_t done = 0;
+  std::uint64_t done = 0;  ///< the one that is run now included
   std::uint64_t failed = 0;
 };
 
@@ -50,11 +49,11 @@ Tally& shared_tally() {
 void run_seeds(const Choices& choices, Tally& tally) {
   const std::uint64_t until = std::min(choices.seeds, tally.done + kSeedsPerProcess);
   while (tally.done < until && (tally.failed == 0 || choices.goes_on)) {
-    tally.seed = choices.first + tally.done++;
-    const auto finding = echodb::sim::Simulation(tally.seed, choices.without).run();
+    const std::uint64_t seed = choices.first + tally.done++;
+    const auto finding = echodb::sim::Simulation(seed, choices.without).run();
     if (!finding) continue;
     ++tally.failed;
-    fmt::print("seed {}: {}: {}\n", tally.seed, finding->checker, finding->words);
+    fmt::print("seed {}: {}: {}\n", seed, finding->checker, finding->words);
     std::fflush(stdout);
   }
 }
@@ -72,7 +71,7 @@ void run_in_process(const Choices& choices, Tally& tally) {
   waitpid(child, &status, 0);
   if (status == 0) return;
   ++tally.failed;
-  fmt::print("seed {}: the process ended with status {}\n", tally.seed, status);
+  fmt::print("seed {}: the process ended with status {}\n", choices.first + tally.done - 1, status);
   std::fflush(stdout);
 }
 

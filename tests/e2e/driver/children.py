@@ -1,6 +1,7 @@
 """The servers and programs a run starts: each a child that ends with the run."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -13,9 +14,15 @@ class Failed(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to connections: a server may start on it again and again."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue  # somebody has it
+            return port
 
 
 def until(deadline_seconds: float, what: str, is_true, alive=lambda: None):

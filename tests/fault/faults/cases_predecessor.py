@@ -110,12 +110,12 @@ def frozen_leader_ended(stack: Stack) -> str:
 @case("the leader is killed on another machine: how its sessions ended tells; before PostgreSQL 15 its lease is waited for")
 def leader_killed_elsewhere(stack: Stack) -> str:
     leader = stack.start_leader(apart=True, LEADER_ELECTION_TTL="20")
-    follower = stack.start_follower(LEADER_ELECTION_TTL="20")
+    stack.start_follower(LEADER_ELECTION_TTL="20")
     time.sleep(2)  # the follower has seen its sessions
     started = time.monotonic()
     leader.child.end(signal.SIGKILL)
     seconds = stack.await_flow("rows flow again", started)
-    waited = "led before, and may not know" in follower.log.read_text(encoding="utf-8")
+    waited = seconds > 10  # half of the lease, of which a renewal has taken no more than a third
     counts = stack.postgres.fetch("SELECT current_setting('server_version_num')::int >= 150000")[0][0]
     if waited == counts:
         raise Failed(f"the follower {'waited' if waited else 'did not wait'}")
