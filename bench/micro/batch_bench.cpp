@@ -119,11 +119,12 @@ void copied_rows(benchmark::State& state) {
   using Kind = TupleValue::Kind;
   TupleValue integer{.kind = Kind::Binary, .value = as_bytes(number)};
   std::vector<TupleValue> row{integer, integer, integer, {.kind = Kind::Binary, .value = as_bytes(filler)}};
+  const CopiedTexts no_texts(row.size());
   for (auto _ : state) {
     measured([&] {
       TableBatch batch(of);
       for (std::uint64_t index = 0; index < kRows; ++index) {
-        batch.add_copied_row(row, {.place = index, .texts = CopiedTexts::None});
+        batch.add_copied_row(row, {.place = index, .texts = no_texts});
       }
       NativeBlock block = batch.block();
       benchmark::DoNotOptimize(block.parts());

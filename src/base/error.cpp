@@ -17,6 +17,7 @@ std::string_view to_string(ErrorCode code) {
     case ErrorCode::SlotBusy: return "slot_busy";
     case ErrorCode::SlotLost: return "slot_lost";
     case ErrorCode::LogUnreadable: return "log_unreadable";
+    case ErrorCode::NoBinaryForm: return "no_binary_form";
     case ErrorCode::SourceReplaced: return "source_replaced";
     case ErrorCode::ProtocolViolation: return "protocol_violation";
     case ErrorCode::SchemaMismatch: return "schema_mismatch";

@@ -133,6 +133,8 @@ BEGIN
       -- The target's own id, and the number of a bookmark that it has acknowledged: replication/bookmark.h.
       ('streams', 'target_id', 'text'),
       ('streams', 'target_number', 'bigint NOT NULL DEFAULT 0'),
+      -- Its values come as text: a type of some has no send function, or a part of it has none.
+      ('streams', 'as_text', 'boolean NOT NULL DEFAULT false'),
       -- With copy_snapshot: it sees nothing later.
       ('tables', 'copied_lsn', 'pg_lsn'),
       -- The names that the target may still have, until it has been renamed. An earlier version knew of one.

@@ -41,7 +41,8 @@ struct InventoryEntry {
 };
 
 /// What the worker that reads the log can say beyond the slot's position, which one table's rows that do not get
-/// through hold back for all: what was read is in the catalog of each table that has no step at work.
+/// through hold back for all: what was read is in the catalog of each table that has no step at work, a question to
+/// the source included.
 struct InventoryReading {
   Lsn end;  ///< of the last transaction read
   std::set<Oid> at_work;

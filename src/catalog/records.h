@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "catalog/table_state.h"
+#include "postgres/server_version.h"
 #include "postgres/table_schema.h"
 
 namespace echodb {
@@ -26,6 +27,11 @@ struct StreamRecord {
   std::string created = {};       ///< when, in UTC; set by find_stream()
   std::string target_id = {};     ///< the target's own; empty: it has none yet
   std::uint64_t target_number = 0;  ///< of a bookmark that the target has acknowledged
+  bool as_text = false;             ///< values come as text, because some have no binary form
+
+  [[nodiscard]] ValueFormat format(int server_version) const {
+    return as_text || !streams_bytes_and_messages(server_version) ? ValueFormat::Text : ValueFormat::Binary;
+  }
 };
 
 /// A schema a table has had, from a log position on.

@@ -61,6 +61,10 @@ class CatalogStore final : public StreamCatalog {
   /// again.
   void request_remake(const std::string& stream, const std::string& reason);
 
+  /// From the next run on the stream's values come as text, for this reason. A table without a key, whose rows are
+  /// known by what their values are as they come, is copied again then.
+  void stream_as_text(const std::string& stream, const std::string& reason);
+
   std::vector<TableRecord> load_tables(const std::string& stream) override;
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) override;
   std::map<Oid, TargetNote> load_target_notes(const std::string& stream) override;

@@ -18,7 +18,8 @@ StreamRecord read_stream(const QueryResult& found, std::size_t row) {
           .remade = std::string(found.text(row, 6)),
           .created = std::string(found.text(row, 7)),
           .target_id = std::string(found.text(row, 8)),
-          .target_number = found.number(row, 9)};
+          .target_number = found.number(row, 9),
+          .as_text = found.boolean(row, 11)};
 }
 
 /// The tables whose rows bear a stream's name and refer to `tables`, or to `streams` alone.
@@ -35,7 +36,8 @@ std::vector<StreamRecord> CatalogStore::streams() {
     QueryResult found = connection.query(
         "SELECT slot, publication, system_identifier, consistent_lsn, applied_lsn, to_jsonb(s) ->> 'remake', "
         "to_jsonb(s) ->> 'remade', to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS UTC'), "
-        "to_jsonb(s) ->> 'target_id', coalesce((to_jsonb(s) ->> 'target_number')::bigint, 0), name "
+        "to_jsonb(s) ->> 'target_id', coalesce((to_jsonb(s) ->> 'target_number')::bigint, 0), name, "
+        "coalesce((to_jsonb(s) ->> 'as_text')::boolean, false) "
         "FROM _echodb.streams s ORDER BY name");
     for (std::size_t row = 0; row < found.rows(); ++row) streams.push_back(read_stream(found, row));
     return streams;
@@ -69,6 +71,26 @@ void CatalogStore::rename_stream(const std::string& from, const std::string& to)
     connection.query("DELETE FROM _echodb.streams WHERE name = $1", {from});
     connection.query("INSERT INTO _echodb.journal (worker, event, detail) VALUES ($1, 'stream_renamed', $2)",
                      {worker_, "the database was called " + from + " before, and is " + to});
+  });
+}
+
+void CatalogStore::stream_as_text(const std::string& stream, const std::string& reason) {
+  std::vector<TableRecord> bags = load_tables(stream);
+  std::erase_if(bags, [](const TableRecord& table) {
+    return table.state != TableState::Streaming || !table.versions.back().schema.key().empty();
+  });
+  in_transaction([&](PostgresConnection& connection) {
+    connection.query("UPDATE _echodb.streams SET as_text = true, updated_at = now() WHERE name = $1", {stream});
+    for (const TableRecord& bag : bags) {
+      connection.query(
+          "UPDATE _echodb.tables SET state = $3, shadow = true, copy_snapshot = NULL, copied_lsn = NULL "
+          "WHERE stream = $1 AND oid = $2",
+          {stream, std::to_string(bag.oid), to_string(TableState::Copying)});
+      connection.query("DELETE FROM _echodb.target_tables WHERE stream = $1 AND oid = $2",
+                       {stream, std::to_string(bag.oid)});
+    }
+    connection.query("INSERT INTO _echodb.journal (worker, event, detail) VALUES ($1, 'values_as_text', $2)",
+                     {worker_, reason});
   });
 }
 

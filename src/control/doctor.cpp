@@ -126,6 +126,10 @@ std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settin
                                  stream->name, stream->slot),
                      "nothing to do: the worker, or `echodb setup` now, goes on with both");
   }
+  if (stream->as_text) {
+    findings.ok(
+        "all values come as text, because a type of some, or a part of it, has no send function: reading takes longer");
+  }
   const bool is_whole = examine_installation(source, *stream, findings);
   std::optional<SlotState> slot = look_at_slot(source, stream->slot);
   if (!slot || !slot->loss().empty()) {

@@ -22,6 +22,7 @@ ErrorPolicy error_policy(ErrorCode code) {
     case ErrorCode::LogUnreadable:
       return {Action::Retry, true,
               "after three times at one place the slot is made again and every table copied again"};
+    case ErrorCode::NoBinaryForm: return {Action::Retry, false, "from now on all values come as text"};
     case ErrorCode::SourceReplaced:
       return {Action::Person, false, "nothing is written until someone says which source is the right one"};
     case ErrorCode::ProtocolViolation:

@@ -280,6 +280,8 @@ void Worker::run_stream(const std::shared_ptr<Lease>& lease) {
       complete = stream.run();
     } catch (const Error& error) {
       note_unreadable_log(error, record->slot);
+      // The stream gets past the value as text only, now and whenever it comes again.
+      if (error.code() == ErrorCode::NoBinaryForm) catalog_.stream_as_text(record->name, error.message());
       // Its slot is of no use any more: setup makes another one. An address behind which several servers take turns is
       // not copied to without end.
       if (error.code() == ErrorCode::TargetReplaced) watch_.released(error.message());

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/error.h"
 #include "config/settings.h"
 #include "postgres/lsn.h"
 
@@ -55,6 +56,11 @@ struct QueryParameter {
   };
   QueryParameter(Binary of) : value(std::move(of.bytes)), type(of.type), binary(true) {}
 };
+
+/// The server was asked for bytes of a value whose type, or a part's type, has no send function.
+bool lacks_binary_form(const Error& error);
+/// Tells it as Error(NoBinaryForm).
+Error no_binary_form(const Error& error);
 
 enum class ConnectionKind {
   Ordinary,     ///< statements and COPY

@@ -313,14 +313,11 @@ DECLARE
   member oid;
 BEGIN
   FOR member IN
-    SELECT f FROM _echodb.family(object) f
+    SELECT t FROM unnest(ARRAY['pg_class', 'pg_type', 'pg_namespace']::regclass[]) class, _echodb.tables_touched(class, object) t
     -- Rows of a partition that the worker has not heard of are its root's.
     UNION SELECT pg_partition_root(object)::oid WHERE pg_partition_root(object) IS NOT NULL
     -- Those that have joined the tree and still count as tables of their own: what is written to them travels as the root's.
     UNION SELECT m FROM unnest(_echodb.tree_below(object)) m WHERE _echodb.is_published(m)
-    UNION SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p')
-    UNION SELECT f FROM _echodb.tables_of(object) t, _echodb.family(t) f
-    UNION SELECT f FROM pg_class c, _echodb.tables_of(c.reltype) t, _echodb.family(t) f WHERE c.oid = object AND c.relkind = 'c'
   LOOP
     PERFORM _echodb.emit(json_build_object('op', 'lost', 'oid', member::bigint, 'reason', reason,
       'exclusive', EXISTS (SELECT FROM pg_locks l WHERE l.relation = member AND l.pid = pg_backend_pid()
@@ -335,6 +332,15 @@ BEGIN
   PERFORM _echodb.lose(object, 'the transaction sees the catalog as it was when it began');
 END $$;
 
+-- The table of ours that this rule has made a view of, as it could before PostgreSQL 16; NULL when it has not.
+CREATE OR REPLACE FUNCTION _echodb.former_table(rule oid) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT c.oid FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class AND c.relkind = 'v'
+            JOIN _echodb.memberships m ON m.relation = c.oid
+          WHERE r.oid = rule);
+END $$;
+
 -- Whatever a command created or changed, as pg_event_trigger_ddl_commands names it.
 CREATE OR REPLACE FUNCTION _echodb.on_object_change(class oid, object oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -344,6 +350,8 @@ DECLARE
 BEGIN
   IF class = 'pg_type'::regclass THEN
     PERFORM _echodb.on_type_change(object, tag);
+  ELSIF class = 'pg_rewrite'::regclass THEN
+    PERFORM _echodb.on_dropped(object);
   ELSIF class = 'pg_namespace'::regclass THEN
     FOR relation IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p') LOOP
       PERFORM _echodb.on_table_change(relation, tag);

@@ -92,8 +92,22 @@ BEGIN
       AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indexrelid = _echodb.key_index(c.oid) END);
 END $$;
 
+-- Whether the application publishes updates of a table through a list of its columns, which have to cover the replica
+-- identity and never cover FULL, or a filter of its rows, whose columns the replica identity has to cover. Both came with
+-- PostgreSQL 15.
+CREATE OR REPLACE FUNCTION _echodb.is_published_in_part(relation oid, filters_too boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
+    WHERE (r.prrelid = relation OR r.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(relation) a))
+      AND p.pubname NOT IN (w.publication, w.publication || '_insert_only') AND (p.pubupdate OR p.pubdelete)
+      AND (to_jsonb(r) ->> 'prattrs' IS NOT NULL OR filters_too AND to_jsonb(r) ->> 'prqual' IS NOT NULL));
+END $$;
+
 -- The replica identities that these partitions of a tree need. An UPDATE or DELETE names the old row by the identity of
--- the partition that it was in, and the root's mirror looks for it by its own key: so the one has to have the other.
+-- the partition that it was in, and the root's mirror looks for it by its own key: so the one has to have the other. Where
+-- a publication of the application's would then refuse its updates it stays as it is, and the tree is copied after each.
 CREATE OR REPLACE FUNCTION _echodb.identities_wanted(tree oid, parts oid[]) RETURNS TABLE (relation oid, wanted text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -102,18 +116,21 @@ BEGIN
   RETURN QUERY
   SELECT * FROM (
     SELECT part.oid, CASE
-        WHEN part.identity = 'f' AND (needed IS NULL OR NOT needed <@ part.primary_key OR NOT EXISTS (
-          SELECT FROM _echodb.identity_set s WHERE s.relation = part.oid)) THEN NULL
-        WHEN needed IS NULL THEN 'FULL'
+        WHEN part.identity = 'f' AND part.is_ours AND part.takes_no_full THEN 'DEFAULT'
+        WHEN part.identity = 'f' AND NOT (part.is_ours AND coalesce(needed <@ part.primary_key, false)) THEN NULL
         WHEN part.identity = 'i' AND needed <@ _echodb.key_columns(part.oid) THEN NULL
-        WHEN NOT needed <@ part.primary_key THEN 'FULL'
+        WHEN NOT coalesce(needed <@ part.primary_key, false) THEN CASE WHEN NOT part.takes_no_full THEN 'FULL' END
+        WHEN part.identity = 'i' AND _echodb.is_published_in_part(part.oid, true) THEN NULL
         WHEN part.identity <> 'd' THEN 'DEFAULT'
       END AS identity
-    FROM (SELECT c.oid, c.relreplident AS identity, coalesce((
-              SELECT array_agg(a.attname) FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
-                AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
-              WHERE i.indexrelid = _echodb.key_index(c.oid)), '{}') AS primary_key
-          FROM unnest(parts) p JOIN pg_class c ON c.oid = p AND c.relkind IN ('r', 'p')) part) each
+    FROM (SELECT c.oid, c.relreplident AS identity, key.columns AS primary_key,
+            EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = c.oid) AS is_ours,
+            (c.relreplident = 'i' OR c.relreplident <> 'n' AND key.columns <> '{}')
+              AND _echodb.is_published_in_part(c.oid, false) AS takes_no_full
+          FROM unnest(parts) p JOIN pg_class c ON c.oid = p AND c.relkind = 'r', LATERAL (
+            SELECT coalesce(array_agg(a.attname), '{}') AS columns FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
+              AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+            WHERE i.indexrelid = _echodb.key_index(c.oid)) key) part) each
   WHERE each.identity IS NOT NULL;
 END $$;
 

@@ -330,11 +330,15 @@ BEGIN
   END IF;
   FOR command IN
     SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity,
-      -- An index that is attached may complete its table's key.
-      coalesce((SELECT i.indrelid FROM pg_index i WHERE c.object_type = 'index' AND i.indexrelid = c.objid), c.objid) AS objid
+      CASE c.object_type
+        -- An index that is attached may complete its table's key.
+        WHEN 'index' THEN (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = c.objid)
+        WHEN 'rule' THEN _echodb.former_table(c.objid)
+        ELSE c.objid END AS objid
     FROM pg_event_trigger_ddl_commands() c
     WHERE (c.object_type IN ('table', 'table column', 'type', 'composite type', 'composite type column', 'schema')
-           OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX'))
+           OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX')
+           OR (c.object_type = 'rule' AND _echodb.former_table(c.objid) IS NOT NULL))
       AND c.schema_name IS DISTINCT FROM 'pg_temp' ORDER BY c.objid
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
@@ -342,6 +346,15 @@ BEGIN
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;
+  IF tg_tag IN ('CREATE PUBLICATION', 'ALTER PUBLICATION') THEN
+    FOR command IN
+      SELECT r.prrelid AS relation FROM pg_event_trigger_ddl_commands() c JOIN pg_publication_rel r
+        ON CASE c.object_type WHEN 'publication' THEN r.prpubid = c.objid WHEN 'publication relation' THEN r.oid = c.objid END
+      WHERE to_jsonb(r) ->> 'prattrs' IS NOT NULL
+    LOOP
+      PERFORM _echodb.guard(command.relation, tg_tag, 'true', ARRAY[command.relation]);
+    END LOOP;
+  END IF;
 EXCEPTION WHEN undefined_function OR undefined_table OR undefined_column THEN
   -- As for a drop.
   RAISE LOG 'echodb could not record %: %', tg_tag, SQLERRM;

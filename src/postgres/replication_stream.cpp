@@ -45,7 +45,8 @@ std::string start_command(const ReplicationOptions& options, int server_version)
   std::string sql =
       fmt::format("START_REPLICATION SLOT {} LOGICAL {} (proto_version '1', publication_names {}",
                   quote_sql_identifier(options.slot), to_string(options.start), quote_sql_literal(publications));
-  if (has_messages) sql += ", binary 'true', messages 'true'";
+  if (options.format == ValueFormat::Binary) sql += ", binary 'true'";
+  if (has_messages) sql += ", messages 'true'";
   return sql + ")";
 }
 
@@ -120,7 +121,7 @@ WalFrame parse_frame(Bytes message) {
 
 ReplicationStream::ReplicationStream(const PostgresSettings& settings, const ReplicationOptions& options,
                                      std::stop_token stop)
-    : connection_(settings, ConnectionKind::Replication, std::move(stop)) {
+    : connection_(settings, ConnectionKind::Replication, std::move(stop)), format_(options.format) {
   learn_patience();
   on_unix_socket_ = is_unix_socket(connection_.socket());
   start(connection_, options);
@@ -138,6 +139,7 @@ std::optional<WalFrame> ReplicationStream::try_next() {
   try {
     current_ = connection_.try_receive();
   } catch (const Error& error) {
+    if (format_ == ValueFormat::Binary && lacks_binary_form(error)) throw no_binary_form(error);
     if (!is_about_log(error)) throw;
     throw Error(ErrorCode::LogUnreadable, "PostgreSQL cannot read its own log: " + error.message())
         .with_sqlstate(error.sqlstate());

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "postgres/connection.h"
+#include "postgres/server_version.h"
 
 namespace echodb {
 
@@ -30,6 +31,7 @@ struct ReplicationOptions {
   std::string slot;
   std::vector<std::string> publications;
   std::string message_publication;  ///< asked for only where pgoutput has no messages; see server_version.h
+  ValueFormat format = ValueFormat::Binary;
   Lsn start;  ///< nothing that was committed before; where the slot's consumer last confirmed, if that is later
 };
 
@@ -39,7 +41,8 @@ class ReplicationStream {
   /// gone or invalidated.
   ReplicationStream(const PostgresSettings& settings, const ReplicationOptions& options, std::stop_token stop);
 
-  /// The next frame that has already arrived; nullopt when there is none.
+  /// The next frame that has already arrived; nullopt when there is none. Error(LogUnreadable, NoBinaryForm) when the
+  /// server cannot get past the next change.
   std::optional<WalFrame> try_next();
 
   struct WaitFor {
@@ -65,6 +68,7 @@ class ReplicationStream {
   void gather(std::chrono::steady_clock::duration waited);
 
   PostgresConnection connection_;
+  ValueFormat format_;
   std::optional<PostgresConnection::CopyMessage> current_;
   std::chrono::milliseconds patience_{};
   std::chrono::milliseconds status_interval_{};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 namespace echodb {
 
 // What one version of PostgreSQL can do and another cannot, by the number that libpq gives it: 150018 for 15.18.
@@ -10,6 +12,12 @@ inline constexpr int kServerVersionMin = 130000;
 /// pgoutput sends values as bytes when asked, and what pg_logical_emit_message wrote. Before that values come as text,
 /// and our messages as rows of `_echodb.messages`.
 constexpr bool streams_bytes_and_messages(int server_version) { return server_version >= 140000; }
+
+/// How values come in the stream.
+enum class ValueFormat : std::uint8_t {
+  Binary,  ///< as their type's send function writes them; text where the type has none
+  Text,    ///< as the type's output function writes them
+};
 
 /// A condition on ctid reads those pages only, not the whole table.
 constexpr bool scans_by_ctid(int server_version) { return server_version >= 140000; }

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "postgres/connection.h"
+
 namespace echodb {
 namespace {
 
@@ -53,6 +55,16 @@ Error connect_error(const std::string& message, const PostgresSettings& settings
 
 Error connection_error(const PGconn* connection) {
   return Error(ErrorCode::SourceUnreachable, "the connection to PostgreSQL broke: " + message_of(connection));
+}
+
+/// 42883: undefined_function, "no binary output function available for type aclitem". 0A000: a send function that
+/// refuses.
+bool lacks_binary_form(const Error& error) {
+  return error.code() == ErrorCode::SourceRejected && (error.sqlstate() == "42883" || error.sqlstate() == "0A000");
+}
+
+Error no_binary_form(const Error& error) {
+  return Error(ErrorCode::NoBinaryForm, error.message()).with_sqlstate(error.sqlstate());
 }
 
 Error result_error(const PGconn* connection, const PGresult* result) {

@@ -9,6 +9,18 @@
 #include "replication/applier.h"
 
 namespace echodb {
+namespace {
+
+/// A partition may have a key where its root has none. It keeps its own replica identity only where PostgreSQL would
+/// refuse its updates with another one: _echodb.identities_wanted().
+void require_whole(OldRow old) {
+  if (old == OldRow::Full) return;
+  throw Error(ErrorCode::SchemaMismatch,
+              "a partition names its old rows by a key of its own, and the table has none: it has to be copied again",
+              "give the partitioned table a key, or take the column list off the publication that has the partition");
+}
+
+}  // namespace
 
 void Applier::on_begin(const BeginMessage& message) {
   in_transaction_ = true;
@@ -119,6 +131,7 @@ void Applier::on_insert(const InsertMessage& message) {
 void Applier::on_update(const UpdateMessage& message) {
   change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
     if (batch.plan().is_bag()) {
+      require_whole(message.old_kind);
       batch.add_bag_delete(message.old, positions, stamp_);
     } else if (message.old_kind != OldRow::None && batch.key_differs(message.old, message.row, positions)) {
       batch.add_tombstone(message.old, positions, stamp_);
@@ -130,6 +143,7 @@ void Applier::on_update(const UpdateMessage& message) {
 void Applier::on_delete(const DeleteMessage& message) {
   change(message.relation, [&](TableBatch& batch, const std::vector<std::size_t>& positions) {
     if (batch.plan().is_bag()) {
+      require_whole(message.old_kind);
       batch.add_bag_delete(message.old, positions, stamp_);
     } else {
       batch.add_tombstone(message.old, positions, stamp_);

@@ -85,7 +85,7 @@ void Applier::report_table(WorkerStatus& status, const MirroredTable& table) con
 }
 
 std::set<Oid> Applier::tables_at_work() {
-  std::set<Oid> tables;
+  std::set<Oid> tables = life_.beside().at_work();
   registry_.for_each([&](const MirroredTable& table) {
     if (lanes_.depth(*table.lane) > 0) tables.insert(table.record.oid);
   });

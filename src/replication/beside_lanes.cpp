@@ -18,6 +18,14 @@ void BesideLanes::describe(Oid oid, std::string_view tag) {
   push(oid, std::make_unique<DescribeTask>(oid, tag, recent_.all()));
 }
 
+std::set<Oid> BesideLanes::at_work() const {
+  std::set<Oid> relations;
+  for (const auto& [relation, lane] : lanes_) {
+    if (parts_.lanes.depth(*lane) > 0) relations.insert(relation);
+  }
+  return relations;
+}
+
 std::optional<Oid> BesideLanes::relation_of(const std::shared_ptr<Lane>& lane) const {
   auto found = std::ranges::find(lanes_, lane, [](const auto& entry) { return entry.second; });
   return found == lanes_.end() ? std::nullopt : std::optional(found->first);

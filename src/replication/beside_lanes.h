@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "replication/lane_tasks.h"
@@ -20,6 +21,8 @@ class BesideLanes {
   void push(Oid oid, std::unique_ptr<LaneTask> task);
   /// Asks the source to write down what the relation is now: DescribeTask.
   void describe(Oid oid, std::string_view tag);
+  /// The relations that have a step at work.
+  [[nodiscard]] std::set<Oid> at_work() const;
   /// Whose lane it is; nullopt for another one's.
   [[nodiscard]] std::optional<Oid> relation_of(const std::shared_ptr<Lane>& lane) const;
 

@@ -3,20 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "config/limits.h"
-#include "postgres/connection.h"
-#include "postgres/server_version.h"
 
 namespace echodb {
 namespace {
 
-/// What stands for a column in the SELECT list. Values that only the source can render come as their text; format()
-/// is the type's output function, and num_nulls() tells NULL from a row of NULLs.
-std::string expression(const PlannedColumn& column, CopiedTexts texts) {
-  std::string name = quote_sql_identifier(column.source_name);
-  if (!comes_as_text(column, texts)) return name;
+/// format() is the type's output function, and num_nulls() tells NULL from a row of NULLs.
+std::string as_text(const std::string& name) {
   return fmt::format("CASE WHEN num_nulls({0}) = 0 THEN format('%s', {0}) END", name);
+}
+
+std::set<std::int16_t> without_send_function(Oid table, PostgresConnection& source) {
+  QueryResult found = source.query(
+      "SELECT a.attnum FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid "
+      "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND t.typsend = 0",
+      {std::to_string(table)});
+  std::set<std::int16_t> attnums;
+  for (std::size_t row = 0; row < found.rows(); ++row) attnums.insert(static_cast<std::int16_t>(found.number(row, 0)));
+  return attnums;
 }
 
 }  // namespace
@@ -42,22 +48,31 @@ std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server
   return ranges;
 }
 
-CopiedTexts copied_texts(const TablePlan& plan, int server_version) {
-  if (!plan.is_bag()) return CopiedTexts::SourceText;
-  return streams_bytes_and_messages(server_version) ? CopiedTexts::None : CopiedTexts::All;
+CopiedTexts copied_texts(const TablePlan& plan, Oid table, ValueFormat streamed, PostgresConnection& source) {
+  CopiedTexts texts;
+  if (!plan.is_bag()) {
+    for (const PlannedColumn& column : plan.columns()) texts.push_back(column.type.form == ValueForm::SourceText);
+  } else if (streamed == ValueFormat::Text) {
+    texts.resize(plan.columns().size(), true);
+  } else {
+    const std::set<std::int16_t> lacking = without_send_function(table, source);
+    for (const PlannedColumn& column : plan.columns()) texts.push_back(lacking.contains(column.attnum));
+  }
+  return texts;
 }
 
-std::string copied_list(const TablePlan& plan, CopiedTexts texts) {
+std::string copied_list(const TablePlan& plan, const CopiedTexts& texts) {
   std::string list;
-  for (const PlannedColumn& column : plan.columns()) {
+  for (std::size_t index = 0; index < texts.size(); ++index) {
     if (!list.empty()) list += ", ";
-    list += expression(column, texts);
+    const std::string name = quote_sql_identifier(plan.columns()[index].source_name);
+    list += texts[index] ? as_text(name) : name;
   }
   return list;
 }
 
 std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
-                     CopiedTexts texts) {
+                     const CopiedTexts& texts) {
   std::string list = copied_list(plan, texts);
   if (plan.is_bag()) list += list.empty() ? "ctid" : ", ctid";
   std::string where;

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 #include "catalog/records.h"
+#include "postgres/connection.h"
+#include "postgres/server_version.h"
 #include "replication/copy_visibility.h"
 #include "replication/table_batch.h"
 
@@ -48,15 +50,15 @@ struct HeapSize {
 };
 std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server_version);
 
-/// Which columns are copied as text. A keyless table's values come as they do in the stream of a server of this
-/// version, so that the hashes of copied and streamed rows agree.
-CopiedTexts copied_texts(const TablePlan& plan, int server_version);
+/// Which columns of the plan of this table are copied as text. A keyless table's values come as the stream has them, so
+/// that the hashes of copied and streamed rows agree: as bytes, but for types that have no send function.
+CopiedTexts copied_texts(const TablePlan& plan, Oid table, ValueFormat streamed, PostgresConnection& source);
 
 /// The SELECT list of a plan's columns, in its order.
-std::string copied_list(const TablePlan& plan, CopiedTexts texts);
+std::string copied_list(const TablePlan& plan, const CopiedTexts& texts);
 
 /// COPY (SELECT …) TO STDOUT (FORMAT binary) of one range. `relation_name` is quoted.
 std::string copy_sql(const TablePlan& plan, const std::string& relation_name, const CopyRange& range,
-                     CopiedTexts texts);
+                     const CopiedTexts& texts);
 
 }  // namespace echodb

@@ -91,6 +91,7 @@ class PostgresCopyReader final : public CopyReader {
   std::vector<CopyRange> plan_ranges(const CopyJob& job, std::vector<CopyRange> ranges);
   bool try_read_range(CopyWork& work);
   void copy_whole(CopyWork& work);
+  void copy_bag(CopyWork& work);
   void read_range(const RunningCopy& copy, CopyRange& range, const Place& place);
 
   CopyReaderOptions options_;
@@ -119,7 +120,7 @@ bool PostgresCopyReader::plan(CopyWork& work) {
   // A copy that has ranges has waited before it cut them.
   if (ranges.empty() && !may_begin(*work.copy)) return false;
   work.planned = plan_ranges(job, std::move(ranges));
-  if (is_bag) copy_whole(work);
+  if (is_bag) copy_bag(work);
   rows_sent_ = 0;
   return true;
 }
@@ -192,6 +193,16 @@ bool PostgresCopyReader::copy_range(CopyWork& work) {
   return true;
 }
 
+/// Its values come as they do in the stream, which may have met none yet that cannot.
+void PostgresCopyReader::copy_bag(CopyWork& work) {
+  try {
+    copy_whole(work);
+  } catch (const Error& error) {
+    if (options_.streamed == ValueFormat::Binary && lacks_binary_form(error)) throw no_binary_form(error);
+    throw;
+  }
+}
+
 void PostgresCopyReader::copy_whole(CopyWork& work) {
   const CopyJob& job = work.copy->job;
   PostgresConnection& source = connection();
@@ -223,7 +234,7 @@ void PostgresCopyReader::read_range(const RunningCopy& copy, CopyRange& range, c
     throw Error(ErrorCode::SchemaMismatch, "the table was rewritten during its copy");
   }
   InsertTask::Target target{.table = copy.job.target, .server = options_.choices.server};
-  CopiedTexts texts = copied_texts(*copy.plan, source.server_version());
+  CopiedTexts texts = copied_texts(*copy.plan, copy.job.table, options_.streamed, source);
   WriterTools tools = completing_.tools();
   CopiedRows rows(source, copy_sql(*copy.plan, place.relation, range, texts), copy.plan,
                   {.block_rows_max = options_.block_rows_max,

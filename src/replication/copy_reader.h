@@ -54,6 +54,7 @@ struct CopyReaderOptions {
   PostgresSettings source;
   ClickHouseSettings clickhouse;
   TypeChoices choices;
+  ValueFormat streamed = ValueFormat::Binary;  ///< how the values of keyless tables come
   std::uint64_t block_rows_max = 50'000;
   std::uint64_t block_bytes_max = 4ULL << 20;
 };

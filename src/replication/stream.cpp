@@ -62,11 +62,13 @@ struct Stream::Facts {
   Facts(PostgresConnection source, ClickHouseClient clickhouse, const StreamRecord& record)
       : target(clickhouse.server_version()),
         start(start_position(source, record)),
+        format(record.format(source.server_version())),
         seal(MessageSeal::load(source)),
         has_event_triggers(echodb::has_event_triggers(source)) {}
 
   ServerVersion target;
   Lsn start;
+  ValueFormat format;
   MessageSeal seal;
   bool has_event_triggers;
 };
@@ -95,10 +97,11 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                       return connect_writer(settings_.clickhouse, settings_.postgres, of_writer);
                     },
                 .make_copy_reader =
-                    [&](const CopyReaderParts& parts) {
+                    [this, streamed = facts.format](const CopyReaderParts& parts) {
                       return make_copy_reader({.source = settings_.postgres,
                                                .clickhouse = settings_.clickhouse,
-                                               .choices = applier_.registry().choices()},
+                                               .choices = applier_.registry().choices(),
+                                               .streamed = streamed},
                                               parts);
                     },
                 .transient = transient,
@@ -109,6 +112,7 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
               {.slot = record.slot,
                .publications = {record.publication, record.publication + "_insert_only"},
                .message_publication = record.publication + std::string(kMessagePublicationSuffix),
+               .format = facts.format,
                .start = facts.start},
               stop),
       position_(settings.postgres) {
@@ -122,8 +126,8 @@ Stream::Stream(const Settings& settings, const StreamRecord& record, CatalogStor
                                                .once = facts.has_event_triggers});
   }
   inventory_watch_.emplace(settings_, record_, catalog_);
-  log::info("streaming from slot {} ({} tables) into ClickHouse {}", record.slot, applier_.registry().size(),
-            applier_.registry().server().text);
+  log::info("streaming from slot {} ({} tables{}) into ClickHouse {}", record.slot, applier_.registry().size(),
+            record.as_text ? ", all values as text" : "", applier_.registry().server().text);
 }
 
 bool Stream::run() {

@@ -27,10 +27,6 @@ bool same(const TupleValue& left, const TupleValue& right) {
 
 }  // namespace
 
-bool comes_as_text(const PlannedColumn& column, CopiedTexts texts) {
-  return texts == CopiedTexts::All || (texts == CopiedTexts::SourceText && column.type.form == ValueForm::SourceText);
-}
-
 TableBatch::TableBatch(std::shared_ptr<const TablePlan> plan) : plan_(std::move(plan)) {
   for (const PlannedColumn& column : plan_->columns()) columns_.push_back(make_column(column.type));
 }
@@ -119,12 +115,12 @@ void TableBatch::add_bag_delete(Row old, Positions positions, ChangeStamp stamp)
   finish_row(stamp, Deleted::Yes);
 }
 
-void TableBatch::add_copied_row(Row row, CopyPlace place) {
+void TableBatch::add_copied_row(Row row, const CopyPlace& place) {
   ECHO_ASSERT(row.size() == columns_.size());
   guarded([&] {
     for (std::size_t index = 0; index < row.size(); ++index) {
       TupleValue value = row[index];
-      if (value.kind == Kind::Binary && comes_as_text(plan_->columns()[index], place.texts)) value.kind = Kind::Text;
+      if (value.kind == Kind::Binary && place.texts[index]) value.kind = Kind::Text;
       append(index, value);
     }
   });

@@ -28,10 +28,8 @@ struct BagIdentity {
   auto operator<=>(const BagIdentity&) const = default;
 };
 
-/// The columns whose copied values are text rather than bytes.
-enum class CopiedTexts : std::uint8_t { None, SourceText, All };  ///< SourceText: those of that form
-
-bool comes_as_text(const PlannedColumn& column, CopiedTexts texts);
+/// Of each of a plan's columns whether its copied values are text rather than bytes.
+using CopiedTexts = std::vector<bool>;
 
 /// Rows on their way into one target table, column by column, in the layout they are sent in. Filled by the stream
 /// or the copier, completed and sent by a writer; one owner at a time.
@@ -53,9 +51,9 @@ class TableBatch {
   /// A copied row: values in the order of the plan's columns. `place` tells equal rows of a keyless table apart.
   struct CopyPlace {
     std::uint64_t place;
-    CopiedTexts texts;
+    const CopiedTexts& texts;
   };
-  void add_copied_row(Row row, CopyPlace place);
+  void add_copied_row(Row row, const CopyPlace& place);
 
   /// Whether two rows may have the same key: not when all of them were inserted or copied.
   [[nodiscard]] bool may_repeat_keys() const { return may_repeat_keys_; }

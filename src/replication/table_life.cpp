@@ -41,6 +41,8 @@ void TableLife::copy_event(const CopyEvent& event) {
       copies_.await_reading(*table, event.seen_to);
       break;
     case CopyEvent::Kind::Failed:
+      // It is about the whole stream.
+      if (event.failure->code() == ErrorCode::NoBinaryForm) throw *event.failure;
       if (event.again) {
         copies_.start_over(*table, "copy_begun_again", event.failure->what(), event.plans);
       } else {

@@ -52,6 +52,7 @@ class TableLife {
   [[nodiscard]] MemoryRelief& relief() { return relief_; }
   [[nodiscard]] TargetLosses& losses() { return losses_; }
   [[nodiscard]] const TableTypes& types() const { return tools_.types; }
+  [[nodiscard]] const BesideLanes& beside() const { return tools_.beside; }
   [[nodiscard]] const HealingSchedule& healing() const { return tools_.healing; }
   [[nodiscard]] const TableCounters& counters() const { return tools_.counters; }
 

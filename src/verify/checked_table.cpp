@@ -82,7 +82,7 @@ TableSchema schema_in_force(const TableRecord& record) {
   return schema;
 }
 
-CheckedTable look_at_table(const std::string& stream, const TableRecord& record, const TypeChoices& choices,
+CheckedTable look_at_table(const StreamRecord& stream, const TableRecord& record, const TypeChoices& choices,
                            const std::string& database, ClickHouseClient& clickhouse) {
   const TableSchema schema = schema_in_force(record);
   CheckedTable table{.oid = record.oid,

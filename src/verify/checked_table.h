@@ -16,7 +16,7 @@ struct CheckedTable {
   Oid oid = 0;
   std::string schema_name;
   std::string name;
-  std::string stream;
+  StreamRecord stream;
   TargetTable target;
   ServerVersion server;
   std::shared_ptr<const TablePlan> plan;
@@ -40,7 +40,7 @@ TableSchema schema_in_force(const TableRecord& record);
 inline constexpr const char* kGoneFromTarget = "gone";
 
 /// Looks at the target. Throws Error(SchemaMismatch) when its columns are not the schema's.
-CheckedTable look_at_table(const std::string& stream, const TableRecord& record, const TypeChoices& choices,
+CheckedTable look_at_table(const StreamRecord& stream, const TableRecord& record, const TypeChoices& choices,
                            const std::string& database, ClickHouseClient& clickhouse);
 
 }  // namespace echodb

@@ -125,7 +125,7 @@ class RowRepair {
     if (found == wanted_.end()) return;
     std::vector<TupleValue> values(row.begin(), row.end());
     for (std::size_t column = 0; column < values.size(); ++column) {
-      const bool is_text = comes_as_text(table_.plan->columns()[column], tools_.reader.texts());
+      const bool is_text = tools_.reader.texts()[column];
       if (is_text && values[column].kind == TupleValue::Kind::Binary) values[column].kind = TupleValue::Kind::Text;
     }
     batch.add_inserted_row(values, positions_, {.commit = Lsn{found->second.version}, .ordinal = 0});

@@ -70,7 +70,7 @@ SourceReader::SourceReader(const Settings& settings, const CheckedTable& table, 
       source_(settings.postgres),
       stop_(std::move(stop)),
       connection_(source_, ConnectionKind::Ordinary, stop_),
-      texts_(copied_texts(*table.plan, connection_.server_version())),
+      texts_(copied_texts(*table.plan, table.oid, table.stream.format(connection_.server_version()), connection_)),
       rendering_(connect_writer(settings.clickhouse, settings.postgres, stop_)),
       tools_(rendering_.tools()) {
   connection_.execute("SET application_name = 'echodb check'");

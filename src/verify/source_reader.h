@@ -81,7 +81,7 @@ class SourceReader {
   Lsn position();
   /// One statement outside of a moment.
   PostgresConnection& connection() { return connection_; }
-  [[nodiscard]] CopiedTexts texts() const { return texts_; }
+  [[nodiscard]] const CopiedTexts& texts() const { return texts_; }
 
  private:
   class Sink;

@@ -199,8 +199,7 @@ std::optional<CheckedTable> find_in_target(const CheckEnvironment& environment, 
   ClickHouseClient clickhouse(settings.clickhouse, stop);
   for (bool again = false;; again = true) {
     try {
-      return look_at_table(environment.stream.name, record, environment.choices, settings.clickhouse.database,
-                           clickhouse);
+      return look_at_table(environment.stream, record, environment.choices, settings.clickhouse.database, clickhouse);
     } catch (const Error& error) {
       if (error.detail(kGoneFromTarget).empty()) throw;
       if (again) {

@@ -128,12 +128,13 @@ void SimCopyReader::send(const RunningCopy& copy, CopyRange& range,
     if (parts_.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
     if (next_row == rows.size()) return {};
     TableBatch batch(copy.plan);
+    const CopiedTexts no_texts(copy.plan->columns().size());
     for (std::size_t end = std::min(next_row + kRowsPerBlock, rows.size()); next_row < end; ++next_row) {
       std::vector<TupleValue> values;
       for (const PlannedColumn& column : copy.plan->columns()) {
         values.push_back(as_tuple_value(rows[next_row].second.at(column.attnum)));
       }
-      batch.add_copied_row(values, {.place = rows[next_row].first, .texts = CopiedTexts::None});
+      batch.add_copied_row(values, {.place = rows[next_row].first, .texts = no_texts});
       ++sent;
     }
     block.clear();

@@ -91,7 +91,7 @@ class Environment:
             self.echodb.worker.check_alive()
             raise Failed(f"the worker's /metrics does not answer: {error}") from None
 
-    def sync(self) -> None:
+    def sync(self, seconds: float = SYNC_SECONDS) -> None:
         """Waits until everything committed on the source so far is applied, and no table is being copied."""
         wanted = self.postgres.fetch("SELECT pg_current_wal_lsn()::text")[0][0]
         seen: dict = {}
@@ -104,7 +104,7 @@ class Environment:
                     and tables["copying"] == 0 and tables.get("pending", 0) == 0)
 
         try:
-            until(SYNC_SECONDS, f"sync to {wanted}", is_applied, self.echodb.worker.check_alive)
+            until(seconds, f"sync to {wanted}", is_applied, self.echodb.worker.check_alive)
         except Failed as late:
             raise Failed(f"{late}; the worker reports {seen}") from None
 
