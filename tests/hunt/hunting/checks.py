@@ -23,7 +23,9 @@ def is_late(servers: Servers) -> bool:
     """Whether a table has still to be noticed."""
     mirrored = {oid: state for oid, _, state, _ in servers.postgres.fetch(MIRRORED)}
     watched = {oid for oid, _, _ in servers.postgres.fetch(WATCHED)}
-    return watched != mirrored.keys() or any(state != "streaming" for state in mirrored.values())
+    published = {oid for oid, in servers.postgres.fetch("SELECT prrelid::bigint FROM pg_publication_rel")}
+    return (watched != mirrored.keys() or not watched <= published
+            or any(state != "streaming" for state in mirrored.values()))
 
 
 def compare_everything(servers: Servers) -> int:

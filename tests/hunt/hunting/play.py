@@ -1,7 +1,11 @@
 """Plays the steps of a workload against a source with EchoDB."""
 
+import contextlib
 import subprocess
 import threading
+import time
+
+import psycopg2
 
 from driver.children import Failed
 
@@ -10,6 +14,8 @@ from .servers import Servers
 from .sessions import Sessions, code
 from .steps import Step
 from workload.values import PRELUDE
+
+HAND_NOTICED_WITHIN = 3  # seconds, of which the inventory's interval is one
 
 
 class Play:
@@ -21,6 +27,7 @@ class Play:
         self.set_up = False
         self.at = 0
         self.tables = 0
+        self.hand_at = 0.0
 
     def run(self, steps: list[Step]) -> None:
         try:
@@ -107,6 +114,13 @@ class Play:
         if self._is_set_up():
             self.servers.start_clickhouse()
 
+    def do_hand(self, step: Step) -> None:
+        """Where the application has a lock, there is nothing to drop, or somebody was faster, nothing happens."""
+        if self._is_set_up():
+            self.hand_at = time.monotonic()
+            with contextlib.suppress(psycopg2.Error):
+                self.servers.postgres.fetch(f"SET lock_timeout = '100ms'; {step.text}")
+
     def do_sessions_lost(self, _step: Step) -> None:
         self.sessions.close()
 
@@ -117,4 +131,5 @@ class Play:
 
     def do_compare(self, _step: Step) -> None:
         if self._is_set_up(wait=True):
+            time.sleep(max(0.0, self.hand_at + HAND_NOTICED_WITHIN - time.monotonic()))
             self.tables = compare_everything(self.servers)

@@ -21,11 +21,21 @@ WORKER_POINTS = ["insert.completed", "insert.acknowledged", "status.sent", "prog
                  "exchange.done", "copy.range_written", "copy.range_recorded", "copy.finished"]
 
 
+# What somebody may do to EchoDB's own, and no statement of the application's ends otherwise for it.
+_PUBLISHED = "SELECT prrelid::regclass FROM pg_publication_rel WHERE prrelid % 7 = {} LIMIT 1"
+_DO = "DO $$ BEGIN EXECUTE 'ALTER PUBLICATION echodb DROP TABLE ONLY ' || ({}); END $$"
+HANDS = [*(_DO.format(_PUBLISHED.format(rest)) for rest in range(7)),
+         "DROP PUBLICATION echodb",
+         "DELETE FROM _echodb.partitions", "DELETE FROM _echodb.memberships", "DELETE FROM _echodb.enum_labels",
+         "DO $$ BEGIN EXECUTE (SELECT 'DROP TRIGGER echodb_partition_truncate ON ' || tgrelid::regclass FROM pg_trigger "
+         "WHERE tgname = 'echodb_partition_truncate' LIMIT 1); END $$"]
+
+
 @dataclass
 class Step:
     do: str  # statement, or one of the words in play.py
     session: int = 0
-    text: str = ""  # the statement, or a failpoint
+    text: str = ""  # the statement, a failpoint, or what a hand does
     kind: str = ""
     outcome: str = ""
 
@@ -76,7 +86,7 @@ def _settings(rng: Random) -> Step:
     """Small batches and little memory cut transactions into pieces; long intervals gather many of them."""
     chosen = {"ECHODB_BATCH_ROWS_MAX": rng.choice(["200000", "200000", "50", "2"]),
               "ECHODB_SYNC_INTERVAL_MS": rng.choice(["1", "20", "200"]),
-              "ECHODB_MEMORY_BYTES_MAX": rng.choice(["268435456", "1048576"]),
+              "ECHODB_INVENTORY_SECONDS": "1", "ECHODB_MEMORY_BYTES_MAX": rng.choice(["268435456", "1048576"]),
               "ECHODB_WRITERS": rng.choice(["1", "2", "4"]), "ECHODB_SNAPSHOT_WORKERS": rng.choice(["1", "2", "4"])}
     return Step("settings", text=",".join(f"{name}={value}" for name, value in chosen.items()))
 
@@ -93,6 +103,8 @@ def with_faults(steps: list[Step], seed: int) -> list[Step]:
         out.append(step)
         if rng.random() < 1 / 40:
             out += _fault(rng)
+        if rng.random() < 1 / 250:
+            out.append(Step("hand", text=rng.choice(HANDS)))
         if step.do == "sessions lost" and rng.random() < 0.7:
             out[-1] = Step("postgres crash")
     return out

@@ -171,6 +171,34 @@ def create_partitioned(rng: Random, model: Model) -> Statement:
     return _statement(model, "create_partitioned", "; ".join(sql), tables)
 
 
+def create_mixed_partitions(rng: Random, model: Model) -> Statement:
+    """A root without a key, whose partitions have keys and replica identities of their own; one is cut again."""
+    root = _new(rng, model, ["integer"], "partitioned")
+    root.key_constraint = None
+    key = f'"{root.key[0]}"'
+    sql = [f"CREATE TABLE {root.sql} {declare_all(root.columns)} PARTITION BY HASH ({key})"]
+    tables = [root]
+    for place, bounds in enumerate(HASHES):
+        child = _child(rng, model, root, "partition", bounds)
+        tables.append(child)
+        if place == 0:
+            leaf = _child(rng, model, root, "leaf")
+            tables.append(leaf)
+            sql += [f"CREATE TABLE {child.sql} PARTITION OF {root.sql} {bounds} PARTITION BY HASH ({key})",
+                    f"CREATE TABLE {leaf.sql} PARTITION OF {child.sql} FOR VALUES WITH (MODULUS 1, REMAINDER 0)"]
+            child = leaf
+        else:
+            sql.append(f"CREATE TABLE {child.sql} PARTITION OF {root.sql} {bounds}")
+        index = f"index{model.number()}"
+        sql += rng.choice([
+            [f"ALTER TABLE {child.sql} ADD PRIMARY KEY ({key})"],
+            [f'CREATE UNIQUE INDEX "{index}" ON {child.sql} ({key})',
+             f'ALTER TABLE {child.sql} REPLICA IDENTITY USING INDEX "{index}"'],
+            [f"ALTER TABLE {child.sql} REPLICA IDENTITY {rng.choice(['FULL', 'NOTHING'])}"],
+            []])
+    return _statement(model, "create_mixed_partitions", "; ".join(sql), tables)
+
+
 def create_inherited(rng: Random, model: Model) -> Statement:
     parent = _new(rng, model, ["integer"], "parent")
     family = model.names[(parent.schema, parent.name)]
@@ -211,5 +239,5 @@ def create_as(rng: Random, model: Model, source: Table, family: Family) -> State
 
 CREATIONS = {
     create_keyed: 8, create_bag: 5, create_deferrable: 1, create_identity: 2, create_indexed: 3, create_generated: 2,
-    create_partitioned: 3, create_inherited: 2, create_referencing: 2,
+    create_partitioned: 3, create_mixed_partitions: 3, create_inherited: 2, create_referencing: 2,
 }
