@@ -303,12 +303,13 @@ void Worker::note_unreadable_log(const Error& error, const std::string& slot) {
   PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
   std::optional<SlotState> state = look_at_slot(source, slot);
   if (!state || !unreadable_log_.ended(error, state->confirmed)) return;
-  give_up_ = fmt::format(
-      "PostgreSQL could not get past the same place behind {} three times ({}); a logical message of nearly 1 GB does "
-      "that "
-      "before PostgreSQL 16, and every role may emit one unless EXECUTE on pg_logical_emit_message is revoked from "
-      "PUBLIC",
-      to_string(state->confirmed), error.message());
+  give_up_ = fmt::format("PostgreSQL could not get past the same place behind {} three times ({})",
+                         to_string(state->confirmed), error.message());
+  if (error.sqlstate() == "0A000") return;
+  give_up_ +=
+      "; a logical message of nearly 1 GB does that before PostgreSQL 16, and every role may emit one unless EXECUTE "
+      "on "
+      "pg_logical_emit_message is revoked from PUBLIC";
 }
 
 /// Waits for this worker's turn, ready to take it.

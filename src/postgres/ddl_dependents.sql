@@ -244,6 +244,7 @@ BEGIN
   INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
     ON CONFLICT (label) DO UPDATE SET name = excluded.name;
   IF entry.label_renamed OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
+    PERFORM _echodb.emit(json_build_object('op', 'type', 'type', changed::bigint));
     PERFORM _echodb.recopy_tables_with_types(changed || ARRAY(
       SELECT unnest(_echodb.row_types(t)) FROM _echodb.tables_of(changed) t));
   END IF;

@@ -8,8 +8,16 @@
 -- Tables whose replica identity we changed, and what it was, so that it can be set back.
 CREATE TABLE IF NOT EXISTS _echodb.identity_set (
   relation oid PRIMARY KEY,
-  identity_before "char" NOT NULL
+  identity_before "char" NOT NULL,
+  index_before oid                -- of USING INDEX
 );
+
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = '_echodb.identity_set'::regclass AND a.attname = 'index_before') THEN
+    ALTER TABLE _echodb.identity_set ADD COLUMN index_before oid;
+  END IF;
+END $$;
 
 -- Whether an UPDATE or DELETE of the table travels: not when it has no key and the policy leaves those out.
 CREATE OR REPLACE FUNCTION _echodb.publishes_changes(relation oid) RETURNS boolean
@@ -62,6 +70,23 @@ BEGIN
   END IF;
 END $$;
 
+-- The replica identity with which a table's updates worked before we gave it another; NULL when there was none, or is none
+-- any more.
+CREATE OR REPLACE FUNCTION _echodb.identity_before(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT CASE s.identity_before
+      WHEN 'd' THEN CASE WHEN _echodb.key_index(identity_before.relation) IS NOT NULL THEN 'DEFAULT' END
+      WHEN 'i' THEN (
+        SELECT format('USING INDEX %I', x.relname) FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+        WHERE i.indexrelid = s.index_before AND i.indrelid = identity_before.relation AND i.indisunique AND i.indisvalid AND i.indimmediate
+          AND i.indpred IS NULL AND NOT EXISTS (
+            SELECT FROM unnest(i.indkey::int2[]) k LEFT JOIN pg_attribute a ON a.attrelid = identity_before.relation AND a.attnum = k
+            WHERE a.attnotnull IS NOT TRUE)) END
+    FROM _echodb.identity_set s WHERE s.relation = identity_before.relation);
+END $$;
+
 -- The replica identity that makes sure that an UPDATE or DELETE cannot fail for want of one, or takes our change back
 -- once the table has a key of its own; NULL when the table has what it needs.
 CREATE OR REPLACE FUNCTION _echodb.identity_wanted(relation oid) RETURNS text
@@ -70,6 +95,8 @@ BEGIN
   RETURN (
     SELECT CASE
       WHEN NOT entry.has_key AND entry.identity IN ('d', 'n') THEN 'FULL'
+      -- It was a partition.
+      WHEN entry.identity = 'f' AND _echodb.identity_before(relation) <> 'DEFAULT' THEN _echodb.identity_before(relation)
       WHEN entry.has_key AND (entry.identity = 'n' OR entry.identity = 'f' AND (_echodb.has_virtual_column(relation)
         OR EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = identity_wanted.relation))) THEN 'DEFAULT'
     END
@@ -107,7 +134,8 @@ END $$;
 
 -- The replica identities that these partitions of a tree need. An UPDATE or DELETE names the old row by the identity of
 -- the partition that it was in, and the root's mirror looks for it by its own key: so the one has to have the other. Where
--- a publication of the application's would then refuse its updates it stays as it is, and the tree is copied after each.
+-- a publication of the application's would then refuse its updates it stays as it is, or gets back what it had, and the tree
+-- is copied after each.
 CREATE OR REPLACE FUNCTION _echodb.identities_wanted(tree oid, parts oid[]) RETURNS TABLE (relation oid, wanted text)
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -116,7 +144,8 @@ BEGIN
   RETURN QUERY
   SELECT * FROM (
     SELECT part.oid, CASE
-        WHEN part.identity = 'f' AND part.is_ours AND part.takes_no_full THEN 'DEFAULT'
+        WHEN part.identity IN ('f', 'd') AND part.before <> CASE part.identity WHEN 'd' THEN 'DEFAULT' ELSE '' END
+          AND _echodb.is_published_in_part(part.oid, part.identity = 'd') THEN part.before
         WHEN part.identity = 'f' AND NOT (part.is_ours AND coalesce(needed <@ part.primary_key, false)) THEN NULL
         WHEN part.identity = 'i' AND needed <@ _echodb.key_columns(part.oid) THEN NULL
         WHEN NOT coalesce(needed <@ part.primary_key, false) THEN CASE WHEN NOT part.takes_no_full THEN 'FULL' END
@@ -124,8 +153,8 @@ BEGIN
         WHEN part.identity <> 'd' THEN 'DEFAULT'
       END AS identity
     FROM (SELECT c.oid, c.relreplident AS identity, key.columns AS primary_key,
-            EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = c.oid) AS is_ours,
-            (c.relreplident = 'i' OR c.relreplident <> 'n' AND key.columns <> '{}')
+            EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = c.oid) AS is_ours, _echodb.identity_before(c.oid) AS before,
+            (c.relreplident = 'i' OR c.relreplident = 'd' AND key.columns <> '{}')
               AND _echodb.is_published_in_part(c.oid, false) AS takes_no_full
           FROM unnest(parts) p JOIN pg_class c ON c.oid = p AND c.relkind = 'r', LATERAL (
             SELECT coalesce(array_agg(a.attname), '{}') AS columns FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
@@ -156,10 +185,15 @@ CREATE OR REPLACE FUNCTION _echodb.set_identity(relation oid, wanted text) RETUR
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF current_setting('transaction_isolation') <> 'serializable' THEN
-    DELETE FROM _echodb.identity_set s WHERE s.relation = set_identity.relation AND wanted = 'DEFAULT';
+    DELETE FROM _echodb.identity_set s WHERE s.relation = set_identity.relation
+      AND (wanted LIKE 'USING INDEX %' OR wanted = 'DEFAULT' AND s.identity_before <> 'i');
     IF NOT FOUND THEN
-      INSERT INTO _echodb.identity_set SELECT c.oid, c.relreplident FROM pg_class c WHERE c.oid = relation
-        ON CONFLICT DO NOTHING;
+      INSERT INTO _echodb.identity_set
+        SELECT c.oid, c.relreplident, (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+        FROM pg_class c WHERE c.oid = relation
+        ON CONFLICT ON CONSTRAINT identity_set_pkey DO UPDATE
+          SET identity_before = excluded.identity_before, index_before = excluded.index_before
+          WHERE excluded.identity_before = 'i';
     END IF;
   END IF;
   PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', relation::regclass, wanted));
@@ -207,6 +241,20 @@ CREATE OR REPLACE FUNCTION _echodb.is_stale() RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted');
+END $$;
+
+-- After a change of a publication of the application's, for whose sake these partitions had to be prepared.
+CREATE OR REPLACE FUNCTION _echodb.require_identities(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  top oid := coalesce(pg_partition_root(relation)::oid, relation);
+BEGIN
+  IF _echodb.is_stale() THEN
+    PERFORM _echodb.lose_unseen(relation);
+  ELSIF _echodb.is_published(top)
+      AND EXISTS (SELECT FROM _echodb.identities_wanted(top, array_remove(_echodb.tree_below(relation), top))) THEN
+    RAISE lock_not_available USING MESSAGE = 'a partition''s replica identity could not be set';
+  END IF;
 END $$;
 
 -- The tables among these that are published and have no replica identity, whatever the transaction sees: these functions

@@ -350,9 +350,10 @@ BEGIN
     FOR command IN
       SELECT r.prrelid AS relation FROM pg_event_trigger_ddl_commands() c JOIN pg_publication_rel r
         ON CASE c.object_type WHEN 'publication' THEN r.prpubid = c.objid WHEN 'publication relation' THEN r.oid = c.objid END
-      WHERE to_jsonb(r) ->> 'prattrs' IS NOT NULL
+      WHERE coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') IS NOT NULL
     LOOP
-      PERFORM _echodb.guard(command.relation, tg_tag, 'true', ARRAY[command.relation]);
+      PERFORM _echodb.guard(command.relation, tg_tag, format('_echodb.require_identities(%s)', command.relation),
+                            ARRAY[command.relation]);
     END LOOP;
   END IF;
 EXCEPTION WHEN undefined_function OR undefined_table OR undefined_column THEN

@@ -75,10 +75,11 @@ void start(PostgresConnection& connection, const ReplicationOptions& options) {
   }
 }
 
-/// Internal errors and exceeded limits, of the server's own, in the middle of the stream.
+/// Internal errors, exceeded limits and what is not supported ("cannot use different column lists for table … in
+/// different publications"), of the server's own, in the middle of the stream.
 bool is_about_log(const Error& error) {
   return error.code() == ErrorCode::SourceRejected &&
-         (error.sqlstate().starts_with("XX") || error.sqlstate().starts_with("54"));
+         (error.sqlstate().starts_with("XX") || error.sqlstate().starts_with("54") || error.sqlstate() == "0A000");
 }
 
 class StatusWriter {

@@ -57,10 +57,9 @@ Error connection_error(const PGconn* connection) {
   return Error(ErrorCode::SourceUnreachable, "the connection to PostgreSQL broke: " + message_of(connection));
 }
 
-/// 42883: undefined_function, "no binary output function available for type aclitem". 0A000: a send function that
-/// refuses.
+/// 42883: undefined_function, "no binary output function available for type aclitem".
 bool lacks_binary_form(const Error& error) {
-  return error.code() == ErrorCode::SourceRejected && (error.sqlstate() == "42883" || error.sqlstate() == "0A000");
+  return error.code() == ErrorCode::SourceRejected && error.sqlstate() == "42883";
 }
 
 Error no_binary_form(const Error& error) {

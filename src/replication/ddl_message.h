@@ -59,6 +59,11 @@ struct RecopyMessage {
   /// Rows that were written before this transaction was over and are committed later still show what they showed.
   bool types_changed = false;
 };
+/// What values of this type show has changed. Tables that have it are told of by messages of their own, but for those
+/// of transactions that were open.
+struct TypeChangedMessage {
+  Oid type = 0;
+};
 /// A table of a watched schema that cannot be followed.
 struct RefusedMessage {
   Oid oid = 0;
@@ -66,8 +71,8 @@ struct RefusedMessage {
   std::string reason;
 };
 
-using DdlMessage =
-    std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage, RecopyMessage, RefusedMessage>;
+using DdlMessage = std::variant<TableMessage, DropMessage, RewriteMessage, UnwatchMessage, LostMessage, RecopyMessage,
+                                TypeChangedMessage, RefusedMessage>;
 
 /// The relation that a message is about.
 Oid relation_of(const DdlMessage& message);

@@ -62,6 +62,9 @@ void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, 
   // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
   const bool writers_beside = lost ? !(described && lost->exclusive) : described;
   const Lsn floor = writers_beside ? table.record.floor : version.lsn;
+  if (const auto since = changes_.types_changed_after(version)) {
+    table.record.types_changed = std::max(table.record.types_changed.value_or(*since), *since);
+  }
   failures_.follow(table, version, [&] {
     if (message.tag == kResyncTag) {
       changes_.resync(table, version);
@@ -115,6 +118,8 @@ void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
 /// Other transactions may have changed the table before this message and commit after it, so the floor stays where it
 /// is, and a message that is read again has the table copied again.
 void SchemaMessages::on(const RecopyMessage& message, Lsn) { copies_.ask(message); }
+
+void SchemaMessages::on(const TypeChangedMessage&, Lsn) { copies_.note_type_changed(); }
 
 void SchemaMessages::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);

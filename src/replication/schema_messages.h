@@ -22,6 +22,7 @@ class SchemaMessages {
   void on(const UnwatchMessage& message, Lsn lsn);
   void on(const LostMessage& message, Lsn lsn);
   void on(const RecopyMessage& message, Lsn lsn);
+  void on(const TypeChangedMessage& message, Lsn lsn);
   void on(const RefusedMessage& message, Lsn lsn);
   void read_again(const MirroredTable& table, const TableMessage& message, Lsn lsn);
   static bool awaits_another(const MirroredTable& table, const TableMessage& message, Lsn lsn);

@@ -102,6 +102,7 @@ void TableCopies::ask_for_rows_as_before(const MirroredTable& table) {
 }
 
 void TableCopies::transaction_ended(Lsn commit) {
+  if (std::exchange(type_changed_, false)) tools_.types_changed = commit;
   for (const auto& [oid, message] : std::exchange(asked_, {})) {
     MirroredTable* table = parts_.registry.find(oid);
     if (table == nullptr) continue;

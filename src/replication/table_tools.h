@@ -27,6 +27,7 @@ struct TableTools {
   const TableParts parts;
   TableCounters counters;
   RecentTransactions recent;
+  Lsn types_changed;  ///< where the last transaction ended that changed what values of a type show, or may have done so
   HealingSchedule healing;
   TargetInventory inventory{{}, {}};
   BesideLanes beside{parts, recent};

@@ -102,10 +102,6 @@ class Model:
         mine = self.open[session]
         return all(one is mine or family not in one.touched | one.changed for one in self._transactions())
 
-    def others_change(self, session: int) -> bool:
-        """Whether another session's transaction has changed anything."""
-        return any(one.changed for one in self._transactions() if one is not self.open[session])
-
     def touch(self, session: int, family: int, changes: bool) -> None:
         if (transaction := self.open[session]) is None:
             return

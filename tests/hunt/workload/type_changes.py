@@ -26,9 +26,6 @@ CHANGES = (
 
 
 def change_type(rng: Random, model: Model, session: int) -> Statement | None:
-    # Who changes a type does not see a table that another transaction is just making with it.
-    if model.others_change(session):
-        return None
     sql = rng.choice(CHANGES)
     # Whoever writes a value of a composite type waits for the end of what changes it.
     return Statement("change_type", sql, session, changes=[TYPES], alone="pair" in sql)
