@@ -307,9 +307,8 @@ void Worker::note_unreadable_log(const Error& error, const std::string& slot) {
                          to_string(state->confirmed), error.message());
   if (error.sqlstate() == "0A000") return;
   give_up_ +=
-      "; a logical message of nearly 1 GB does that before PostgreSQL 16, and every role may emit one unless EXECUTE "
-      "on "
-      "pg_logical_emit_message is revoked from PUBLIC";
+      "; a logical message of nearly 1 GB does that before PostgreSQL 16, and every role may emit one "
+      "unless EXECUTE on pg_logical_emit_message is revoked from PUBLIC";
 }
 
 /// Waits for this worker's turn, ready to take it.
