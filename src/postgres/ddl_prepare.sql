@@ -278,7 +278,9 @@ DECLARE
   wanted text;
 BEGIN
   IF _echodb.is_stale() THEN
-    RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', r, 'FULL') FROM _echodb.without_identity_now(relations) r;
+    -- A partition may be younger than what the transaction sees.
+    RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', r, 'FULL') FROM _echodb.without_identity_now(
+      relations || ARRAY(SELECT t.relid::oid FROM unnest(relations) tree, pg_partition_tree(tree) t WHERE t.isleaf)) r;
     RETURN;
   END IF;
   FOR entry IN

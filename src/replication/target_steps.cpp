@@ -32,6 +32,12 @@ Error not_ours(const TargetTable& table) {
                "rename or drop it in ClickHouse; the table is tried again by itself, or at once by `echodb resync`");
 }
 
+Error lost(const TargetTable& shadow) {
+  return Error(
+      ErrorCode::SchemaMismatch,
+      fmt::format("{} is gone, which was to take the table's place: it has to be copied again", qualified(shadow)));
+}
+
 std::string comment_of(TargetClient& clickhouse, const TargetTable& table) {
   return clickhouse.query(
       fmt::format("SELECT comment FROM system.tables WHERE database = {} AND name = {} FORMAT TSVRaw",
@@ -162,7 +168,10 @@ void exchange_shadow(TargetClient& clickhouse, const TablePair& tables, const Se
   const TargetTable old = retired(tables.shadow);
   do {
     if (is_marked(clickhouse, old)) clickhouse.query_once(rename_table_sql(old, tables.shadow));
-    if (!is_there(clickhouse, tables.shadow)) break;
+    if (!is_there(clickhouse, tables.shadow)) {
+      if (!is_marked(clickhouse, tables.target) && !is_there(clickhouse, old)) throw lost(tables.shadow);
+      break;
+    }
     if (!is_there(clickhouse, tables.target)) {
       clickhouse.query_once(rename_table_sql(tables.shadow, tables.target));
       break;
