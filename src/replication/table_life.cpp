@@ -44,7 +44,7 @@ void TableLife::copy_event(const CopyEvent& event) {
       break;
     case CopyEvent::Kind::Failed:
       // It is about the whole stream.
-      if (event.failure->code() == ErrorCode::NoBinaryForm) throw *event.failure;
+      if (event.failure->code() == ErrorCode::NoBinaryForm) throw Error(*event.failure);
       if (event.again) {
         copies_.start_over(*table, "copy_begun_again", event.failure->what(), event.plans);
       } else {
