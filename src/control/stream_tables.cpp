@@ -44,10 +44,11 @@ void name_targets(Records& tables, const Records& before, const TargetNaming& na
     table.shadow = known != nullptr || naming.target_unknown;
     if (known == nullptr) continue;
     keep_types(table.versions.back().schema, newest_schema(*known));
-    // Any other name is one that the target was about to give up.
+    // Any other name is one that the target was about to give up; a table that was made anew is called what it would be
+    // called in a stream that goes on.
     if (known->target_name == newest_schema(table).name && !has_target(tables, known->target_name)) {
       table.target_name = known->target_name;
-    } else if (known->target_name.starts_with(long_name(newest_schema(table)))) {
+    } else if (known->oid == table.oid && known->target_name.starts_with(long_name(newest_schema(table)))) {
       longer_names.emplace_back(&table, known->target_name);
     }
   }
