@@ -24,12 +24,12 @@ enum class ErrorCode {
   SlotBusy,              ///< the replication slot is active for another process
   SlotLost,              ///< the replication slot is gone or invalidated
   LogUnreadable,         ///< the walsender cannot read its own log at some place
-  NoBinaryForm,       ///< PostgreSQL was asked for bytes of a value that has none: a part's type has no send function
-  SourceReplaced,     ///< the source is another cluster than before, or went back in time
-  ProtocolViolation,  ///< bytes from a peer do not follow the grammar
-  SchemaMismatch,     ///< a relation and the schema in force do not fit
-  UnsupportedValue,   ///< a value has no place in the target type
-  TargetUnreachable,  ///< no connection to ClickHouse, or it broke
+  NoBinaryForm,          ///< PostgreSQL cannot send a value as bytes: a part of its type has no send function
+  SourceReplaced,        ///< the source is another cluster than before, or went back in time
+  ProtocolViolation,     ///< bytes from a peer do not follow the grammar
+  SchemaMismatch,        ///< a relation and the schema in force do not fit
+  UnsupportedValue,      ///< a value has no place in the target type
+  TargetUnreachable,     ///< no connection to ClickHouse, or it broke
   TargetAuthentication,  ///< ClickHouse refused the user or the password
   TargetOverloaded,      ///< ClickHouse asks for patience: too many parts, memory, queries
   TargetRejected,        ///< ClickHouse answered a statement with an error
