@@ -350,7 +350,12 @@ DECLARE
   steps text[];
   step text;
 BEGIN
-  IF cardinality(relations) = 0 THEN RETURN; END IF;
+  -- An ordinary table with a key has all that it needs.
+  IF NOT _echodb.is_stale() AND NOT EXISTS (
+      SELECT FROM pg_class c WHERE c.oid = ANY (relations) AND (c.relkind = 'p' OR c.relispartition OR c.relreplident <> 'd'
+        OR _echodb.key_index(c.oid) IS NULL)) THEN
+    RETURN;
+  END IF;
   -- What a table needs depends on whether its changes could be stopped.
   FOR turn IN CASE WHEN _echodb.is_stale() THEN 2 ELSE 1 END .. CASE WHEN _echodb.is_stale() THEN 2 ELSE 3 END LOOP
     BEGIN

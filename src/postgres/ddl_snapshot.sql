@@ -82,37 +82,60 @@ BEGIN
       CROSS JOIN LATERAL (SELECT * FROM pg_attribute WHERE attrelid = member.oid AND atthasmissing OFFSET 0) a);
 END $$;
 
--- A table's catalog entry. One JSON shape for the first look and for every change after it. As text: it goes into the log
--- as it is, and a table may have hundreds of columns.
-CREATE OR REPLACE FUNCTION _echodb.table_entry(relation oid) RETURNS json
+-- The types of a table's columns: type_snapshot by oid and typmod. Each once, because a table may have hundreds of columns.
+CREATE OR REPLACE FUNCTION _echodb.column_types(relation oid) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (
+    SELECT jsonb_object_agg(concat(declared.atttypid, ' ', declared.atttypmod), CASE
+      -- Most types, without a call.
+      WHEN t.typtype = 'b' AND t.typelem = 0 AND t.oid < 16384 THEN jsonb_build_object(
+        'oid', t.oid::bigint, 'typmod', declared.atttypmod, 'kind', t.typtype,
+        'declared', format_type(t.oid, declared.atttypmod), 'extension_type', '')
+      ELSE _echodb.type_snapshot(declared.atttypid, declared.atttypmod) END)
+    FROM (SELECT DISTINCT a.atttypid, a.atttypmod FROM pg_attribute a
+          WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped) declared
+      JOIN pg_type t ON t.oid = declared.atttypid);
+END $$;
+
+-- A table's columns as they are declared, in their order.
+CREATE OR REPLACE FUNCTION _echodb.column_entries(relation oid) RETURNS json
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  missing CONSTANT jsonb := _echodb.missing_values(relation);
+  types CONSTANT jsonb := _echodb.column_types(relation);
+  has_missing CONSTANT boolean := EXISTS (
+    SELECT FROM pg_attribute a WHERE a.attrelid = relation AND a.atthasmissing) OR EXISTS (
+    SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'p');
+  missing CONSTANT jsonb := CASE WHEN has_missing THEN _echodb.missing_values(relation) END;
   -- Whether a column may be declared NOT NULL while rows from before still hold NULL: NOT VALID.
   is_declared_apart CONSTANT boolean := current_setting('server_version_num')::integer >= 180000;
+BEGIN
+  RETURN (
+    SELECT coalesce(json_agg(entry), '[]')
+    FROM (SELECT a.attnum, a.attname AS name, types -> concat(a.atttypid, ' ', a.atttypmod) AS type,
+            a.attnotnull AND NOT (is_declared_apart AND EXISTS (
+              SELECT FROM pg_constraint n WHERE n.conrelid = relation AND n.contype = 'n' AND n.conkey[1] = a.attnum
+                AND NOT n.convalidated)) AS not_null,
+            a.attgenerated <> '' AS generated,
+            CASE WHEN a.attgenerated = 'v' THEN (
+              SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = relation AND d.adnum = a.attnum) ELSE '' END
+              AS virtual_expression,
+            missing -> a.attname AS missing_value
+          FROM pg_attribute a WHERE a.attrelid = relation AND a.attnum > 0 AND NOT a.attisdropped
+          ORDER BY a.attnum) entry);
+END $$;
+
+-- A table's catalog entry. One JSON shape for the first look and for every change after it. As text: it goes into the log
+-- as it is.
+CREATE OR REPLACE FUNCTION _echodb.table_entry(relation oid) RETURNS json
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
     SELECT json_build_object(
       'oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'relkind', c.relkind,
       'replica_identity', c.relreplident, 'relfilenode', c.relfilenode::bigint,
       'partition_root', CASE WHEN c.relispartition THEN coalesce(pg_partition_root(c.oid)::oid::bigint, 0) ELSE 0 END,
-      'columns', (
-        SELECT coalesce(json_agg(json_build_object(
-            'attnum', a.attnum, 'name', a.attname, 'type', CASE
-              -- Most types, without a call.
-              WHEN t.typtype = 'b' AND t.typelem = 0 AND t.oid < 16384 THEN json_build_object(
-                'oid', t.oid::bigint, 'typmod', a.atttypmod, 'kind', t.typtype,
-                'declared', format_type(t.oid, a.atttypmod), 'extension_type', '')
-              ELSE _echodb.type_snapshot(a.atttypid, a.atttypmod)::json END,
-            'not_null', a.attnotnull AND NOT (is_declared_apart AND EXISTS (
-              SELECT FROM pg_constraint n WHERE n.conrelid = c.oid AND n.contype = 'n' AND n.conkey[1] = a.attnum
-                AND NOT n.convalidated)),
-            'generated', a.attgenerated <> '',
-            'virtual_expression', CASE WHEN a.attgenerated = 'v' THEN (
-              SELECT md5(d.adbin::text) FROM pg_attrdef d WHERE d.adrelid = c.oid AND d.adnum = a.attnum) ELSE '' END,
-            'missing_value', missing -> a.attname) ORDER BY a.attnum), '[]')
-        FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      'columns', _echodb.column_entries(c.oid),
       'primary_key', (
         SELECT coalesce(json_agg(k.attnum ORDER BY k.place), '[]')
         FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
