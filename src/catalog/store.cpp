@@ -132,9 +132,10 @@ TableRecord read_table(const QueryResult& result, std::size_t row) {
 }
 
 /// Only setup brings a catalog of an earlier version up to date; everybody else may meet one.
-QueryResult query_tables(PostgresConnection& connection, const std::string& stream) {
+QueryResult query_tables(PostgresConnection& connection, const std::string& stream, std::optional<Oid> table) {
   try {
-    return connection.query(std::string(sql::tables_of_stream), {stream});
+    const std::optional<std::string> only = table ? std::optional(std::to_string(*table)) : std::nullopt;
+    return connection.query(std::string(sql::tables_of_stream), {stream, only});
   } catch (const Error& error) {
     if (error.sqlstate() != "42703") throw;  // undefined_column
     throw Error(ErrorCode::SchemaMismatch, "the catalog, _echodb in the source, is an earlier version's",
@@ -236,10 +237,19 @@ void CatalogStore::request_remake(const std::string& stream, const std::string& 
 }
 
 /// One statement: tables are created, and their schemas replaced, while others read.
-std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) {
+std::vector<TableRecord> CatalogStore::load_tables(const std::string& stream) { return load(stream, std::nullopt); }
+
+std::optional<TableRecord> CatalogStore::load_table(const std::string& stream, Oid table) {
+  std::vector<TableRecord> found = load(stream, table);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.front());
+}
+
+/// One table, or all.
+std::vector<TableRecord> CatalogStore::load(const std::string& stream, std::optional<Oid> table) {
   return with_connection([&](PostgresConnection& connection) {
     std::vector<TableRecord> tables;
-    QueryResult found = query_tables(connection, stream);
+    QueryResult found = query_tables(connection, stream, table);
     for (std::size_t row = 0; row < found.rows(); ++row) {
       if (tables.empty() || tables.back().oid != found.number(row, 0)) tables.push_back(read_table(found, row));
       tables.back().versions.push_back(read_version(found, row));

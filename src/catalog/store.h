@@ -66,6 +66,8 @@ class CatalogStore final : public StreamCatalog {
   void stream_as_text(const std::string& stream, const std::string& reason);
 
   std::vector<TableRecord> load_tables(const std::string& stream) override;
+  /// nullopt when the stream has no such table.
+  std::optional<TableRecord> load_table(const std::string& stream, Oid table);
   void save_table(const std::string& stream, const TableRecord& table, const TableVersion* version) override;
   std::map<Oid, TargetNote> load_target_notes(const std::string& stream) override;
   void save_target_note(const std::string& stream, Oid table, const TargetNote& note) override;
@@ -100,6 +102,7 @@ class CatalogStore final : public StreamCatalog {
   auto with_connection(Work work) ECHODB_EXCLUDES(mutex_);
   template <typename Work>
   void in_transaction(Work work) ECHODB_EXCLUDES(mutex_);
+  std::vector<TableRecord> load(const std::string& stream, std::optional<Oid> table) ECHODB_EXCLUDES(mutex_);
   void begin_write(PostgresConnection& connection) ECHODB_REQUIRES(mutex_);
   Epoch store_epoch(PostgresConnection& connection, const LeaderClaim& claim) const;
   void end_frozen_writes() ECHODB_REQUIRES(mutex_);

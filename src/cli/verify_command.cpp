@@ -133,10 +133,11 @@ int run(const Settings& settings, const VerifyOptions& options, const std::stop_
   const Chosen all = chosen(checker, settings, options.tables);
   ProgressLine line;
   Findings findings(options.json);
+  CheckRun connected;
   for (const TableRecord& table : all.tables) {
     const std::string name = table.versions.back().schema.qualified_name();
     check.on_progress = [&](std::uint64_t rows, std::uint64_t of) { line.show(name, rows, of); };
-    const CheckReport report = checker.check(table, check);
+    const CheckReport report = checker.check(table, check, connected);
     line.clear();
     findings.add(report);
   }

@@ -215,7 +215,8 @@ HttpResponse CheckerEndpoints::verify(const HttpRequest& request, bool repair) {
   if (!mode) return no_such_mode(request);
   const std::optional<TableRecord> found = checker_.find(in, *table);
   if (!found) return unmirrored(fmt::format("{}.{}", in, *table), *mode);
-  return json_response(200, to_json(schedule_.check(*found, {.mode = *mode, .repair = repair})));
+  CheckRun run;
+  return json_response(200, to_json(schedule_.check(*found, {.mode = *mode, .repair = repair}, run)));
 }
 
 /// A table that is watched all the same is reported like one that was checked.
@@ -232,8 +233,9 @@ HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
   json reports = json::array();
   bool different = false;
   bool unknown = false;
+  CheckRun run;
   for (const TableRecord& table : checker_.tables()) {
-    const CheckReport report = schedule_.check(table, {.mode = *mode});
+    const CheckReport report = schedule_.check(table, {.mode = *mode}, run);
     different = different || report.verdict == Verdict::Different;
     unknown = unknown || report.verdict == Verdict::Unknown;
     reports.push_back(to_json(report));

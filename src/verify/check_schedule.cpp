@@ -35,7 +35,7 @@ CheckSchedule::CheckSchedule(const Settings& settings, Checker& checker)
       judge_(settings.catalog_poll),
       thread_([this](std::stop_token stop) { work(stop); }) {}
 
-CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& options) {
+CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& options, CheckRun& run) {
   MutexLock turn(turn_);
   {
     MutexLock lock(mutex_);
@@ -43,7 +43,7 @@ CheckReport CheckSchedule::check(const TableRecord& table, const CheckOptions& o
   }
   CheckReport report;
   try {
-    report = checker_.check(table, options);
+    report = checker_.check(table, options, run);
   } catch (...) {
     MutexLock lock(mutex_);
     status_.checking.clear();
@@ -119,6 +119,7 @@ void CheckSchedule::look(const std::stop_token& stop) {
     }
     all_due = settings_.consistency_interval.count() > 0 && Clock::now() >= next_all_;
   }
+  CheckRun run;
   for (const TableRecord& table : tables) {
     if (stop.stop_requested()) return;
     bool is_new = false;
@@ -129,7 +130,7 @@ void CheckSchedule::look(const std::stop_token& stop) {
     // A table whose copy is not in is checked when it is, unless it is in error: that is worth saying now.
     const bool settled = table.state == TableState::Streaming || table.state == TableState::Error;
     if (all_due || (is_new && settled && settings_.consistency_interval.count() > 0)) {
-      check(table, {.mode = settings_.check_mode});
+      check(table, {.mode = settings_.check_mode}, run);
     }
   }
   MutexLock lock(mutex_);

@@ -16,7 +16,8 @@ class CheckSchedule {
   CheckSchedule(const Settings& settings, Checker& checker);
 
   /// Checks now, in turn with the schedule, and remembers the result.
-  CheckReport check(const TableRecord& table, const CheckOptions& options) ECHODB_EXCLUDES(turn_, mutex_);
+  CheckReport check(const TableRecord& table, const CheckOptions& options, CheckRun& run)
+      ECHODB_EXCLUDES(turn_, mutex_);
 
   struct Status {
     std::map<std::string, std::string> reports;  ///< by table: the latest report, as JSON

@@ -28,18 +28,19 @@ StreamRecord Checker::stream() {
   return *std::move(stream);
 }
 
-CheckEnvironment Checker::environment() {
-  ClickHouseClient clickhouse(settings_.clickhouse, stop_);
-  return {.settings = settings_,
-          .stream = stream(),
-          .choices = type_choices(settings_, clickhouse.server_version()),
-          .confirm = [] {}};
-}
-
 std::vector<TableRecord> Checker::tables() {
   std::vector<TableRecord> tables = catalog_.load_tables(stream().name);
   std::erase_if(tables, [](const TableRecord& table) { return table.state == TableState::Dropped || table.dropped; });
   return tables;
+}
+
+/// As the catalog has it now.
+TableRecord Checker::mirrored(Oid table) {
+  std::optional<TableRecord> found = catalog_.load_table(stream_names(settings_).stream, table);
+  if (!found || found->state == TableState::Dropped || found->dropped) {
+    throw Error(ErrorCode::SchemaMismatch, "the table is no longer mirrored");
+  }
+  return *std::move(found);
 }
 
 std::optional<TableRecord> Checker::find(const std::string& schema, const std::string& name) {
@@ -50,15 +51,15 @@ std::optional<TableRecord> Checker::find(const std::string& schema, const std::s
   return std::nullopt;
 }
 
-CheckReport Checker::check(const TableRecord& table, const CheckOptions& options) {
+CheckReport Checker::check(const TableRecord& table, const CheckOptions& options, CheckRun& run) {
   CheckReport report{.table = table.versions.back().schema.qualified_name(),
                      .mode = options.mode,
                      .at = std::chrono::system_clock::now()};
   try {
     const std::string note = note_of(table);
     bool again = true;
-    for (int number = 0; again && number < kAttemptsMax; ++number) report = attempt(table, options, again);
-    if (report.needs_copy && options.repair) report = copy_again(table, options, std::move(report));
+    for (int number = 0; again && number < kAttemptsMax; ++number) report = attempt(table, options, run, again);
+    if (report.needs_copy && options.repair) report = copy_again(table, options, run, std::move(report));
     report.note = note;
     record(table, report);
   } catch (const Error& error) {
@@ -68,18 +69,22 @@ CheckReport Checker::check(const TableRecord& table, const CheckOptions& options
   return report;
 }
 
-CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& options, bool& again) {
+CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& options, CheckRun& run, bool& again) {
   const std::string stream = stream_names(settings_).stream;
   const std::string mark = catalog_.table_mark(stream, table.oid);
-  const std::vector<TableRecord> now = tables();
-  auto record = std::ranges::find(now, table.oid, &TableRecord::oid);
-  if (record == now.end()) throw Error(ErrorCode::SchemaMismatch, "the table is no longer mirrored");
-  CheckEnvironment environment = this->environment();
+  const TableRecord record = mirrored(table.oid);
   auto is_changed = [&] { return catalog_.table_mark(stream, table.oid) != mark; };
-  environment.confirm = [&] {
-    if (is_changed()) throw Error(ErrorCode::SchemaMismatch, "the table's mirror was changed while it was checked");
-  };
-  CheckReport report = check_table(environment, *record, options, stop_);
+  std::unique_ptr<CheckConnections> connections = run.take(settings_, stop_);
+  const CheckEnvironment environment{
+      .settings = settings_,
+      .stream = this->stream(),
+      .choices = type_choices(settings_, connections->target.server_version()),
+      .connections = *connections,
+      .confirm = [&] {
+        if (is_changed()) throw Error(ErrorCode::SchemaMismatch, "the table's mirror was changed while it was checked");
+      }};
+  CheckReport report = check_table(environment, record, options, stop_);
+  if (report.verdict == Verdict::Equal) run.give_back(std::move(connections));
   again = report.verdict == Verdict::Unknown && report.repairs.empty() && is_changed();
   return report;
 }
@@ -93,7 +98,8 @@ std::string Checker::note_of(const TableRecord& table) {
 }
 
 /// Through the log, as `echodb resync` asks for it. A copy that takes longer than a check waits goes on by itself.
-CheckReport Checker::copy_again(const TableRecord& table, const CheckOptions& options, CheckReport report) {
+CheckReport Checker::copy_again(const TableRecord& table, const CheckOptions& options, CheckRun& run,
+                                CheckReport report) {
   const std::string stream = stream_names(settings_).stream;
   const std::string mark = catalog_.table_mark(stream, table.oid);
   PostgresConnection source(settings_.postgres, ConnectionKind::Ordinary, stop_);
@@ -104,15 +110,12 @@ CheckReport Checker::copy_again(const TableRecord& table, const CheckOptions& op
   while (!copied && std::chrono::steady_clock::now() < until) {
     if (stop_.stop_requested()) throw Error(ErrorCode::Stopped, "the check was stopped");
     std::this_thread::sleep_for(kCopyLookInterval);
-    const std::vector<TableRecord> now = tables();
-    auto record = std::ranges::find(now, table.oid, &TableRecord::oid);
-    if (record == now.end()) throw Error(ErrorCode::SchemaMismatch, "the table is no longer mirrored");
-    copied =
-        record->state == TableState::Streaming && !record->shadow && catalog_.table_mark(stream, table.oid) != mark;
+    const TableRecord now = mirrored(table.oid);
+    copied = now.state == TableState::Streaming && !now.shadow && catalog_.table_mark(stream, table.oid) != mark;
   }
   if (copied) {
     bool again = false;
-    report = attempt(table, options, again);
+    report = attempt(table, options, run, again);
   }
   report.repairs.insert(report.repairs.begin(), words);
   return report;

@@ -23,7 +23,7 @@ class Checker {
   std::optional<TableRecord> find(const std::string& schema, const std::string& name);
   /// The table as the catalog has it by then; anew, when its mirror was changed meanwhile and it did not prove equal.
   /// Throws Error(Stopped) only.
-  CheckReport check(const TableRecord& table, const CheckOptions& options);
+  CheckReport check(const TableRecord& table, const CheckOptions& options, CheckRun& run);
   /// The tables that are watched and not mirrored, or the reverse. Waits until none is pending, CONSISTENCY_MAX_LAG at
   /// the most.
   std::vector<JudgedTable> unmirrored();
@@ -34,9 +34,9 @@ class Checker {
 
  private:
   StreamRecord stream();
-  CheckEnvironment environment();
-  CheckReport attempt(const TableRecord& table, const CheckOptions& options, bool& again);
-  CheckReport copy_again(const TableRecord& table, const CheckOptions& options, CheckReport report);
+  TableRecord mirrored(Oid table);
+  CheckReport attempt(const TableRecord& table, const CheckOptions& options, CheckRun& run, bool& again);
+  CheckReport copy_again(const TableRecord& table, const CheckOptions& options, CheckRun& run, CheckReport report);
   std::string note_of(const TableRecord& table);
   void record(const TableRecord& table, const CheckReport& report);
 

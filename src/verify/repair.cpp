@@ -41,8 +41,9 @@ void delete_rows(TargetReader& target, const CheckedTable& table, const std::str
 struct RepairTools {
   RepairTools(const CheckEnvironment& environment, const CheckedTable& checked, const std::stop_token& stop)
       : table(checked),
-        reader(environment.settings, checked, stop),
-        target(environment.settings.clickhouse, checked, stop),
+        own(environment.settings, stop),
+        reader(own.source, environment.settings, checked, stop),
+        target(own.target, checked),
         connections(connect_writer(environment.settings.clickhouse, environment.settings.postgres, stop)),
         writer(connections.tools()) {}
   RepairTools(const RepairTools&) = delete;
@@ -51,6 +52,7 @@ struct RepairTools {
   void send(const TableBatch& batch) { send_batch(writer.clickhouse, batch, table.target, table.server); }
 
   const CheckedTable& table;
+  CheckConnections own;
   SourceReader reader;
   TargetReader target;
   WriterConnections connections;

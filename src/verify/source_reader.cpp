@@ -65,16 +65,14 @@ class SourceReader::Sink final : public CopyRowHandler {
   std::size_t bytes_ = 0;
 };
 
-SourceReader::SourceReader(const Settings& settings, const CheckedTable& table, std::stop_token stop)
+SourceReader::SourceReader(PostgresConnection& connection, const Settings& settings, const CheckedTable& table,
+                           std::stop_token stop)
     : table_(table),
-      source_(settings.postgres),
       stop_(std::move(stop)),
-      connection_(source_, ConnectionKind::Ordinary, stop_),
+      connection_(connection),
       texts_(copied_texts(*table.plan, table.oid, table.stream.format(connection_.server_version()), connection_)),
       rendering_(connect_writer(settings.clickhouse, settings.postgres, stop_)),
-      tools_(rendering_.tools()) {
-  connection_.execute("SET application_name = 'echodb check'");
-}
+      tools_(rendering_.tools()) {}
 
 SourceMoment SourceReader::begin(std::chrono::milliseconds statement_timeout) {
   SourceMoment moment{.before = position(), .after = {}, .in_progress = {}};
@@ -276,8 +274,11 @@ bool SourceReader::are_heaps(std::span<const CopyRange> ranges) {
 }
 
 SourceReader::Size SourceReader::size() {
-  QueryResult found = connection_.query(std::string(sql::table_size), {std::to_string(table_.oid)});
-  return {.rows = found.number(0, 0), .bytes = found.number(0, 1)};
+  if (!size_) {
+    QueryResult found = connection_.query(std::string(sql::table_size), {std::to_string(table_.oid)});
+    size_ = {.rows = found.number(0, 0), .bytes = found.number(0, 1)};
+  }
+  return *size_;
 }
 
 bool SourceReader::lies_in_key_order() {

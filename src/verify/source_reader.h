@@ -36,7 +36,9 @@ struct SourceMoment {
 /// moment is a short read-only transaction. One thread.
 class SourceReader {
  public:
-  SourceReader(const Settings& settings, const CheckedTable& table, std::stop_token stop);
+  /// The connection is the caller's. Texts are rendered over others, once there are some.
+  SourceReader(PostgresConnection& connection, const Settings& settings, const CheckedTable& table,
+               std::stop_token stop);
 
   using OnBatch = std::function<void(TableBatch&)>;
 
@@ -69,7 +71,7 @@ class SourceReader {
   std::vector<CopyRange> ranges(std::uint64_t rows_max = 0);
   /// Whether these are still the heaps: VACUUM FULL, CLUSTER and TRUNCATE put others in their place.
   bool are_heaps(std::span<const CopyRange> ranges);
-  /// The planner's idea of the table's size.
+  /// The planner's idea of the table's size, when it was first asked for.
   struct Size {
     std::uint64_t rows = 0;
     std::uint64_t bytes = 0;
@@ -103,10 +105,10 @@ class SourceReader {
   std::string keys_sql(const KeyRows& keys, std::span<const std::size_t> rows);
 
   const CheckedTable& table_;
-  PostgresSettings source_;
   std::stop_token stop_;
-  PostgresConnection connection_;
+  PostgresConnection& connection_;
   CopiedTexts texts_;
+  std::optional<Size> size_;
   WriterConnections rendering_;  ///< asks for texts while the connection is in the middle of a COPY
   WriterTools tools_;
 };

@@ -15,15 +15,9 @@ constexpr std::chrono::milliseconds kFlushAgainAfter{1000};
 
 }  // namespace
 
-StreamPosition::StreamPosition(const PostgresSettings& source, std::string slot, std::chrono::milliseconds lag_max,
+StreamPosition::StreamPosition(PostgresConnection& source, std::string slot, std::chrono::milliseconds lag_max,
                                std::stop_token stop)
-    : source_(source, ConnectionKind::Ordinary, stop),
-      slot_(std::move(slot)),
-      lag_max_(lag_max),
-      stop_(std::move(stop)) {
-  // The messages that flush() commits must not wait for a standby; but the log has to be on disk.
-  source_.execute("SET application_name = 'echodb check'; SET synchronous_commit = local");
-}
+    : source_(source), slot_(std::move(slot)), lag_max_(lag_max), stop_(std::move(stop)) {}
 
 void StreamPosition::flush() { source_.query("SELECT pg_logical_emit_message(true, 'echodb_flush', '')"); }
 

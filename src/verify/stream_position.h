@@ -4,7 +4,6 @@
 #include <stop_token>
 #include <string>
 
-#include "config/settings.h"
 #include "postgres/connection.h"
 
 namespace echodb {
@@ -13,8 +12,7 @@ namespace echodb {
 /// has acknowledged every change, and no further. One thread.
 class StreamPosition {
  public:
-  StreamPosition(const PostgresSettings& source, std::string slot, std::chrono::milliseconds lag_max,
-                 std::stop_token stop);
+  StreamPosition(PostgresConnection& source, std::string slot, std::chrono::milliseconds lag_max, std::stop_token stop);
 
   /// Throws Error(SourceBusy) when the stream stays behind for longer than the lag that is allowed, or nobody reads it.
   void await_applied(Lsn position);
@@ -29,7 +27,7 @@ class StreamPosition {
   /// Has the log written out up to its end, so that the stream gets there.
   void flush();
 
-  PostgresConnection source_;
+  PostgresConnection& source_;
   std::string slot_;
   std::chrono::milliseconds lag_max_;
   std::stop_token stop_;

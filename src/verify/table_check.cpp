@@ -38,9 +38,9 @@ class TableCheck {
         options_(options),
         stop_(stop),
         report_(report),
-        source_(environment.settings, table, stop),
-        target_(environment.settings.clickhouse, table, stop),
-        position_(environment.settings.postgres, environment.stream.slot, environment.settings.consistency_max_lag,
+        source_(environment.connections.source, environment.settings, table, stop),
+        target_(environment.connections.target, table),
+        position_(environment.connections.position, environment.stream.slot, environment.settings.consistency_max_lag,
                   stop) {}
 
   void run() {
@@ -196,10 +196,10 @@ std::string obstacle(const TableRecord& record, const Settings& settings) {
 std::optional<CheckedTable> find_in_target(const CheckEnvironment& environment, const TableRecord& record,
                                            const std::stop_token& stop, CheckReport& report) {
   const Settings& settings = environment.settings;
-  ClickHouseClient clickhouse(settings.clickhouse, stop);
   for (bool again = false;; again = true) {
     try {
-      return look_at_table(environment.stream, record, environment.choices, settings.clickhouse.database, clickhouse);
+      return look_at_table(environment.stream, record, environment.choices, settings.clickhouse.database,
+                           environment.connections.target);
     } catch (const Error& error) {
       if (error.detail(kGoneFromTarget).empty()) throw;
       if (again) {
@@ -209,7 +209,7 @@ std::optional<CheckedTable> find_in_target(const CheckEnvironment& environment, 
         return std::nullopt;
       }
     }
-    StreamPosition position(settings.postgres, environment.stream.slot, settings.consistency_max_lag, stop);
+    StreamPosition position(environment.connections.position, environment.stream.slot, settings.consistency_max_lag, stop);
     report.position = position.log_end();
     position.await_applied(report.position);
     environment.confirm();

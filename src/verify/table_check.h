@@ -5,6 +5,7 @@
 
 #include "catalog/records.h"
 #include "replication/type_choices.h"
+#include "verify/check_connections.h"
 #include "verify/check_report.h"
 
 namespace echodb {
@@ -20,6 +21,7 @@ struct CheckEnvironment {
   const Settings& settings;
   StreamRecord stream;
   TypeChoices choices;
+  CheckConnections& connections;
   /// Throws Error(SchemaMismatch) when the table's mirror is not what it was when its record was read.
   std::function<void()> confirm;
 };

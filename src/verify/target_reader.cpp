@@ -16,9 +16,6 @@ constexpr const char* kPriority = "10";
 
 }  // namespace
 
-TargetReader::TargetReader(const ClickHouseSettings& settings, const CheckedTable& table, std::stop_token stop)
-    : table_(table), client_(settings, std::move(stop)) {}
-
 TargetClient::Parameters TargetReader::parameters(std::size_t statement_bytes) const {
   TargetClient::Parameters parameters{{"priority", kPriority}};
   // Another replica must not answer from before the stream's last insert.

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <map>
-#include <stop_token>
 
 #include "verify/checked_table.h"
 #include "verify/key_rows.h"
@@ -22,7 +21,8 @@ struct TargetRows {
 /// Reads a table's rows from the target, in pieces of bounded size. One thread.
 class TargetReader {
  public:
-  TargetReader(const ClickHouseSettings& settings, const CheckedTable& table, std::stop_token stop);
+  /// The client is the caller's.
+  TargetReader(ClickHouseClient& client, const CheckedTable& table) : table_(table), client_(client) {}
 
   /// What the server says of all live rows for which the condition holds.
   struct Totals {
@@ -62,7 +62,7 @@ class TargetReader {
                 const OnRows& on_rows);
 
   const CheckedTable& table_;
-  ClickHouseClient client_;
+  ClickHouseClient& client_;
 };
 
 }  // namespace echodb
