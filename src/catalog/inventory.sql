@@ -6,9 +6,7 @@ WITH watched AS (
          c.relkind = 'p' AND _echodb.tree_has_drifted(c.oid) AS tree_has_drifted,
          -- An UNLOGGED table is none of _echodb.watched_tables(), and is to be named all the same.
          coalesce(_echodb.refusal(c.oid),
-           CASE WHEN w.no_pk_policy = 'skip' AND c.relreplident <> 'f' AND NOT _echodb.is_published(c.oid)
-                  AND _echodb.key_index(c.oid) IS NULL
-                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+           CASE WHEN w.no_pk_policy = 'skip' AND NOT _echodb.is_published(c.oid) AND NOT _echodb.publishes_changes(c.oid)
              THEN 'it has no primary key (ECHODB_NO_PK_POLICY=skip)' END) AS left_out
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace, _echodb.watch w
    WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT c.relispartition AND n.nspname <> '_echodb'

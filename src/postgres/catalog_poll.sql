@@ -12,7 +12,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM _echodb.watched_tables() t
     CROSS JOIN LATERAL (
       SELECT _echodb.table_snapshot(t) - 'relfilenode' AS entry,
-             (SELECT string_agg(p.relid::oid::text, ' ' ORDER BY p.relid) FROM pg_partition_tree(t) p) AS tree) AS present
+             (SELECT string_agg(p::text, ' ' ORDER BY p) FROM unnest(_echodb.tree_below(t)) p) AS tree) AS present
     LEFT JOIN LATERAL (
       SELECT v.snapshot FROM _echodb.table_versions v JOIN _echodb.tables k ON k.stream = v.stream AND k.oid = v.oid
        WHERE v.stream = stream_name AND v.oid = t::bigint AND k.state <> 'dropped' ORDER BY v.lsn DESC LIMIT 1) AS known

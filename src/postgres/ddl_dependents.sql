@@ -60,11 +60,7 @@ BEGIN
   RETURN NULL;
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not record a TRUNCATE of relation %: %', TG_RELID, SQLERRM;
-  BEGIN
-    PERFORM _echodb.lose(pg_partition_root(TG_RELID)::oid, SQLERRM);
-  EXCEPTION WHEN OTHERS THEN
-    RAISE LOG 'echodb could not say so: %', SQLERRM;
-  END;
+  PERFORM _echodb.lose_at_least(pg_partition_root(TG_RELID)::oid, SQLERRM);
   RETURN NULL;
 END $$;
 
@@ -231,6 +227,16 @@ BEGIN
       JOIN pg_class c ON c.oid = m.oid WHERE c.reltype <> 0);
 END $$;
 
+-- Whether something has the rows of this relation, or arrays of them, for values.
+CREATE OR REPLACE FUNCTION _echodb.is_row_type_used(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
+    SELECT FROM pg_class c JOIN pg_type t ON t.oid = c.reltype
+      JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) AND d.deptype = 'n'
+    WHERE c.oid = relation);
+END $$;
+
 -- A type was created or changed. Rows show a renamed label or another attribute without having been touched.
 CREATE OR REPLACE FUNCTION _echodb.on_type_change(changed oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -243,7 +249,8 @@ BEGIN
     INTO entry FROM pg_type t WHERE t.oid = changed;
   INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
     ON CONFLICT (label) DO UPDATE SET name = excluded.name;
-  IF entry.label_renamed OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
+  -- What a stale transaction did to a type was not looked at, and may have been changed again since.
+  IF entry.label_renamed OR tag = 'DESCRIBE' OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
     PERFORM _echodb.emit(json_build_object('op', 'type', 'type', changed::bigint));
     PERFORM _echodb.recopy_tables_with_types(changed || ARRAY(
       SELECT unnest(_echodb.row_types(t)) FROM _echodb.tables_of(changed) t));
@@ -326,6 +333,21 @@ BEGIN
   END LOOP;
 END $$;
 
+-- The same where nothing else could be done, and nothing may fail.
+CREATE OR REPLACE FUNCTION _echodb.lose_at_least(object oid, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  BEGIN
+    PERFORM _echodb.lose(object, reason);
+    RETURN;
+  EXCEPTION WHEN OTHERS THEN
+    RAISE LOG 'echodb could not say what else relation % has lost: %', object, SQLERRM;
+  END;
+  PERFORM _echodb.emit(json_build_object('op', 'lost', 'oid', object::bigint, 'reason', reason, 'exclusive', false));
+EXCEPTION WHEN OTHERS THEN
+  RAISE LOG 'echodb could not say that relation % is lost: %', object, SQLERRM;
+END $$;
+
 -- The same of what a stale transaction did.
 CREATE OR REPLACE FUNCTION _echodb.lose_unseen(object oid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -358,12 +380,12 @@ BEGIN
       PERFORM _echodb.on_table_change(relation, tag);
     END LOOP;
   ELSIF class = 'pg_class'::regclass THEN
-    SELECT c.reltype, c.relkind = 'c' AS is_type INTO entry FROM pg_class c WHERE c.oid = object;
+    SELECT c.reltype, c.relkind = 'c' AS is_type, c.relkind IN ('r', 'p') AS is_table INTO entry FROM pg_class c WHERE c.oid = object;
     IF entry.is_type THEN
       PERFORM _echodb.on_type_change(entry.reltype, tag);
     ELSE
       PERFORM _echodb.on_family_change(object, tag);
-      IF tag IN ('ALTER TABLE', 'DROP COLUMN') THEN
+      IF tag IN ('ALTER TABLE', 'DROP COLUMN') OR NOT entry.is_table THEN
         PERFORM _echodb.recopy_tables_with_types(_echodb.row_types(object));
       END IF;
     END IF;

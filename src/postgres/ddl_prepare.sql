@@ -19,14 +19,16 @@ BEGIN
   END IF;
 END $$;
 
--- Whether an UPDATE or DELETE of the table travels: not when it has no key and the policy leaves those out.
+-- Whether an UPDATE or DELETE of the table travels: not when it has no key and the policy leaves those out. FULL counts where
+-- it is the application's; where it is ours, it is from a time when the policy was another one.
 CREATE OR REPLACE FUNCTION _echodb.publishes_changes(relation oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN (
     SELECT w.no_pk_policy = 'full' OR _echodb.key_index(relation) IS NOT NULL
         OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = relation AND i.indisreplident)
-        OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident = 'f')
+        OR EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relreplident = 'f'
+                   AND NOT EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = c.oid))
     FROM _echodb.watch w);
 END $$;
 
@@ -95,6 +97,9 @@ BEGIN
   RETURN (
     SELECT CASE
       WHEN NOT entry.has_key AND entry.identity IN ('d', 'n') THEN 'FULL'
+      -- A filter may need it.
+      WHEN entry.identity = 'f' AND NOT _echodb.has_virtual_column(relation) AND _echodb.is_published_in_part(relation, 'prqual')
+        THEN NULL
       -- It was a partition.
       WHEN entry.identity = 'f' AND _echodb.identity_before(relation) <> 'DEFAULT' THEN _echodb.identity_before(relation)
       WHEN entry.has_key AND (entry.identity = 'n' OR entry.identity = 'f' AND (_echodb.has_virtual_column(relation)
@@ -119,17 +124,17 @@ BEGIN
       AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indexrelid = _echodb.key_index(c.oid) END);
 END $$;
 
--- Whether the application publishes updates of a table through a list of its columns, which have to cover the replica
--- identity and never cover FULL, or a filter of its rows, whose columns the replica identity has to cover. Both came with
--- PostgreSQL 15.
-CREATE OR REPLACE FUNCTION _echodb.is_published_in_part(relation oid, filters_too boolean) RETURNS boolean
+-- Whether the application publishes updates of a table through a list of its columns (prattrs), which have to cover the
+-- replica identity and never cover FULL, or a filter of its rows (prqual), whose columns the replica identity has to cover:
+-- one of these. Both came with PostgreSQL 15.
+CREATE OR REPLACE FUNCTION _echodb.is_published_in_part(relation oid, VARIADIC by text[]) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN EXISTS (
     SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid, _echodb.watch w
     WHERE (r.prrelid = relation OR r.prrelid IN (SELECT a.relid FROM pg_partition_ancestors(relation) a))
       AND p.pubname NOT IN (w.publication, w.publication || '_insert_only') AND (p.pubupdate OR p.pubdelete)
-      AND (to_jsonb(r) ->> 'prattrs' IS NOT NULL OR filters_too AND to_jsonb(r) ->> 'prqual' IS NOT NULL));
+      AND EXISTS (SELECT FROM unnest(by) part WHERE to_jsonb(r) ->> part IS NOT NULL));
 END $$;
 
 -- The replica identities that these partitions of a tree need. An UPDATE or DELETE names the old row by the identity of
@@ -145,17 +150,19 @@ BEGIN
   SELECT * FROM (
     SELECT part.oid, CASE
         WHEN part.identity IN ('f', 'd') AND part.before <> CASE part.identity WHEN 'd' THEN 'DEFAULT' ELSE '' END
-          AND _echodb.is_published_in_part(part.oid, part.identity = 'd') THEN part.before
+          AND _echodb.is_published_in_part(part.oid, 'prattrs', CASE part.identity WHEN 'd' THEN 'prqual' ELSE 'prattrs' END)
+          THEN part.before
         WHEN part.identity = 'f' AND NOT (part.is_ours AND coalesce(needed <@ part.primary_key, false)) THEN NULL
         WHEN part.identity = 'i' AND needed <@ _echodb.key_columns(part.oid) THEN NULL
         WHEN NOT coalesce(needed <@ part.primary_key, false) THEN CASE WHEN NOT part.takes_no_full THEN 'FULL' END
-        WHEN part.identity = 'i' AND _echodb.is_published_in_part(part.oid, true) THEN NULL
+        WHEN part.identity = 'i' AND _echodb.is_published_in_part(part.oid, 'prattrs', 'prqual') THEN NULL
+        WHEN part.identity = 'f' AND _echodb.is_published_in_part(part.oid, 'prqual') THEN NULL
         WHEN part.identity <> 'd' THEN 'DEFAULT'
       END AS identity
     FROM (SELECT c.oid, c.relreplident AS identity, key.columns AS primary_key,
             EXISTS (SELECT FROM _echodb.identity_set s WHERE s.relation = c.oid) AS is_ours, _echodb.identity_before(c.oid) AS before,
             (c.relreplident = 'i' OR c.relreplident = 'd' AND key.columns <> '{}')
-              AND _echodb.is_published_in_part(c.oid, false) AS takes_no_full
+              AND _echodb.is_published_in_part(c.oid, 'prattrs') AS takes_no_full
           FROM unnest(parts) p JOIN pg_class c ON c.oid = p AND c.relkind = 'r', LATERAL (
             SELECT coalesce(array_agg(a.attname), '{}') AS columns FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
               AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
@@ -163,13 +170,49 @@ BEGIN
   WHERE each.identity IS NOT NULL;
 END $$;
 
--- The tables of a tree below this one, with it; not those that are foreign.
-CREATE OR REPLACE FUNCTION _echodb.tree_below(relation oid) RETURNS oid[]
+-- The partitions of these tables; not those that a DETACH CONCURRENTLY is taking away.
+CREATE OR REPLACE FUNCTION _echodb.partitions_of(parents oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  -- Table by table, or the planner would read all of pg_class.
-  RETURN ARRAY(SELECT t.relid::oid FROM pg_partition_tree(relation) t
-               WHERE (SELECT c.relkind FROM pg_class c WHERE c.oid = t.relid LIMIT 1) IN ('r', 'p'));
+  IF current_setting('server_version_num')::integer < 140000 THEN
+    RETURN ARRAY(SELECT i.inhrelid FROM unnest(parents) p JOIN pg_inherits i ON i.inhparent = p);
+  END IF;
+  RETURN ARRAY(SELECT i.inhrelid FROM unnest(parents) p JOIN pg_inherits i ON i.inhparent = p WHERE NOT i.inhdetachpending);
+END $$;
+
+-- The tables of a tree below this one, with it; not those that are foreign. Nothing is locked for it: pg_partition_tree would
+-- lock each partition until the application's transaction ends, and wait for whoever has locked one.
+CREATE OR REPLACE FUNCTION _echodb.tree_below(relation oid) RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  members oid[] := ARRAY(SELECT c.oid FROM pg_class c WHERE c.oid = relation AND (c.relkind = 'p' OR c.relispartition) LIMIT 1);
+  level oid[] := members;
+BEGIN
+  WHILE cardinality(level) > 0 LOOP
+    -- Table by table, or the planner would read all of pg_class.
+    level := ARRAY(SELECT p FROM unnest(_echodb.partitions_of(level)) p
+                   WHERE (SELECT c.relkind FROM pg_class c WHERE c.oid = p LIMIT 1) IN ('r', 'p'));
+    members := members || level;
+  END LOOP;
+  RETURN members;
+END $$;
+
+-- The leaves of these trees as they are, also for a transaction that sees the catalog as it was; none where somebody has
+-- locked one. What is locked for it is given up with the subtransaction.
+CREATE OR REPLACE FUNCTION _echodb.leaves_now(trees oid[]) RETURNS oid[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leaves oid[];
+BEGIN
+  BEGIN
+    leaves := ARRAY(SELECT t.relid::oid FROM unnest(trees) tree, pg_partition_tree(tree) t WHERE t.isleaf);
+    RAISE triggered_action_exception;
+  EXCEPTION WHEN triggered_action_exception THEN
+    RETURN leaves;
+  WHEN OTHERS THEN
+    RAISE LOG 'echodb could not look at the partitions of relations %: %', trees, SQLERRM;
+    RETURN ARRAY[]::oid[];
+  END;
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.qualified_name(relation oid) RETURNS text
@@ -180,22 +223,29 @@ BEGIN
     WHERE c.oid = relation LIMIT 1);
 END $$;
 
+-- Notes what a table's replica identity was before it becomes this one. Another transaction may have noted it first, in a
+-- row that a REPEATABLE READ one does not see.
+CREATE OR REPLACE FUNCTION _echodb.remember_identity(relation oid, wanted text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM _echodb.identity_set s WHERE s.relation = remember_identity.relation
+    AND (wanted LIKE 'USING INDEX %' OR wanted = 'DEFAULT' AND s.identity_before <> 'i');
+  IF FOUND THEN RETURN; END IF;
+  INSERT INTO _echodb.identity_set
+    SELECT c.oid, c.relreplident, (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
+    FROM pg_class c WHERE c.oid = remember_identity.relation
+    ON CONFLICT ON CONSTRAINT identity_set_pkey DO UPDATE
+      SET identity_before = excluded.identity_before, index_before = excluded.index_before
+      WHERE excluded.identity_before = 'i';
+EXCEPTION WHEN serialization_failure THEN
+  RAISE LOG 'echodb leaves what another transaction has noted of relation %', relation;
+END $$;
+
 -- What it was before is not remembered of a SERIALIZABLE transaction, which could fail for having written that down.
 CREATE OR REPLACE FUNCTION _echodb.set_identity(relation oid, wanted text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF current_setting('transaction_isolation') <> 'serializable' THEN
-    DELETE FROM _echodb.identity_set s WHERE s.relation = set_identity.relation
-      AND (wanted LIKE 'USING INDEX %' OR wanted = 'DEFAULT' AND s.identity_before <> 'i');
-    IF NOT FOUND THEN
-      INSERT INTO _echodb.identity_set
-        SELECT c.oid, c.relreplident, (SELECT i.indexrelid FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-        FROM pg_class c WHERE c.oid = relation
-        ON CONFLICT ON CONSTRAINT identity_set_pkey DO UPDATE
-          SET identity_before = excluded.identity_before, index_before = excluded.index_before
-          WHERE excluded.identity_before = 'i';
-    END IF;
-  END IF;
+  IF current_setting('transaction_isolation') <> 'serializable' THEN PERFORM _echodb.remember_identity(relation, wanted); END IF;
   PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', relation::regclass, wanted));
 END $$;
 
@@ -264,9 +314,9 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY
   SELECT r FROM unnest(relations) r, _echodb.watch w
-  WHERE pg_get_replica_identity_index(r::regclass) IS NULL
-    AND coalesce(pg_partition_root(r::regclass)::oid, r) IN (SELECT p.relid FROM pg_get_publication_tables(w.publication) p)
-    AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r AND c.relreplident = 'f');
+  WHERE CASE WHEN coalesce(pg_partition_root(r::regclass)::oid, r) IN (SELECT p.relid FROM pg_get_publication_tables(w.publication) p)
+    THEN pg_get_replica_identity_index(r::regclass) IS NULL
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = r AND c.relreplident = 'f') END;
 END $$;
 
 -- The replica identities that these tables need, as calls; of a partition that of its tree from there on.
@@ -280,7 +330,7 @@ BEGIN
   IF _echodb.is_stale() THEN
     -- A partition may be younger than what the transaction sees.
     RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', r, 'FULL') FROM _echodb.without_identity_now(
-      relations || ARRAY(SELECT t.relid::oid FROM unnest(relations) tree, pg_partition_tree(tree) t WHERE t.isleaf)) r;
+      relations || _echodb.leaves_now(relations)) r;
     RETURN;
   END IF;
   FOR entry IN

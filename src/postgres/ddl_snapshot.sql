@@ -77,7 +77,7 @@ SET TimeZone = 'UTC' SET extra_float_digits = 3 SET bytea_output = 'hex' SET arr
 BEGIN
   RETURN (
     SELECT jsonb_object_agg(a.attname, array_to_string(a.attmissingval, ''))  -- of one element
-    FROM (SELECT relation AS oid UNION SELECT t.relid FROM pg_partition_tree(relation) t) member
+    FROM (SELECT relation AS oid UNION SELECT unnest(_echodb.tree_below(relation))) member
       -- Table by table, or the planner would read all attributes of the database.
       CROSS JOIN LATERAL (SELECT * FROM pg_attribute WHERE attrelid = member.oid AND atthasmissing OFFSET 0) a);
 END $$;

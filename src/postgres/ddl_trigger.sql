@@ -239,7 +239,7 @@ DECLARE
   relation oid;
 BEGIN
   IF type IS NOT NULL THEN
-    PERFORM _echodb.on_type_change(type, 'ALTER TYPE');
+    PERFORM _echodb.on_type_change(type, 'DESCRIBE');
     RETURN true;
   END IF;
   FOR relation IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p') LOOP
@@ -302,7 +302,7 @@ BEGIN
     EXECUTE 'SELECT ' || call;
   EXCEPTION WHEN OTHERS THEN
     RAISE LOG 'echodb could not record %: %', deed, SQLERRM;
-    PERFORM _echodb.lose(object, SQLERRM);
+    PERFORM _echodb.lose_at_least(object, SQLERRM);
   END;
   PERFORM _echodb.end_own_ddl(lock_timeout_before);
 END $$;
@@ -338,8 +338,10 @@ BEGIN
     FROM pg_event_trigger_ddl_commands() c
     WHERE (c.object_type IN ('table', 'table column', 'type', 'composite type', 'composite type column', 'schema')
            OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX')
-           OR (c.object_type = 'rule' AND _echodb.former_table(c.objid) IS NOT NULL))
-      AND c.schema_name IS DISTINCT FROM 'pg_temp' ORDER BY c.objid
+           OR (c.object_type = 'rule' AND _echodb.former_table(c.objid) IS NOT NULL)
+           OR (c.object_type IN ('view', 'materialized view', 'foreign table') AND _echodb.is_row_type_used(c.objid)))
+      AND (c.schema_name IS DISTINCT FROM 'pg_temp' OR c.object_type = 'table' AND _echodb.is_row_type_used(c.objid))
+    ORDER BY c.objid
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
       CASE WHEN _echodb.is_stale() THEN format('_echodb.lose_unseen(%s)', command.objid)
@@ -359,6 +361,9 @@ BEGIN
 EXCEPTION WHEN undefined_function OR undefined_table OR undefined_column THEN
   -- As for a drop.
   RAISE LOG 'echodb could not record %: %', tg_tag, SQLERRM;
+WHEN OTHERS THEN
+  RAISE LOG 'echodb could not record %: %', tg_tag, SQLERRM;
+  PERFORM _echodb.lose_at_least(c.objid, SQLERRM) FROM pg_event_trigger_ddl_commands() c WHERE c.classid <> 'pg_publication'::regclass;
 END $$;
 
 -- What a drop means for its table, as a call.
@@ -413,6 +418,17 @@ BEGIN
 EXCEPTION WHEN undefined_function OR undefined_table OR undefined_column THEN
   -- Something of ours is missing; the worker sees it, puts it back and has every table described.
   RAISE LOG 'echodb could not record a drop: %', SQLERRM;
+WHEN OTHERS THEN
+  RAISE LOG 'echodb could not record a drop: %', SQLERRM;
+  PERFORM _echodb.lose_at_least(d.objid, SQLERRM) FROM pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_class'::regclass;
+END $$;
+
+-- The relations that this transaction has locked against everybody, as the command has whose index it drops.
+CREATE OR REPLACE FUNCTION _echodb.locked_here() RETURNS oid[]
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN ARRAY(SELECT l.relation FROM pg_locks l WHERE l.locktype = 'relation' AND l.pid = pg_backend_pid()
+               AND l.mode = 'AccessExclusiveLock' AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()));
 END $$;
 
 -- What a drop of these tables, and of what belonged to others, has left behind: trees without a partition, or without our
@@ -432,6 +448,8 @@ BEGIN
   END LOOP;
   FOR orphan IN
     SELECT o FROM unnest(CASE WHEN indexes THEN ARRAY(SELECT w FROM _echodb.without_identity() w) END) o
+    UNION SELECT o FROM unnest(CASE WHEN indexes AND _echodb.is_stale()
+      THEN ARRAY(SELECT w FROM _echodb.without_identity_now(_echodb.locked_here()) w) END) o
     UNION SELECT o FROM unnest(CASE WHEN triggers AND NOT _echodb.is_stale() AND cardinality(dropped) = 0
       THEN ARRAY(SELECT t FROM _echodb.torn_trees() t) END) o
   LOOP
@@ -476,9 +494,5 @@ BEGIN
     'plain', current_query() !~* '\m(using|extension)\M' AND callers !~ '\n.'));
 EXCEPTION WHEN OTHERS THEN
   RAISE LOG 'echodb could not record a table rewrite: %', SQLERRM;
-  BEGIN
-    PERFORM _echodb.lose(relation, SQLERRM);
-  EXCEPTION WHEN OTHERS THEN
-    RAISE LOG 'echodb could not say so: %', SQLERRM;
-  END;
+  PERFORM _echodb.lose_at_least(relation, SQLERRM);
 END $$;

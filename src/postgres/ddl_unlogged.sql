@@ -131,7 +131,7 @@ BEGIN
       PERFORM _echodb.put_back_one(entry.oid, entry.rewritten);
     EXCEPTION WHEN OTHERS THEN
       RAISE LOG 'echodb could not put relation % back: %', entry.oid, SQLERRM;
-      PERFORM _echodb.lose(entry.oid, SQLERRM);
+      PERFORM _echodb.lose_at_least(entry.oid, SQLERRM);
     END;
   END LOOP;
   PERFORM _echodb.end_own_ddl(lock_timeout_before);

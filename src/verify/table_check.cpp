@@ -179,9 +179,20 @@ class TableCheck {
   StreamPosition position_;
 };
 
+/// Whether the table is published without its updates and deletes.
+bool is_insert_only(const TableRecord& record, const CheckEnvironment& environment) {
+  if (environment.settings.no_pk_policy != NoPrimaryKeyPolicy::InsertOnly) return false;
+  return environment.connections.source
+      .query(
+          "SELECT EXISTS (SELECT FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid "
+          "WHERE r.prrelid = $1::oid AND p.pubname = $2)",
+          {std::to_string(record.oid), environment.stream.publication + "_insert_only"})
+      .boolean(0, 0);
+}
+
 /// Why a table in this state cannot be compared; empty when it can.
-std::string obstacle(const TableRecord& record, const Settings& settings) {
-  if (settings.no_pk_policy == NoPrimaryKeyPolicy::InsertOnly && record.versions.back().schema.key().empty()) {
+std::string obstacle(const TableRecord& record, const CheckEnvironment& environment) {
+  if (is_insert_only(record, environment)) {
     return "the table is mirrored without its updates and deletes (ECHODB_NO_PK_POLICY=insert_only)";
   }
   if (record.state == TableState::Error) return "the table is in error: " + record.error;
@@ -209,7 +220,8 @@ std::optional<CheckedTable> find_in_target(const CheckEnvironment& environment, 
         return std::nullopt;
       }
     }
-    StreamPosition position(environment.connections.position, environment.stream.slot, settings.consistency_max_lag, stop);
+    StreamPosition position(environment.connections.position, environment.stream.slot, settings.consistency_max_lag,
+                            stop);
     report.position = position.log_end();
     position.await_applied(report.position);
     environment.confirm();
@@ -224,22 +236,22 @@ CheckReport check_table(const CheckEnvironment& environment, const TableRecord& 
                      .mode = options.mode,
                      .at = std::chrono::system_clock::now()};
   const auto began = std::chrono::steady_clock::now();
-  report.reason = obstacle(record, environment.settings);
-  if (report.reason.empty()) {
-    try {
+  try {
+    report.reason = obstacle(record, environment);
+    if (report.reason.empty()) {
       if (const std::optional<CheckedTable> table = find_in_target(environment, record, stop, report)) {
         TableCheck(environment, *table, options, stop, report).run();
       }
       // What is not equal may be so because the mirror was stopped, or is being made anew.
       if (report.verdict != Verdict::Equal) environment.confirm();
-    } catch (const Error& error) {
-      if (error.code() == ErrorCode::Stopped) throw;
-      report.verdict = Verdict::Unknown;
-      report.needs_copy = false;
-      report.reason = error.what();
-      report.mismatched = 0;
-      report.mismatches.clear();
     }
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::Stopped) throw;
+    report.verdict = Verdict::Unknown;
+    report.needs_copy = false;
+    report.reason = error.what();
+    report.mismatched = 0;
+    report.mismatches.clear();
   }
   report.duration = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began);
   return report;
