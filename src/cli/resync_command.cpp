@@ -3,7 +3,10 @@
 #include <cstdio>
 
 #include "base/error.h"
+#include "catalog/store.h"
 #include "cli/commands.h"
+#include "control/column_types.h"
+#include "control/setup.h"
 #include "postgres/connection.h"
 #include "postgres/own_schema.h"
 #include "replication/ddl_message.h"
@@ -26,7 +29,12 @@ int resync_command(const Settings& settings, const ResyncOptions& options) {
     throw Error(ErrorCode::InvalidConfiguration, fmt::format("{}.{} is not a table that EchoDB mirrors", schema, name),
                 "`echodb status` lists them");
   }
-  ask_for_description(source, static_cast<Oid>(found.number(0, 0)), kResyncTag);
+  const auto table = static_cast<Oid>(found.number(0, 0));
+  CatalogStore catalog(settings.postgres, "resync", {});
+  if (const auto record = catalog.load_table(stream_names(settings).stream, table)) {
+    require_column_types(settings, *record, {});
+  }
+  ask_for_description(source, table, kResyncTag);
   fmt::print("{}.{} will be copied again; readers keep the present table until the copy is complete\n", schema, name);
   return 0;
 }

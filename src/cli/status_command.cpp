@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "cli/commands.h"
@@ -37,7 +39,10 @@ void print_stream(const json& metrics) {
     fmt::print("every table was copied again from {} on: {}\n", remade.at("at").get<std::string>(),
                remade.at("reason").get<std::string>());
   }
-  if (!metrics.at("last_error").is_null()) fmt::print("last error: {}\n", metrics.at("last_error").get<std::string>());
+  if (!metrics.at("last_error").is_null()) {
+    fmt::print("last error, at {}: {}\n", metrics.value("last_error_at", std::string("an unknown time")),
+               metrics.at("last_error").get<std::string>());
+  }
 }
 
 std::string mebibytes(std::uint64_t bytes) { return fmt::format("{:.1f} MB", static_cast<double>(bytes) / (1 << 20)); }
@@ -76,8 +81,32 @@ std::string next_attempt(const json& table) {
   return seconds.is_null() ? "being tried again" : fmt::format("tried again in {} s", seconds.get<std::int64_t>());
 }
 
-void print_tables(const json& tables) {
-  fmt::print("\n{:<40} {:<30} {:<10} {:>12} {:>12}\n", "table", "target", "state", "copied", "applied");
+/// How much a table asks to be looked at: what is stopped first.
+int urgency(const json& table) {
+  const std::string state = table.at("state").get<std::string>();
+  if (state == "error") return 0;
+  if (!table.value("held_up", json()).is_null()) return 1;
+  return state == "streaming" ? 3 : 2;
+}
+
+/// "324 tables: 1 error, 2 copying, 321 streaming"
+void print_counts(const std::vector<json>& tables) {
+  std::vector<std::pair<std::string, std::size_t>> counts;  // in the order of the tables
+  for (const json& table : tables) {
+    const std::string state = table.at("state").get<std::string>();
+    auto found = std::ranges::find(counts, state, &std::pair<std::string, std::size_t>::first);
+    if (found == counts.end()) found = counts.insert(counts.end(), {state, 0});
+    ++found->second;
+  }
+  std::string words;
+  for (const auto& [state, count] : counts) words += fmt::format("{}{} {}", words.empty() ? "" : ", ", count, state);
+  fmt::print("\n{} table{}{}{}\n", tables.size(), tables.size() == 1 ? "" : "s", words.empty() ? "" : ": ", words);
+}
+
+void print_tables(std::vector<json> tables) {
+  std::ranges::stable_sort(tables, {}, urgency);
+  print_counts(tables);
+  fmt::print("{:<40} {:<30} {:<10} {:>12} {:>12}\n", "table", "target", "state", "copied", "applied");
   for (const json& table : tables) {
     fmt::print("{:<40} {:<30} {:<10} {:>12} {:>12}\n", table.at("source").get<std::string>(),
                table.at("target").get<std::string>(), table.at("state").get<std::string>(),
@@ -91,8 +120,11 @@ void print_tables(const json& tables) {
       fmt::print("  its next step is tried again and again: {}\n", held_up.get<std::string>());
     }
     for (const json& column : table.value("text_columns", json::array())) {
-      fmt::print("  {} is {}: a value at {} has no counterpart in its type\n", column.at("column").get<std::string>(),
-                 column.value("type", std::string("text")), column.at("since_lsn").get<std::string>());
+      const std::string type = column.value("type", std::string("text"));
+      fmt::print("  {} is {} since {}: {}\n", column.at("column").get<std::string>(), type,
+                 column.at("since_lsn").get<std::string>(),
+                 type.starts_with("Variant(") ? "a NULL came in place of an array"
+                                              : "a value came that has no counterpart in its own type");
     }
     for (const json& column : table.value("kept_types", json::array())) {
       fmt::print("  {} stays {}, where the settings ask for {} now: `echodb resync {}` makes the table anew\n",

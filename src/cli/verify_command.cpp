@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -101,8 +102,7 @@ class Findings {
   }
 
   void add(const CheckReport& report) {
-    different_ = different_ || report.verdict == Verdict::Different;
-    unknown_ = unknown_ || report.verdict == Verdict::Unknown;
+    ++counts_[report.verdict];
     if (as_json_) {
       all_.push_back(to_json(report));
     } else {
@@ -115,15 +115,31 @@ class Findings {
   }
   /// The exit code.
   [[nodiscard]] int finish() const {
-    if (as_json_) fmt::print("{}\n", all_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-    return different_ ? kExitDifferent : unknown_ ? kExitUnknown : 0;
+    if (as_json_) {
+      fmt::print("{}\n", all_.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    } else {
+      print_counts();
+    }
+    return counts_.contains(Verdict::Different) ? kExitDifferent
+           : counts_.contains(Verdict::Unknown) ? kExitUnknown
+                                                : 0;
   }
 
  private:
+  /// What one line among many would be lost without.
+  void print_counts() const {
+    std::string words;
+    std::size_t tables = 0;
+    for (const auto& [verdict, count] : counts_) {
+      words += fmt::format("{}{} {}", words.empty() ? ": " : ", ", count, to_string(verdict));
+      tables += count;
+    }
+    if (tables > 1) fmt::print("{} tables{}\n", tables, words);
+  }
+
   bool as_json_;
   nlohmann::json all_ = nlohmann::json::array();
-  bool different_ = false;
-  bool unknown_ = false;
+  std::map<Verdict, std::size_t> counts_;
 };
 
 int run(const Settings& settings, const VerifyOptions& options, const std::stop_token& stop) {

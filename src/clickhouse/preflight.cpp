@@ -79,9 +79,11 @@ void try_rights(ClickHouseClient& clickhouse, const ClickHouseSettings& settings
       if (error.code() == ErrorCode::Stopped) throw;
       findings.fatal(error.code(),
                      fmt::format("user {} (CLICKHOUSE_USER) cannot do `{}`: {}", settings.user, step, error.message()),
-                     fmt::format("GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, DROP TABLE, TRUNCATE ON "
-                                 "{}.* TO {}; GRANT SELECT ON system.* TO {}",
-                                 database, quote_identifier(settings.user), quote_identifier(settings.user)));
+                     !error.remedy().empty()
+                         ? error.remedy()
+                         : fmt::format("GRANT SELECT, INSERT, ALTER, CREATE DATABASE, CREATE TABLE, DROP TABLE, "
+                                       "TRUNCATE ON {}.* TO {}; GRANT SELECT ON system.* TO {}",
+                                       database, quote_identifier(settings.user), quote_identifier(settings.user)));
       return;
     }
   }

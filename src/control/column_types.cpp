@@ -12,11 +12,15 @@
 namespace echodb {
 namespace {
 
-void note_fault(const Error& error, Findings& findings) {
-  const std::string column(error.detail("column"));
-  findings.warning(column.empty() ? error.message() : fmt::format("{} ({})", error.message(), column),
-                   fmt::format("correct the entry{}; until then the tables concerned stop, and no others",
-                               error.remedy().empty() ? "" : ": " + error.remedy()));
+/// `column`, if the entry is for one, is what is in the catalog.
+void note_fault(const Error& error, const Column* column, Findings& findings) {
+  const std::string name(error.detail("column"));
+  const std::string until =
+      column == nullptr || column->chosen_type.empty()
+          ? "until then the tables concerned stop, and no others"
+          : fmt::format("until then the column stays {}, and its table cannot be copied again", column->chosen_type);
+  findings.warning(name.empty() ? error.message() : fmt::format("{} ({})", error.message(), name),
+                   fmt::format("correct the entry{}; {}", error.remedy().empty() ? "" : ": " + error.remedy(), until));
 }
 
 /// ClickHouse alone knows the names of time zones.
@@ -31,14 +35,57 @@ std::optional<Error> zone_fault(const ColumnTypeRule& rule, ClickHouseClient& cl
   }
 }
 
-std::optional<Error> column_fault(const TableSchema& schema, const TypeChoices& choices) {
+/// Whether the column could be made as the settings have it.
+std::optional<Error> column_fault(const TableSchema& schema, const Column& column, const TypeChoices& choices) {
   try {
-    for (const Column& column : schema.columns) column_target_type(schema, column, choices);
+    column_target_type(schema, as_if_new(column), choices);
     return std::nullopt;
   } catch (const Error& error) {
     return error;
   }
 }
+
+/// Looks at entries and columns, and remembers which entries are for any.
+class EntryCheck {
+ public:
+  EntryCheck(TypeChoices choices, Findings& findings)
+      : choices_(std::move(choices)), unused_(choices_.columns), findings_(findings) {}
+
+  void note(const std::optional<Error>& fault, const Column* column) {
+    if (!fault) return;
+    all_well_ = false;
+    note_fault(*fault, column, findings_);
+  }
+
+  void examine(const TableSchema& schema) {
+    for (const Column& column : schema.columns) {
+      const ColumnTypeRule* rule = find_rule(schema, column, choices_);
+      if (rule == nullptr) continue;
+      std::erase(unused_, *rule);
+      note(column_fault(schema, column, choices_), &column);
+    }
+  }
+
+  /// After all tables, if there are any yet.
+  void name_unused() {
+    for (const ColumnTypeRule& rule : unused_) {
+      findings_.warning(
+          fmt::format("{}: the entry {}={} counts for no column", kColumnTypesSetting, rule.pattern, rule.type),
+          "correct its schema.table.column, unless it is for a table to come");
+    }
+    all_well_ = all_well_ && unused_.empty();
+  }
+
+  void finish() {
+    if (all_well_) findings_.ok("every entry of ECHODB_COLUMN_TYPES can be followed");
+  }
+
+ private:
+  TypeChoices choices_;
+  std::vector<ColumnTypeRule> unused_;
+  Findings& findings_;
+  bool all_well_ = true;
+};
 
 }  // namespace
 
@@ -46,18 +93,23 @@ void examine_column_types(const Settings& settings, const std::vector<TableRecor
                           std::stop_token stop) {
   if (settings.column_types.empty()) return;
   ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
-  bool all_well = true;
-  auto note = [&](const std::optional<Error>& fault) {
-    if (!fault) return;
-    all_well = false;
-    note_fault(*fault, findings);
-  };
-  for (const ColumnTypeRule& rule : settings.column_types) note(zone_fault(rule, clickhouse));
-  const TypeChoices choices = type_choices(settings, clickhouse.server_version());
+  EntryCheck check(type_choices(settings, clickhouse.server_version()), findings);
+  for (const ColumnTypeRule& rule : settings.column_types) check.note(zone_fault(rule, clickhouse), nullptr);
   for (const TableRecord& table : tables) {
-    if (table.state != TableState::Dropped) note(column_fault(table.versions.back().schema, choices));
+    if (table.state != TableState::Dropped) check.examine(table.versions.back().schema);
   }
-  if (all_well) findings.ok("every entry of ECHODB_COLUMN_TYPES can be followed");
+  if (!tables.empty()) check.name_unused();
+  check.finish();
+}
+
+void require_column_types(const Settings& settings, const TableRecord& table, std::stop_token stop) {
+  if (settings.column_types.empty()) return;
+  ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
+  const TypeChoices choices = type_choices(settings, clickhouse.server_version());
+  const TableSchema& schema = table.versions.back().schema;
+  for (const Column& column : schema.columns) {
+    if (std::optional<Error> fault = column_fault(schema, column, choices)) throw *std::move(fault);
+  }
 }
 
 }  // namespace echodb

@@ -30,6 +30,7 @@ namespace {
 
 constexpr double kDiskLeftMin = 0.1;
 constexpr std::chrono::seconds kInventoryPatience{3};
+constexpr std::size_t kStoppedNamedMax = 20;
 
 /// The watched tables that have no mirror, and the reverse. Those that are left out on purpose are examine_source()'s.
 void examine_inventory(PostgresConnection& source, const Settings& settings, const StreamRecord& stream,
@@ -105,6 +106,20 @@ std::string find_own_slot(PostgresConnection& source, const Settings& settings, 
   return names.slot;
 }
 
+/// Tables that stopped, each with its reason.
+void examine_stopped(const std::vector<TableRecord>& tables, Findings& findings) {
+  std::size_t stopped = 0;
+  for (const TableRecord& table : tables) {
+    if (table.state != TableState::Error || ++stopped > kStoppedNamedMax) continue;
+    findings.warning(fmt::format("{} is stopped: {}", table.versions.back().schema.qualified_name(), table.error),
+                     "the worker tries it again by itself, ever more seldom; `echodb resync` does so now");
+  }
+  if (stopped > kStoppedNamedMax) {
+    findings.warning(fmt::format("{} more tables are stopped", stopped - kStoppedNamedMax),
+                     "`echodb status` names them");
+  }
+}
+
 /// The slot and the stream, if there are any yet. Returns its tables, when they can be had.
 std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings,
                                         std::stop_token stop) {
@@ -160,6 +175,7 @@ std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settin
   }
   if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
   std::vector<TableRecord> tables = catalog.load_tables(stream->name);
+  examine_stopped(tables, findings);
   examine_column_types(settings, tables, findings, stop);
   return tables;
 }

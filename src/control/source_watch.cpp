@@ -1,14 +1,13 @@
 #include "control/source_watch.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <utility>
 
 #include "base/log.h"
 #include "base/pause.h"
+#include "base/utc_text.h"
 
 namespace echodb {
 namespace {
@@ -136,7 +135,7 @@ void SourceWatch::look_at_installation(PostgresConnection& source, const std::st
 }
 
 void SourceWatch::note(const InstallationFaults& faults) {
-  const std::string now = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  const std::string now = utc_text();
   board_.update([&](WorkerStatus& status) {
     std::vector<InstallationStatus> known = std::exchange(status.installation, {});
     for (const InstallationFault& fault : faults) {

@@ -358,7 +358,7 @@ void Worker::stay_warm() {
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) return;
     log::warn("this worker could not lead now: {}", error.what());
-    status.last_error = error.what();
+    status.note_error(error.what());
   }
   board_.put(std::move(status));
 }
@@ -373,7 +373,7 @@ void Worker::report(const Error& error) {
   board_.update([&](WorkerStatus& status) {
     status.connected = false;
     status.is_leader = false;
-    status.last_error = error.what();
+    status.note_error(error.what());
     if (status.state != "starting" || policy.action == ErrorPolicy::Action::Person) status.state = "error";
   });
 }

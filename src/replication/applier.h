@@ -144,6 +144,7 @@ class Applier final : public PgoutputHandler {
   std::uint64_t retries_ = 0;
   std::uint64_t messages_skipped_ = 0;
   std::string last_error_;
+  std::string last_error_at_;
   std::map<std::shared_ptr<Lane>, std::string> held_up_;     ///< lanes whose step is tried again, and why
   std::optional<SteadyClock::time_point> refused_since_;     ///< by ClickHouse, without a success since
   SteadyClock::time_point through_at_ = SteadyClock::now();  ///< or nothing was to be sent

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utc_text.h"
 #include "config/limits.h"
 #include "replication/applier.h"
 
@@ -37,7 +38,9 @@ LagClock::Time wall_clock() {
 void Applier::note_error(const Error& error) {
   const bool widens = error.code() == ErrorCode::UnsupportedValue && !error.detail("column").empty() &&
                       settings_.unsupported_values == UnsupportedValues::Text;
-  if (!widens) last_error_ = error.what();
+  if (widens) return;
+  last_error_ = error.what();
+  last_error_at_ = utc_text();
 }
 
 void Applier::report(WorkerStatus& status) {
@@ -50,6 +53,7 @@ void Applier::report(WorkerStatus& status) {
   status.retries = retries_;
   status.messages_skipped = messages_skipped_;
   status.last_error = last_error_;
+  status.last_error_at = last_error_at_;
   status.rows_copied = copier_.progress().rows_copied;
   status.rows_to_copy = copier_.progress().rows_to_copy;
   status.rows_to_copy_known = copier_.progress().rows_to_copy_known;

@@ -21,14 +21,17 @@ bool can_be_sorted(std::string_view type) {
   return type != "JSON" && !type.starts_with("Variant(") && !type.starts_with("Array(Nullable(");
 }
 
+std::string full_name(const TableSchema& table, const Column& column) {
+  return table.qualified_name() + "." + column.name;
+}
+
 /// The operator's wish for the column, if there is one. It is checked while it can still be followed.
 void apply_rule(const TableSchema& table, const Column& column, const TypeChoices& choices, TypeOptions& options) {
-  const std::string name = table.qualified_name() + "." + column.name;
-  auto rule = std::ranges::find_if(
-      choices.columns, [&](const ColumnTypeRule& r) { return fnmatch(r.pattern.c_str(), name.c_str(), 0) == 0; });
-  if (rule == choices.columns.end()) return;
+  const ColumnTypeRule* rule = find_rule(table, column, choices);
+  if (rule == nullptr) return;
   options.override_type = rule->type;
   if (!options.chosen_type.empty()) return;
+  const std::string name = full_name(table, column);
   try {
     check_override(name, column.type, options);
   } catch (const Error& error) {
@@ -43,11 +46,9 @@ ArrayChoice array_choice(std::string_view chosen_type) {
 }
 
 /// What the choices ask for; nullopt: something that the column cannot be.
-std::optional<std::string> chosen_now(const TableSchema& table, Column column, const TypeChoices& choices) {
-  column.chosen_type.clear();
-  column.width = ColumnWidth::AsChosen;
+std::optional<std::string> chosen_now(const TableSchema& table, const Column& column, const TypeChoices& choices) {
   try {
-    return without_nullable(column_target_type(table, column, choices).column_type);
+    return without_nullable(column_target_type(table, as_if_new(column), choices).column_type);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::InvalidConfiguration) throw;
     return std::nullopt;
@@ -72,6 +73,19 @@ void check_column_types(const Settings& settings, std::vector<std::string>& faul
       faults.emplace_back(column_types_fault(rule, error).what());
     }
   }
+}
+
+const ColumnTypeRule* find_rule(const TableSchema& table, const Column& column, const TypeChoices& choices) {
+  const std::string name = full_name(table, column);
+  auto rule = std::ranges::find_if(
+      choices.columns, [&](const ColumnTypeRule& r) { return fnmatch(r.pattern.c_str(), name.c_str(), 0) == 0; });
+  return rule == choices.columns.end() ? nullptr : &*rule;
+}
+
+Column as_if_new(Column column) {
+  column.chosen_type.clear();
+  column.width = ColumnWidth::AsChosen;
+  return column;
 }
 
 Error column_types_fault(const ColumnTypeRule& entry, const Error& why) {
@@ -133,6 +147,7 @@ void adopt_types(TableSchema& table, const ColumnTypes& target, const TypeChoice
 std::vector<KeptType> kept_types(const TableSchema& table, const TypeChoices& choices) {
   std::vector<KeptType> kept;
   for (const Column& column : table.columns) {
+    if (column.width != ColumnWidth::AsChosen) continue;
     const std::optional<std::string> today = chosen_now(table, column, choices);
     if (column.chosen_type.empty() || !today || *today == column.chosen_type) continue;
     kept.push_back({.column = column.name, .type = column.chosen_type, .today = *today});

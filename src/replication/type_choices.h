@@ -22,6 +22,11 @@ struct TypeChoices {
 
 TypeChoices type_choices(const Settings& settings, const ServerVersion& server);
 
+/// The entry of ECHODB_COLUMN_TYPES that counts for the column; nullptr: none does.
+const ColumnTypeRule* find_rule(const TableSchema& table, const Column& column, const TypeChoices& choices);
+/// The column without a type that was chosen for it, as a new copy of its table would find it.
+Column as_if_new(Column column);
+
 /// Adds a sentence for each entry of ECHODB_COLUMN_TYPES with a type that no column can be given.
 void check_column_types(const Settings& settings, std::vector<std::string>& faults);
 
@@ -44,7 +49,7 @@ void keep_types(TableSchema& table, const TableSchema& before);
 /// Columns without a type get the one that their target has. What the source's column cannot be is left out.
 void adopt_types(TableSchema& table, const ColumnTypes& target, const TypeChoices& choices);
 
-/// A column that would be another one if it were made today.
+/// A column that would be another one if it were made today, and has not become another one for the sake of a value.
 struct KeptType {
   std::string column;
   std::string type;   ///< without Nullable

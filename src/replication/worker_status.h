@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/utc_text.h"
 #include "postgres/lsn.h"
 
 namespace echodb {
@@ -117,6 +119,7 @@ struct WorkerStatus {
   std::uint64_t messages_skipped = 0;        ///< with our prefix, and not by our triggers
   std::chrono::milliseconds refused_for{0};  ///< for so long nothing has got through to ClickHouse that was tried
   std::string last_error;                    ///< empty: none
+  std::string last_error_at;                 ///< when, in UTC
   std::string remade;                        ///< why every table was copied again from the start; empty: it was not
   std::string remade_at;                     ///< when, in UTC
   SlotStatus slot;
@@ -126,6 +129,12 @@ struct WorkerStatus {
   std::uint64_t described_again = 0;         ///< times that such a table was, since the stream began
   std::vector<TextFallback> text_fallbacks;
   std::vector<BreakerStatus> breakers;
+
+  /// Of now.
+  void note_error(std::string what) {
+    last_error = std::move(what);
+    last_error_at = utc_text();
+  }
 
   /// Tables that are watched and, without a reason, not mirrored, or the reverse.
   [[nodiscard]] std::size_t watched_not_mirrored() const {

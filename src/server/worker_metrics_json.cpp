@@ -103,6 +103,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"mirrors_dropped", status.mirrors_dropped},
       {"mirrors_failed", status.mirrors_failed},
       {"last_error", text_or_null(status.last_error)},
+      {"last_error_at", text_or_null(status.last_error_at)},
       {"remade", status.remade.empty() ? json(nullptr) : json{{"reason", status.remade}, {"at", status.remade_at}}},
       {"uptime_seconds", identity.uptime.count()},
       {"circuit_breakers", breakers_json(status.breakers)},

@@ -9,8 +9,8 @@
 
 namespace echodb {
 
-/// A check's conversations with both servers, one check at a time. Connecting takes longer than comparing a small table,
-/// so those of a check that went well serve the next one; any other may leave them in the middle of something.
+/// A check's conversations with both servers, one check at a time. Connecting takes longer than comparing a small
+/// table, so those of a check that went well serve the next one; any other may leave them in the middle of something.
 struct CheckConnections {
   /// Errors: those of PostgresConnection.
   CheckConnections(const Settings& settings, const std::stop_token& stop);

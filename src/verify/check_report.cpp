@@ -1,19 +1,14 @@
 #include "verify/check_report.h"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 #include <array>
 #include <nlohmann/json.hpp>
+
+#include "base/utc_text.h"
 
 namespace echodb {
 namespace {
 
 constexpr std::array<std::string_view, 4> kModes{"count", "sample", "fingerprint", "full"};
-
-std::string utc(std::chrono::system_clock::time_point at) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", std::chrono::floor<std::chrono::seconds>(at));
-}
 
 }  // namespace
 
@@ -57,7 +52,7 @@ nlohmann::json to_json(const CheckReport& report) {
            {"undecided", report.undecided},
            {"mismatches", std::move(mismatches)},
            {"lsn", to_string(report.position)},
-           {"timestamp", utc(report.at)},
+           {"timestamp", utc_text(report.at)},
            {"duration_ms", report.duration.count()},
            {"reason", report.reason.empty() ? json(nullptr) : json(report.reason)}};
   if (!report.note.empty()) all["note"] = report.note;

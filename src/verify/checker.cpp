@@ -75,14 +75,15 @@ CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& optio
   const TableRecord record = mirrored(table.oid);
   auto is_changed = [&] { return catalog_.table_mark(stream, table.oid) != mark; };
   std::unique_ptr<CheckConnections> connections = run.take(settings_, stop_);
-  const CheckEnvironment environment{
-      .settings = settings_,
-      .stream = this->stream(),
-      .choices = type_choices(settings_, connections->target.server_version()),
-      .connections = *connections,
-      .confirm = [&] {
-        if (is_changed()) throw Error(ErrorCode::SchemaMismatch, "the table's mirror was changed while it was checked");
-      }};
+  const CheckEnvironment environment{.settings = settings_,
+                                     .stream = this->stream(),
+                                     .choices = type_choices(settings_, connections->target.server_version()),
+                                     .connections = *connections,
+                                     .confirm = [&] {
+                                       if (is_changed())
+                                         throw Error(ErrorCode::SchemaMismatch,
+                                                     "the table's mirror was changed while it was checked");
+                                     }};
   CheckReport report = check_table(environment, record, options, stop_);
   if (report.verdict == Verdict::Equal) run.give_back(std::move(connections));
   again = report.verdict == Verdict::Unknown && report.repairs.empty() && is_changed();
