@@ -57,6 +57,12 @@ class EntryCheck {
     note_fault(*fault, column, findings_);
   }
 
+  void examine(const ColumnTypeRule& rule, ClickHouseClient& clickhouse) {
+    const std::optional<Error> fault = zone_fault(rule, clickhouse);
+    if (fault) std::erase(unused_, rule);
+    note(fault, nullptr);
+  }
+
   void examine(const TableSchema& schema) {
     for (const Column& column : schema.columns) {
       const ColumnTypeRule* rule = find_rule(schema, column, choices_);
@@ -70,7 +76,7 @@ class EntryCheck {
   void name_unused() {
     for (const ColumnTypeRule& rule : unused_) {
       findings_.warning(
-          fmt::format("{}: the entry {}={} counts for no column", kColumnTypesSetting, rule.pattern, rule.type),
+          fmt::format("{}: the entry {}={}: there is no such column", kColumnTypesSetting, rule.pattern, rule.type),
           "correct its schema.table.column, unless it is for a table to come");
     }
     all_well_ = all_well_ && unused_.empty();
@@ -94,7 +100,7 @@ void examine_column_types(const Settings& settings, const std::vector<TableRecor
   if (settings.column_types.empty()) return;
   ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
   EntryCheck check(type_choices(settings, clickhouse.server_version()), findings);
-  for (const ColumnTypeRule& rule : settings.column_types) check.note(zone_fault(rule, clickhouse), nullptr);
+  for (const ColumnTypeRule& rule : settings.column_types) check.examine(rule, clickhouse);
   for (const TableRecord& table : tables) {
     if (table.state != TableState::Dropped) check.examine(table.versions.back().schema);
   }
