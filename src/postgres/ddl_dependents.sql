@@ -237,6 +237,18 @@ BEGIN
     WHERE c.oid = relation);
 END $$;
 
+-- The row types of what a command on this relation reaches have changed: tables with columns of them, also those of
+-- transactions that are still open.
+CREATE OR REPLACE FUNCTION _echodb.row_types_changed(relation oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  changed oid[] := _echodb.row_types(relation);
+BEGIN
+  IF cardinality(changed) = 0 THEN RETURN; END IF;
+  PERFORM _echodb.emit(json_build_object('op', 'type', 'type', changed[1]::bigint, 'of_rows', true));
+  PERFORM _echodb.recopy_tables_with_types(changed);
+END $$;
+
 -- A type was created or changed. Rows show a renamed label or another attribute without having been touched.
 CREATE OR REPLACE FUNCTION _echodb.on_type_change(changed oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -386,7 +398,7 @@ BEGIN
     ELSE
       PERFORM _echodb.on_family_change(object, tag);
       IF tag IN ('ALTER TABLE', 'DROP COLUMN') OR NOT entry.is_table THEN
-        PERFORM _echodb.recopy_tables_with_types(_echodb.row_types(object));
+        PERFORM _echodb.row_types_changed(object);
       END IF;
     END IF;
   END IF;

@@ -257,7 +257,7 @@ BEGIN
   FOR heir IN SELECT f FROM _echodb.family(relation) f WHERE f <> relation LOOP
     PERFORM _echodb.describe_table(heir, 'DESCRIBE');
   END LOOP;
-  PERFORM _echodb.recopy_tables_with_types(_echodb.row_types(relation));
+  PERFORM _echodb.row_types_changed(relation);
 END $$;
 
 -- Publishes a table if need be and puts its present schema into the log, or that it is gone. By the tag the worker

@@ -17,7 +17,7 @@ DdlMessage parse(const nlohmann::json& message) {
                         .schema = std::move(schema),
                         .snapshot = std::move(snapshot)};
   }
-  if (op == "type") return TypeChangedMessage{message.at("type").get<Oid>()};
+  if (op == "type") return TypeChangedMessage{message.at("type").get<Oid>(), message.value("of_rows", false)};
   Oid oid = message.at("oid").get<Oid>();
   if (op == "drop") return DropMessage{oid};
   if (op == "rewrite") return RewriteMessage{oid, message.at("plain").get<bool>()};

@@ -63,6 +63,7 @@ struct RecopyMessage {
 /// of transactions that were open.
 struct TypeChangedMessage {
   Oid type = 0;
+  bool of_rows = false;  ///< a table's or view's row type
 };
 /// A table of a watched schema that cannot be followed.
 struct RefusedMessage {

@@ -48,6 +48,11 @@ class MirroredTable {
   std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   std::uint64_t rows_applied = 0;
 
+  /// What its rows show has changed with the transaction that ended there.
+  void note_types_changed(Lsn commit) {
+    record.types_changed = std::max(record.types_changed.value_or(commit), commit);
+  }
+
   [[nodiscard]] const TableSchema& schema() const { return versions.back().version.schema; }
   [[nodiscard]] std::string name() const { return schema().qualified_name(); }
 

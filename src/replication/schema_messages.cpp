@@ -14,6 +14,7 @@ void SchemaMessages::apply(const DdlMessage& message, Lsn lsn) {
 }
 
 void SchemaMessages::on(const TableMessage& message, Lsn lsn) {
+  tools_.type_changes.described(message.schema.oid);
   MirroredTable* table = parts_.registry.find(message.schema.oid);
   // A description was asked for because the table is there, watched, and has no mirror: the drop was not meant.
   const bool described = message.tag == kDescribeTag;
@@ -62,8 +63,12 @@ void SchemaMessages::changed(MirroredTable& table, const TableMessage& message, 
   // Others may have written before the command and commit after it: nothing of theirs is to be skipped.
   const bool writers_beside = lost ? !(described && lost->exclusive) : described;
   const Lsn floor = writers_beside ? table.record.floor : version.lsn;
-  if (const auto since = changes_.types_changed_after(version)) {
-    table.record.types_changed = std::max(table.record.types_changed.value_or(*since), *since);
+  if (const auto since = tools_.type_changes.after(version)) {
+    table.note_types_changed(*since);
+    // No row need come: the rows that are older than a column show its default.
+    const bool shown =
+        std::ranges::any_of(version.schema.columns, [](const Column& c) { return c.missing_value.has_value(); });
+    if (shown) copies_.ask_for_rows_as_before(table);
   }
   failures_.follow(table, version, [&] {
     if (message.tag == kResyncTag) {
@@ -119,7 +124,7 @@ void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
 /// is, and a message that is read again has the table copied again.
 void SchemaMessages::on(const RecopyMessage& message, Lsn) { copies_.ask(message); }
 
-void SchemaMessages::on(const TypeChangedMessage&, Lsn) { copies_.note_type_changed(); }
+void SchemaMessages::on(const TypeChangedMessage& message, Lsn lsn) { tools_.type_changes.changed(message, lsn); }
 
 void SchemaMessages::on(const RefusedMessage& message, Lsn lsn) {
   log::warn("{} is not mirrored: {}", message.table, message.reason);

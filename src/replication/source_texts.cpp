@@ -73,9 +73,15 @@ void Rendering::ask(Oid type, std::span<const std::size_t> places, std::vector<s
   for (std::size_t place : places) {
     parameters.emplace_back(QueryParameter::Binary{std::string(as_text(leaves_[place].value)), type});
   }
-  QueryResult answer = tools_.source.connection().query(render_statement(places.size()), parameters);
-  tools_.progressed();
-  for (std::size_t row = 0; row < places.size(); ++row) texts[places[row]] = answer.text(row, 0);
+  try {
+    QueryResult answer = tools_.source.connection().query(render_statement(places.size()), parameters);
+    tools_.progressed();
+    for (std::size_t row = 0; row < places.size(); ++row) texts[places[row]] = answer.text(row, 0);
+  } catch (const Error& error) {
+    // The type's receive function refuses every value (pg_node_tree), or there is none.
+    if (error.sqlstate() != "0A000" && error.sqlstate() != "42883") throw;
+    throw no_binary_form(error);
+  }
 }
 
 std::vector<std::string> Rendering::ask() {

@@ -35,15 +35,6 @@ bool may_hide_rewrite(const TableSchema& before, const TableSchema& after) {
 
 }  // namespace
 
-std::optional<Lsn> TableChanges::types_changed_after(const TableVersion& version) const {
-  constexpr Oid kFirstOfUsers = 16'384;
-  const bool has_own_types = std::ranges::any_of(version.schema.columns, [](const Column& column) {
-    return std::max(column.type.oid, column.type.element_oid) >= kFirstOfUsers;
-  });
-  if (!has_own_types || version.lsn >= tools_.types_changed) return std::nullopt;
-  return tools_.types_changed;
-}
-
 void TableChanges::created(const TableMessage& message, const TableVersion& version) {
   bool empty = born_empty(message);
   make_way(version);
@@ -51,7 +42,7 @@ void TableChanges::created(const TableMessage& message, const TableVersion& vers
   MirroredTable& table = parts_.registry.add({.oid = message.schema.oid,
                                               .state = empty ? TableState::Streaming : TableState::Copying,
                                               .floor = version.lsn,
-                                              .types_changed = types_changed_after(version),
+                                              .types_changed = tools_.type_changes.after(version),
                                               .earlier_names = std::move(left.names)},
                                              version);
   table.awaited = std::move(left.awaited);

@@ -15,9 +15,6 @@ class TableChanges {
   TableChanges(TableTools& tools, TableCopies& copies, TableFailures& failures)
       : tools_(tools), parts_(tools.parts), copies_(copies), failures_(failures) {}
 
-  /// Where a transaction ended that changed a type, perhaps one of this version's columns, while the transaction of
-  /// this version was open: the former did not see the latter. Nullopt when none has.
-  [[nodiscard]] std::optional<Lsn> types_changed_after(const TableVersion& version) const;
   void created(const TableMessage& message, const TableVersion& version);
   struct Command {
     std::string tag;

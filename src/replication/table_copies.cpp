@@ -101,22 +101,29 @@ void TableCopies::ask_for_rows_as_before(const MirroredTable& table) {
   ask({.oid = table.record.oid, .reason = "rows of it were written before one of its types changed"});
 }
 
+/// The tables that the transaction changed without seeing them.
+void TableCopies::ask_for_missed() {
+  parts_.registry.for_each([&](const MirroredTable& table) {
+    if (!tools_.type_changes.has_missed(table)) return;
+    ask({.oid = table.record.oid, .reason = "one of its types has changed beside it", .types_changed = true});
+  });
+}
+
 void TableCopies::transaction_ended(Lsn commit) {
-  if (std::exchange(type_changed_, false)) tools_.types_changed = commit;
+  if (tools_.type_changes.has_changed()) ask_for_missed();
+  tools_.type_changes.transaction_ended(commit);
   for (const auto& [oid, message] : std::exchange(asked_, {})) {
     MirroredTable* table = parts_.registry.find(oid);
     if (table == nullptr) continue;
-    if (message.types_changed) note_types_changed(*table, commit);
-    if (table->followed() == nullptr) continue;
+    if (message.types_changed) table->note_types_changed(commit);
+    if (table->followed() == nullptr) {
+      // On record with the copy that follows; of a table that has stopped at once, because no copy follows yet.
+      if (message.types_changed && table->is<Stopped>()) tools_.steps.put_on_record(*table);
+      continue;
+    }
     parts_.batcher.seal(*table);
     copy_again(*table, std::nullopt, {.floor = table->record.floor, .reason = message.reason});
   }
-}
-
-/// On record with the copy that follows; of a table that has stopped at once, because no copy follows yet.
-void TableCopies::note_types_changed(MirroredTable& table, Lsn commit) const {
-  table.record.types_changed = std::max(table.record.types_changed.value_or(commit), commit);
-  if (table.is<Stopped>()) tools_.steps.put_on_record(table);
 }
 
 void TableCopies::await_reading(MirroredTable& table, Lsn position) {

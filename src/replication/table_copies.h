@@ -36,8 +36,6 @@ class TableCopies {
   void copy_again(MirroredTable& table, const std::optional<TableVersion>& version, Again copy);
   /// When the transaction that is read is over: what its rows are is known then, and several wishes in it are one.
   void ask(const RecopyMessage& message);
-  /// The transaction has changed what values of a type show.
-  void note_type_changed() { type_changed_ = true; }
   /// The transaction has rows of the table that show a type as it was before it changed: TableRecord::types_changed.
   void ask_for_rows_as_before(const MirroredTable& table);
   /// Copies that the transaction asked for can see all of it now.
@@ -52,13 +50,12 @@ class TableCopies {
 
  private:
   [[nodiscard]] std::optional<Xid> writers_before(const MirroredTable& table) const;
-  void note_types_changed(MirroredTable& table, Lsn commit) const;
+  void ask_for_missed();
 
   TableTools& tools_;
   const TableParts& parts_;
   std::uint64_t last_job_ = 0;
   std::map<Oid, RecopyMessage> asked_;  ///< by the transaction being read
-  bool type_changed_ = false;           ///< the same
   std::set<Oid> unread_;                ///< tables with `copied_to`: finish() looks at no others
 };
 

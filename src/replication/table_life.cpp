@@ -7,8 +7,7 @@ namespace echodb {
 void TableLife::resume(const SourceMoment& source, const TargetFindings& target, TargetClient& clickhouse) {
   const TableParts& parts = tools_.parts;
   tools_.recent.run_began(source.next_transaction);
-  // Nobody remembers which transactions of earlier runs have.
-  tools_.types_changed = parts.watermark.ended();
+  tools_.type_changes.run_began(parts.watermark.ended());
   tools_.inventory = TargetInventory(parts.catalog.load_target_notes(parts.stream), source.end_of_log);
   TableResumption(tools_, copies_, drops_, failures_, losses_).run(source.end_of_log, target, clickhouse);
 }

@@ -8,6 +8,7 @@
 #include "replication/table_steps.h"
 #include "replication/table_types.h"
 #include "replication/target_inventory.h"
+#include "replication/type_changes.h"
 
 namespace echodb {
 
@@ -27,7 +28,7 @@ struct TableTools {
   const TableParts parts;
   TableCounters counters;
   RecentTransactions recent;
-  Lsn types_changed;  ///< where the last transaction ended that changed what values of a type show, or may have done so
+  TypeChanges type_changes;
   HealingSchedule healing;
   TargetInventory inventory{{}, {}};
   BesideLanes beside{parts, recent};
