@@ -3,6 +3,14 @@
 #include <variant>
 
 namespace echodb {
+namespace {
+
+/// A value without a binary form is about the whole stream: it ends the run.
+void require_binary_form(const Error& failure) {
+  if (failure.code() == ErrorCode::NoBinaryForm) throw Error(failure);
+}
+
+}  // namespace
 
 void TableLife::resume(const SourceMoment& source, const TargetFindings& target, TargetClient& clickhouse) {
   const TableParts& parts = tools_.parts;
@@ -28,6 +36,11 @@ void TableLife::fail(MirroredTable& table, const Error& error, Lsn lsn) {
   table.check_invariants();
 }
 
+void TableLife::lane_failed(const LaneEvent& event) {
+  require_binary_form(*event.failure);
+  failures_.lane_failed(event);
+}
+
 void TableLife::copy_event(const CopyEvent& event) {
   MirroredTable* table = tools_.parts.registry.find(event.table);
   const auto* copying = table == nullptr ? nullptr : table->as<Copying>();
@@ -42,8 +55,7 @@ void TableLife::copy_event(const CopyEvent& event) {
       copies_.await_reading(*table, event.seen_to);
       break;
     case CopyEvent::Kind::Failed:
-      // It is about the whole stream.
-      if (event.failure->code() == ErrorCode::NoBinaryForm) throw Error(*event.failure);
+      require_binary_form(*event.failure);
       if (event.again) {
         copies_.start_over(*table, "copy_begun_again", event.failure->what(), event.plans);
       } else {

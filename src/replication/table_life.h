@@ -43,7 +43,7 @@ class TableLife {
   void fail(MirroredTable& table, const Error& error, Lsn lsn);
 
   // What became of what was to be written, and of copies.
-  void lane_failed(const LaneEvent& event) { failures_.lane_failed(event); }
+  void lane_failed(const LaneEvent& event);
   void copy_event(const CopyEvent& event);
   void finish_copies() { copies_.finish(); }
   void heal() { failures_.heal(); }
