@@ -3,12 +3,11 @@
 #include <cstdio>
 
 #include "base/error.h"
-#include "catalog/store.h"
 #include "cli/commands.h"
 #include "control/column_types.h"
-#include "control/setup.h"
 #include "postgres/connection.h"
 #include "postgres/own_schema.h"
+#include "postgres/table_schema.h"
 #include "replication/ddl_message.h"
 
 namespace echodb {
@@ -30,10 +29,8 @@ int resync_command(const Settings& settings, const ResyncOptions& options) {
                 "`echodb status` lists them");
   }
   const auto table = static_cast<Oid>(found.number(0, 0));
-  CatalogStore catalog(settings.postgres, "resync", {});
-  if (const auto record = catalog.load_table(stream_names(settings).stream, table)) {
-    require_column_types(settings, *record, {});
-  }
+  const QueryResult now = source.query("SELECT _echodb.table_snapshot($1::oid)", {std::to_string(table)});
+  if (!now.is_null(0, 0)) require_column_types(settings, parse_table_schema(std::string(now.text(0, 0))), {});
   ask_for_description(source, table, kResyncTag);
   fmt::print("{}.{} will be copied again; readers keep the present table until the copy is complete\n", schema, name);
   return 0;

@@ -108,11 +108,10 @@ void examine_column_types(const Settings& settings, const std::vector<TableRecor
   check.finish();
 }
 
-void require_column_types(const Settings& settings, const TableRecord& table, std::stop_token stop) {
+void require_column_types(const Settings& settings, const TableSchema& schema, std::stop_token stop) {
   if (settings.column_types.empty()) return;
   ClickHouseClient clickhouse(settings.clickhouse.without_database(), std::move(stop));
   const TypeChoices choices = type_choices(settings, clickhouse.server_version());
-  const TableSchema& schema = table.versions.back().schema;
   for (const Column& column : schema.columns) {
     if (std::optional<Error> fault = column_fault(schema, column, choices)) throw *std::move(fault);
   }

@@ -16,6 +16,6 @@ void examine_column_types(const Settings& settings, const std::vector<TableRecor
 
 /// Throws Error(InvalidConfiguration) when an entry asks a column of this table for what it cannot be: a copy would
 /// stop it.
-void require_column_types(const Settings& settings, const TableRecord& table, std::stop_token stop);
+void require_column_types(const Settings& settings, const TableSchema& schema, std::stop_token stop);
 
 }  // namespace echodb
