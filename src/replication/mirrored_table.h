@@ -48,6 +48,9 @@ class MirroredTable {
   std::shared_ptr<MissingValueSize> missing_value_size = std::make_shared<MissingValueSize>();
   std::uint64_t rows_applied = 0;
 
+  /// Where the transaction ended that described it last; nullopt: one of an earlier run.
+  std::optional<Lsn> described;
+
   /// What its rows show has changed with the transaction that ended there.
   void note_types_changed(Lsn commit) {
     record.types_changed = std::max(record.types_changed.value_or(commit), commit);

@@ -111,7 +111,9 @@ void TableCopies::ask_for_missed() {
 
 void TableCopies::transaction_ended(Lsn commit) {
   if (tools_.type_changes.has_changed()) ask_for_missed();
-  tools_.type_changes.transaction_ended(commit);
+  for (Oid oid : tools_.type_changes.transaction_ended(commit)) {
+    if (MirroredTable* table = parts_.registry.find(oid)) table->described = commit;
+  }
   for (const auto& [oid, message] : std::exchange(asked_, {})) {
     MirroredTable* table = parts_.registry.find(oid);
     if (table == nullptr) continue;

@@ -40,21 +40,16 @@ std::optional<Lsn> TypeChanges::after(const TableVersion& version) const {
 bool TypeChanges::has_missed(const MirroredTable& table) const {
   for (std::size_t kind = 0; kind < Kinds; ++kind) {
     const std::optional<Lsn>& first = changed_now_[kind];
-    if (first && described_until(table.record.oid) > *first && has(table.schema(), kind)) return true;
+    if (first && table.described.value_or(began_) > *first && has(table.schema(), kind)) return true;
   }
   return false;
 }
 
-Lsn TypeChanges::described_until(Oid table) const {
-  auto found = described_last_.find(table);
-  return found == described_last_.end() ? began_ : found->second;
-}
-
-void TypeChanges::transaction_ended(Lsn commit) {
+std::set<Oid> TypeChanges::transaction_ended(Lsn commit) {
   for (std::size_t kind = 0; kind < Kinds; ++kind) {
     if (std::exchange(changed_now_[kind], std::nullopt)) changed_last_[kind] = commit;
   }
-  for (Oid table : std::exchange(described_, {})) described_last_[table] = commit;
+  return std::exchange(described_, {});
 }
 
 }  // namespace echodb

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <optional>
 #include <set>
 
@@ -32,18 +31,17 @@ class TypeChanges {
   /// Whether the transaction has changed a type of the table's and could not see the table: it was described by one
   /// that ended in between.
   [[nodiscard]] bool has_missed(const MirroredTable& table) const;
-  void transaction_ended(Lsn commit);
+  /// Returns the tables that the transaction has described.
+  std::set<Oid> transaction_ended(Lsn commit);
 
  private:
   /// Row types change with every ALTER TABLE, and only columns of composites may show them.
   enum Kind : std::size_t { Own, Rows, Kinds };
   static bool has(const TableSchema& schema, std::size_t kind);
-  [[nodiscard]] Lsn described_until(Oid table) const;
 
   Lsn began_;
   std::array<Lsn, Kinds> changed_last_{};                ///< where the transaction ended
   std::array<std::optional<Lsn>, Kinds> changed_now_{};  ///< where the first message of the transaction stands
-  std::map<Oid, Lsn> described_last_;                    ///< where the transaction ended; of this run
   std::set<Oid> described_;
 };
 

@@ -35,9 +35,10 @@ class TypeChangesTest : public testing::Test {
     changes_.changed({.type = kOwn, .of_rows = of_rows}, message);
     changes_.transaction_ended(commit);
   }
-  void description(Lsn commit) {
+  void description(MirroredTable& table, Lsn commit) {
     changes_.described(kTable);
-    changes_.transaction_ended(commit);
+    EXPECT_EQ(changes_.transaction_ended(commit), std::set<Oid>{kTable});
+    table.described = commit;
   }
 
   TypeChanges changes_;
@@ -57,8 +58,8 @@ TEST_F(TypeChangesTest, RowTypesAreShownByCompositesOnly) {
 }
 
 TEST_F(TypeChangesTest, ATableThatWasCommittedBetweenAChangeAndItsEndIsMissed) {
-  const MirroredTable table = mirrored(version(Lsn{150}, kOwn));
-  description(Lsn{250});
+  MirroredTable table = mirrored(version(Lsn{150}, kOwn));
+  description(table, Lsn{250});
   changes_.changed({.type = kOwn}, Lsn{200});
   EXPECT_TRUE(changes_.has_missed(table));
   changes_.transaction_ended(Lsn{300});
