@@ -7,9 +7,11 @@ namespace echodb {
 /// Where a table stands. Durable, in `_echodb.tables.state`.
 ///
 ///   Pending ──► Copying ◄──► Streaming
-///   From each of these to Error and to Dropped, and back to Copying; a table that comes back empty, to Streaming.
+///   From each of these to Error and to Dropped, and back to Copying, by way of Pending when the copy comes with
+///   another schema; a table that comes back empty, to Streaming.
 ///
-/// Pending    set by setup and by the stream when a table is found whose rows are not in the target.
+/// Pending    set by setup and by the stream when a table is found whose rows are not in the target, and by the stream
+///            while it makes the table that a copy goes into.
 /// Copying    set by the stream when it hands the table to the copier; streamed changes are applied meanwhile.
 /// Streaming  set by the stream: at once for a table born under our eyes, else when its copy is in.
 /// Error      set by the stream when a change cannot be decoded, encoded or accepted; left by a new copy (Copying).

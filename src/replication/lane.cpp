@@ -215,8 +215,9 @@ std::vector<LaneEvent> LaneScheduler::take_events() {
 
 bool LaneScheduler::wait_idle(std::chrono::milliseconds at_most) {
   MutexLock lock(mutex_);
-  const auto until = std::chrono::steady_clock::now() + at_most;
-  while (!is_idle() && changed_.wait_until(mutex_, until)) continue;
+  const auto until = Clock::now() + at_most;
+  // A wait for a time that has come costs the timer's slack all the same.
+  while (!is_idle() && Clock::now() < until) changed_.wait_until(mutex_, until);
   return is_idle();
 }
 

@@ -73,7 +73,7 @@ void SchemaTask::announce(WriterTools& tools) {
   if (announces_target_ || announces_emptying_ || !earlier_names_.empty()) {
     TableRecord table = record_.table;
     table.emptying = announces_emptying_;
-    table.earlier_names = earlier_names_;
+    if (!earlier_names_.empty()) table.earlier_names = earlier_names_;
     if (announces_target_) table.state = TableState::Pending;
     catalog_.save_table(record_.stream, table, announces_target_ ? &*record_.version : nullptr);
   }

@@ -105,7 +105,7 @@ class SchemaTask final : public LaneTask {
     return *this;
   }
   /// The table's row and version are stored before the first step, as of a table that has still to be copied: a target
-  /// that nobody knows of would stay for ever.
+  /// that nobody knows of would stay for ever, and rows of before would come again for columns that it does not have.
   SchemaTask& announce_target() {
     announces_target_ = true;
     return *this;

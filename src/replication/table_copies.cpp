@@ -80,6 +80,7 @@ void TableCopies::copy_again(MirroredTable& table, const std::optional<TableVers
   if (version) parts_.registry.add_version(table, *version);
   auto definition = table_definition(table.schema(), parts_.registry.shadow(table), parts_.registry.choices());
   auto task = tools_.steps.make(table, version ? &*version : nullptr, "copy_again", copy.reason);
+  if (version) task->announce_target();
   // The ranges first: those of an earlier copy are of no use without the shadow that they went into.
   task->then(tools_.steps.drain_copies(table));
   task->then([definition, target = parts_.registry.target(table), server = parts_.registry.server(),

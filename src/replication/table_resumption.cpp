@@ -88,12 +88,16 @@ void TableResumption::go_on(MirroredTable& table, const Left& left, Lsn source_p
     streaming->gate = std::make_shared<CopyGate>(CopyVisibility::parse(table.record.copy_snapshot));
     copies_.await_reading(table, source_position);
   }
-  if (table.is<Pending>()) return go_on_copying(table, source_position);
   const auto* copying = table.as<Copying>();
   // Copies that finish_steps() began are under way.
-  if (copying == nullptr || copying->job != 0) return;
+  const bool is_due = table.is<Pending>() || (copying != nullptr && copying->job == 0);
+  if (!is_due) return;
   // A mark that an earlier copy left on the target is not this one's, which has still to begin.
   if (left.exchanged) return copies_.copied(table);
+  // A target made beside the one that still has an earlier name could be taken for it by the rename.
+  if (!table.record.earlier_names.empty() && !table.record.shadow) {
+    return copies_.copy_again(table, std::nullopt, {.floor = table.record.floor, .reason = "a rename was cut short"});
+  }
   go_on_copying(table, source_position);
 }
 

@@ -54,7 +54,11 @@ void Catalog::create_stream(const StreamRecord& stream, const std::vector<TableR
     tables_.clear();
     ranges_.clear();
     notes_.clear();
-    for (const TableRecord& table : tables) tables_[table.oid] = table;
+    names_kept_.clear();
+    for (const TableRecord& table : tables) {
+      tables_[table.oid] = table;
+      names_kept_[table.oid] = table.target_name;
+    }
   });
 }
 

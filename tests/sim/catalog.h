@@ -36,6 +36,13 @@ class Catalog final : public StreamCatalog {
   /// Takes the place of all there is.
   void create_stream(const StreamRecord& stream, const std::vector<TableRecord>& tables);
 
+  /// A stream that is made again leaves a table the name by which its readers know it, also the longer one that it had
+  /// because its own was another's.
+  [[nodiscard]] bool has_kept_its_name(const TableRecord& table) const {
+    auto kept = names_kept_.find(table.oid);
+    return kept != names_kept_.end() && kept->second == table.target_name;
+  }
+
   [[nodiscard]] Lsn applied() const { return stream_.applied; }
   [[nodiscard]] const StreamRecord& stream() const { return stream_; }
   [[nodiscard]] const std::map<Oid, TargetNote>& notes() const { return notes_; }
@@ -49,6 +56,7 @@ class Catalog final : public StreamCatalog {
   Faults* faults_ = nullptr;
   StreamRecord stream_;
   std::map<Oid, TableRecord> tables_;
+  std::map<Oid, std::string> names_kept_;  ///< of the stream as it was made
   std::map<Oid, std::vector<CopyRange>> ranges_;
   std::map<Oid, TargetNote> notes_;
 };

@@ -29,7 +29,7 @@ std::optional<Finding> find_difference(Oid oid, const SourceTable& table, const 
   auto record = catalog.tables().find(oid);
   const std::string name = table.schema->qualified_name();
   if (record == catalog.tables().end()) return Finding{"equal", fmt::format("{} has no mirror", name)};
-  if (record->second.target_name != table.schema->name) {
+  if (record->second.target_name != table.schema->name && !catalog.has_kept_its_name(record->second)) {
     return Finding{"equal", fmt::format("{} is called {} in the target", name, record->second.target_name)};
   }
   std::shared_ptr<StoredTable> stored = target.find(record->second.target_name);

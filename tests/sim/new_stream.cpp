@@ -75,12 +75,7 @@ void Simulation::make_stream_again(TargetClient& client) {
       {.name = kStream, .applied = here, .target_id = claimed.target_id, .target_number = claimed.number}, tables);
   target_harmed_ = false;
   source_.confirmed = slot_on_disk_ = here;
-  leave_to_copies();
-}
-
-/// What the log has up to here may be missing from the target until the copies are in.
-void Simulation::leave_to_copies() {
-  for (const auto& [oid, table] : source_.tables()) left_to_copies_[oid] = source_.end_of_log();
+  all_left_to_copies_ = here;
 }
 
 }  // namespace echodb::sim

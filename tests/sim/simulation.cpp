@@ -133,6 +133,7 @@ std::optional<Finding> Simulation::run() {
     live_once(/*is_last=*/true);
   }
   if (!finding_ && !target_.order_fault().empty()) finding_ = Finding{"in order", target_.order_fault()};
+  if (!finding_ && !target_.misfit().empty()) finding_ = Finding{"fitting", target_.misfit()};
   return finding_ ? finding_ : find_difference(source_, target_, catalog_);
 }
 
@@ -228,7 +229,7 @@ void Simulation::Life::lead(bool is_last) {
       world_.random_.chance(world_.flood_) ? world_.workload_.flood() : world_.workload_.step();
       if (world_.workload_.take_deed()) {
         world_.target_harmed_ = true;
-        world_.leave_to_copies();
+        world_.all_left_to_copies_ = world_.source_.end_of_log();
       }
     }
     if (!turn()) return finish();
@@ -319,6 +320,7 @@ std::shared_ptr<StoredTable> Simulation::target_of(Applier& applier, const Logge
   if (table == nullptr || table->record.state != TableState::Streaming || change.lsn <= table->record.floor) {
     return nullptr;
   }
+  if (change.lsn <= all_left_to_copies_) return nullptr;
   auto copied = left_to_copies_.find(change.schema->oid);
   if (copied != left_to_copies_.end() && change.lsn <= copied->second) return nullptr;
   return applier.lanes().depth(*table->lane) > 0 ? nullptr : target_.find(table->record.target_name);

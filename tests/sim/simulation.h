@@ -35,7 +35,6 @@ class Simulation {
   void install();
   [[nodiscard]] Bookmark begin(TargetClient& client);
   void make_stream_again(TargetClient& client);
-  void leave_to_copies();
   void note_false_alarm(const std::string& words);
   void live_once(bool is_last);
   [[nodiscard]] std::shared_ptr<StoredTable> target_of(Applier& applier, const LoggedChange& change) const;
@@ -50,11 +49,13 @@ class Simulation {
   Workload workload_;
   std::size_t steps_left_;
   std::size_t lives_left_;
-  unsigned flood_ = 0;                 ///< of a thousand steps
-  Lsn slot_on_disk_;                   ///< where the slot goes back to when PostgreSQL crashes
-  std::size_t checked_ahead_ = 0;      ///< transactions of the log
-  std::map<Oid, Lsn> left_to_copies_;  ///< changes up to here
-  bool target_harmed_ = false;         ///< by somebody, since the stream was made
+  unsigned flood_ = 0;             ///< of a thousand steps
+  Lsn slot_on_disk_;               ///< where the slot goes back to when PostgreSQL crashes
+  std::size_t checked_ahead_ = 0;  ///< transactions of the log
+  // Changes up to here may be missing from the target until copies are in: of all tables, and of one.
+  Lsn all_left_to_copies_;
+  std::map<Oid, Lsn> left_to_copies_;
+  bool target_harmed_ = false;  ///< by somebody, since the stream was made
   bool at_rest_ = false;
   std::optional<Finding> finding_;
 };

@@ -154,9 +154,10 @@ void Source::rename_column(Oid table, std::int16_t attnum, const std::string& na
   alter(table, "ALTER TABLE", schema);
 }
 
-void Source::rewrite(Oid table, std::int16_t attnum, const std::string& value) {
+void Source::rewrite(Oid table, std::int16_t attnum, const std::string& value, std::optional<std::int16_t> dropped) {
   say(RewriteMessage{.oid = table, .plain = false});
   TableSchema schema = schema_of(table);
+  std::erase_if(schema.columns, [&](const Column& column) { return column.attnum == dropped; });
   schema.relfilenode = next_oid_++;
   std::vector<HeapPlace> heap;
   for (const HeapPlace& place : tables_.at(table).heap) {

@@ -78,8 +78,8 @@ class Source {
   void add_column(Oid table, const std::string& name);
   void drop_column(Oid table, std::int16_t attnum);
   void rename_column(Oid table, std::int16_t attnum, const std::string& name);
-  /// ALTER COLUMN … TYPE text USING …: every row gets another value.
-  void rewrite(Oid table, std::int16_t attnum, const std::string& value);
+  /// ALTER COLUMN … TYPE text USING …: every row gets another value. `dropped`: and DROP COLUMN, by the same command.
+  void rewrite(Oid table, std::int16_t attnum, const std::string& value, std::optional<std::int16_t> dropped);
   void commit();
   /// What has been committed becomes visible to everybody.
   void settle() { invisible_.clear(); }

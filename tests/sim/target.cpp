@@ -83,11 +83,13 @@ std::shared_ptr<StoredTable> Target::require(const std::string& name) const {
 
 /// Nobody hears of how it ends.
 void Target::run(Late late) {
+  runs_late_ = true;
   try {
     late.effect();
   } catch (const Error& error) {
     log::debug("-- too late: {}", error.what());
   }
+  runs_late_ = false;
 }
 
 void Target::let_late_run(unsigned of_thousand) {
@@ -284,6 +286,14 @@ void Target::note_order(const StoredTable& table, const StoredRow& row) {
     order_fault_ = fmt::format("a row of version {} came after one of version {}", row.version, last);
   }
   last = std::max(last, row.version);
+}
+
+/// A statement that runs later than its sender believes may find anything.
+void Target::note_misfit(const StoredTable& table, const std::string& column) {
+  if (runs_late_ || !in_order_ || !misfit_.empty()) return;
+  auto named = std::ranges::find_if(tables_, [&](const auto& entry) { return entry.second.get() == &table; });
+  misfit_ = fmt::format("rows came with {}, which {} does not have", column,
+                        named == tables_.end() ? "a dropped table" : named->first);
 }
 
 }  // namespace echodb::sim

@@ -84,6 +84,8 @@ class Target {
   void end_late();
   /// How often rows came in another order than their versions; a run of the engine begins anew with forget_order().
   [[nodiscard]] const std::string& order_fault() const { return order_fault_; }
+  /// A column that rows came with and their table did not have.
+  [[nodiscard]] const std::string& misfit() const { return misfit_; }
   void forget_order() {
     last_versions_.clear();
     in_order_ = true;
@@ -102,6 +104,7 @@ class Target {
   std::optional<std::string> select_system(SqlWords words);
   [[nodiscard]] std::string bookmarks() const;
   void note_order(const StoredTable& table, const StoredRow& row);
+  void note_misfit(const StoredTable& table, const std::string& column);
 
   Random& random_;
   std::string database_;
@@ -110,7 +113,7 @@ class Target {
     std::string statement;  ///< its id
     std::function<void()> effect;
   };
-  static void run(Late late);
+  void run(Late late);
 
   std::vector<Late> late_;
   std::uint64_t statements_ = 0;
@@ -121,6 +124,8 @@ class Target {
   std::set<std::string> left_to_a_person_;
   bool in_order_ = true;  ///< what it is put back to has rows that came later
   std::string order_fault_;
+  bool runs_late_ = false;
+  std::string misfit_;
 };
 
 /// EchoDB has learned to send something that the simulation has still to learn.

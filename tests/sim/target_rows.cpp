@@ -77,6 +77,7 @@ void Target::insert(StoredTable& table, const std::vector<std::string>& columns,
       const std::string name(reader.read_string());
       const std::string type(reader.read_string());
       if (std::ranges::find(columns, name) == columns.end() || !table.types.contains(name)) {
+        note_misfit(table, name);
         throw Error(ErrorCode::TargetRejected, fmt::format("Code: 16. No such column {} in table", name));
       }
       std::vector<Cell> cells = read_column(reader, type, rows);

@@ -169,8 +169,20 @@ bool Workload::change_table(Oid table) {
           table, last.attnum,
           last.name.ends_with("_r") ? fmt::format("c{}", last.attnum) : fmt::format("c{}_r", last.attnum));
       return true;
-    default: source_.rewrite(table, last.attnum, "!"); return true;
+    default: rewrite(table); return true;
   }
+}
+
+/// Often once more at once: the copy that the first one began is given up for one of fewer columns.
+void Workload::rewrite(Oid table) {
+  source_.rewrite(table, source_.find(table)->schema->columns.back().attnum, "!", std::nullopt);
+  if (random_.below(2) == 0) return;
+  write_row(table);
+  const std::vector<Column>& columns = source_.find(table)->schema->columns;
+  constexpr std::size_t kColumnsLeft = 2;
+  const std::int16_t before_last = columns[columns.size() - 2].attnum;
+  source_.rewrite(table, columns.back().attnum, "?",
+                  columns.size() > kColumnsLeft ? std::optional(before_last) : std::nullopt);
 }
 
 void Workload::write_row(Oid table) {

@@ -36,6 +36,7 @@ class Workload {
   void transaction();
   void statement();
   bool change_table(Oid table);
+  void rewrite(Oid table);
   void write_row(Oid table);
   void create();
   void swap_names();
