@@ -1,23 +1,20 @@
 #include "clickhouse/client.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <vector>
 
 #include "clickhouse/server_answer.h"
 #include "clickhouse/server_error.h"
 #include "clickhouse/server_marks.h"
+#include "clickhouse/socket_path.h"
 #include "clickhouse/transfer.h"
 #include "config/limits.h"
 
@@ -62,27 +59,19 @@ int on_progress(void* stop, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<std::stop_token*>(stop)->stop_requested() ? 1 : 0;
 }
 
-/// A Unix socket's address of any length: libcurl, like the kernel, takes 108 characters.
-class SocketPath {
- public:
-  explicit SocketPath(const std::string& path) : text_(path) {
-    if (path.size() < sizeof(sockaddr_un::sun_path)) return;
-    std::filesystem::path whole(path);
-    directory_ = open(whole.parent_path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-    text_ = fmt::format("/proc/self/fd/{}/{}", directory_, whole.filename().string());
+Error unreachable(const ClickHouseSettings& to, const char* why) {
+  const std::string socket = to.socket.empty() ? "" : fmt::format(" (by its socket {})", to.socket);
+  const std::string what = fmt::format("cannot reach ClickHouse at {}:{}{}: {}", to.host, to.port, socket, why);
+  if (to.host_assumed) {
+    return {
+        ErrorCode::TargetUnreachable, what,
+        "CLICKHOUSE_HOST is not set, so this is the place of the server that `echodb up` starts: start that, run this "
+        "in its directory or with its ECHODB_DATA_DIR, or set CLICKHOUSE_HOST"};
   }
-  ~SocketPath() {
-    if (directory_ >= 0) close(directory_);
-  }
-  SocketPath(const SocketPath&) = delete;
-  SocketPath& operator=(const SocketPath&) = delete;
-
-  [[nodiscard]] const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-  int directory_ = -1;
-};
+  return {ErrorCode::TargetUnreachable, what,
+          socket.empty() ? "check CLICKHOUSE_HOST and CLICKHOUSE_PORT (the HTTP interface)"
+                         : "see that `echodb up` runs, and start it again if its data directory was replaced"};
+}
 
 }  // namespace
 
@@ -264,14 +253,7 @@ class ClickHouseClient::Impl {
     if (outcome == CURLE_UNSUPPORTED_PROTOCOL || outcome == CURLE_WEIRD_SERVER_REPLY) {
       throw doubted("it does not speak HTTP/1.1", {});
     }
-    if (outcome != CURLE_OK) {
-      throw Error(ErrorCode::TargetUnreachable,
-                  fmt::format("cannot reach ClickHouse at {}: {}", where(), curl_easy_strerror(outcome)),
-                  settings_.host_assumed
-                      ? "CLICKHOUSE_HOST is not set, so this is the place of the server that `echodb up` starts: start "
-                        "that, run this in its directory or with its ECHODB_DATA_DIR, or set CLICKHOUSE_HOST"
-                      : "check CLICKHOUSE_HOST and CLICKHOUSE_PORT (the HTTP interface)");
-    }
+    if (outcome != CURLE_OK) throw unreachable(settings_, curl_easy_strerror(outcome));
   }
 
   /// An answer counts when it is ClickHouse's and the answer to this statement: server_answer.h.

@@ -51,6 +51,17 @@ bool has_final(TargetClient& clickhouse) {
   return clickhouse.query("SELECT count() > 0 FROM system.settings WHERE name = 'final' AND value = '1'") == kYes;
 }
 
+/// Users and profiles are in users.xml alone, as they are in the embedded server. A server that does not say is taken
+/// for one that keeps them elsewhere too.
+bool keeps_no_profiles(TargetClient& clickhouse) {
+  try {
+    return clickhouse.query("SELECT countIf(type != 'users_xml') = 0 FROM system.user_directories") == kYes;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::TargetRejected) throw;
+    return false;
+  }
+}
+
 /// Whether the profile is there, for all of them.
 bool has_profile(TargetClient& clickhouse, const ClickHouseSettings& settings) {
   std::vector<std::string> names;
@@ -68,6 +79,7 @@ std::string readers_profile(const ClickHouseSettings& settings) { return "echodb
 void make_readers_profile(TargetClient& clickhouse, const ServerVersion& version, const ClickHouseSettings& settings) {
   if (!are_named(settings)) return;
   if (!has_final_setting(version)) throw Error(ErrorCode::TargetRejected, old_server(version), kOldServerRemedy);
+  if (keeps_no_profiles(clickhouse) && has_final(clickhouse)) return;
   const std::string sql = profile_sql(settings, reader_list(settings));
   try {
     clickhouse.query(sql);

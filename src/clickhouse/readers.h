@@ -16,8 +16,9 @@ namespace echodb {
 /// `echodb_readers_` and the target database.
 std::string readers_profile(const ClickHouseSettings& settings);
 
-/// Makes the profile for ECHODB_READERS, in place of an earlier one; does nothing where it is unset or `none`. Safe to
-/// repeat. Throws Error(TargetRejected), with what to do instead, where the server does not take it.
+/// Makes the profile for ECHODB_READERS, in place of an earlier one; does nothing where it is unset or `none`, or where
+/// a server that keeps no profiles has `final = 1` for us: the embedded one has it for everybody. Safe to repeat.
+/// Throws Error(TargetRejected), with what to do instead, where the server does not take it.
 void make_readers_profile(TargetClient& clickhouse, const ServerVersion& version, const ClickHouseSettings& settings);
 
 /// Whether plain queries see each row once, as far as our own user can tell; nothing where ECHODB_READERS names some.

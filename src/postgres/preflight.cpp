@@ -144,16 +144,23 @@ void check_role(const ServerFacts& facts, Findings& findings) {
   }
 }
 
+/// One that is still to be made is no obstacle beside others; when none is there, a name is misspelt as a rule.
 void check_schemas(PostgresConnection& source, const Settings& settings, Findings& findings) {
   QueryResult missing = source.query(
       "SELECT name FROM unnest($1::text[]) AS name WHERE NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = name)",
       {to_array_text(settings.sync_schemas)});
+  const bool none_there = missing.rows() == settings.sync_schemas.size();
   for (std::size_t row = 0; row < missing.rows(); ++row) {
     std::string name = quote_sql_identifier(missing.text(row, 0));
-    findings.fatal(ErrorCode::InvalidConfiguration,
-                   fmt::format("SYNC_SCHEMA names schema {}, which database {} (POSTGRES_DB) does not have", name,
-                               quote_sql_identifier(settings.postgres.database)),
-                   fmt::format("correct SYNC_SCHEMA, or CREATE SCHEMA {};", name));
+    std::string what = fmt::format("SYNC_SCHEMA names schema {}, which database {} (POSTGRES_DB) does not have", name,
+                                   quote_sql_identifier(settings.postgres.database));
+    std::string remedy = fmt::format("correct SYNC_SCHEMA, or CREATE SCHEMA {};", name);
+    if (none_there) {
+      remedy += " where the server is `echodb up`'s own, name one that is there beside it, and create it then";
+      findings.fatal(ErrorCode::InvalidConfiguration, std::move(what), std::move(remedy));
+    } else {
+      findings.warning(what + " yet: its tables are mirrored once it is there", std::move(remedy));
+    }
   }
 }
 

@@ -44,6 +44,7 @@ void Applier::note_error(const Error& error) {
 }
 
 void Applier::report(WorkerStatus& status) {
+  lag_.read(status.source_position, status.received, wall_clock());
   status.lag_ms = lag_.lag_ms(wall_clock());
   status.transactions = transactions_;
   status.buffered_bytes = batcher_.buffered_bytes();

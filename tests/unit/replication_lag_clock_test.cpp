@@ -30,5 +30,23 @@ TEST(LagClock, NeverUnderstatesWhatItHasThinnedOut) {
   EXPECT_EQ(clock.lag_ms(kStart + 10ms), 0);
 }
 
+TEST(LagClock, GrowsWhileTheSourceDecodesATransactionThatNobodyHasHeardOf) {
+  LagClock clock;
+  clock.read(Lsn{500}, Lsn{100}, kStart);
+  EXPECT_EQ(clock.lag_ms(kStart + 1s), 0) << "may be on its way";
+  clock.read(Lsn{700}, Lsn{100}, kStart + 2s);
+  EXPECT_EQ(clock.lag_ms(kStart + 5s), 5000);
+  clock.read(Lsn{700}, Lsn{500}, kStart + 5s);
+  EXPECT_EQ(clock.lag_ms(kStart + 6s), 4000) << "of the place that it has not come to yet";
+  clock.read(Lsn{700}, Lsn{700}, kStart + 6s);
+  EXPECT_EQ(clock.lag_ms(kStart + 60s), 0);
+}
+
+TEST(LagClock, OfAQuietSourceIsNothing) {
+  LagClock clock;
+  for (auto at = kStart; at < kStart + 60s; at += 1s) clock.read(Lsn{100}, Lsn{100}, at);
+  EXPECT_EQ(clock.lag_ms(kStart + 60s), 0);
+}
+
 }  // namespace
 }  // namespace echodb
