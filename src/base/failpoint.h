@@ -12,7 +12,7 @@ namespace echodb {
 
 /// Points where a crash is most dangerous: something has been done and not yet been written down, or the reverse. At
 /// a point that ECHODB_FAILPOINTS names, the process sends itself SIGKILL when it passes it the given time. For tests.
-inline constexpr std::array<std::string_view, 28> kFailpoints{
+inline constexpr std::array<std::string_view, 29> kFailpoints{
     "setup.faults_recorded",     // nothing of what is missing has been put back
     "setup.unheard_described",   // the installation counts as unfinished still
     "setup.triggers_installed",  // in the transaction that also makes the publication
@@ -25,6 +25,7 @@ inline constexpr std::array<std::string_view, 28> kFailpoints{
     "setup.bookmark_written",    // ClickHouse knows of the new stream, the catalog does not
     "setup.recorded",            // the slot's snapshot is still open
     "release.recorded",          // the slot is about to be dropped
+    "teardown.step_done",        // after each thing that is taken out
     "insert.completed",          // rows are ready to be sent
     "insert.acknowledged",       // ClickHouse has them, their ticket is open
     "status.sent",               // the slot may move

@@ -20,6 +20,13 @@ struct SetupCommandOptions {
 int setup_command(const Settings& settings, const SetupCommandOptions& options);
 int worker_command(const Settings& settings);
 
+struct TeardownCommandOptions {
+  bool drops_targets = false;  ///< as in TeardownOptions
+  bool yes = false;            ///< otherwise it only says what it would do
+};
+/// 1: something was left.
+int teardown_command(const Settings& settings, const TeardownCommandOptions& options);
+
 struct DoctorOptions {
   bool json = false;
   bool security = false;  ///< who could get in, instead of what replication needs

@@ -42,6 +42,7 @@ struct Choice {
   BesideUp beside = BesideUp::ReachesServers;
   UpOptions up;
   SetupCommandOptions setup;
+  TeardownCommandOptions teardown;
   DoctorOptions doctor;
   ResyncOptions resync;
   StatusOptions status;
@@ -80,6 +81,12 @@ void add_preparations(CLI::App& app, Choice& choice) {
   setup->add_flag(kWithinUp, choice.setup.within_up)->group("");
   setup->callback([&choice] {
     choice.command = [&choice](const Settings& settings) { return setup_command(settings, choice.setup); };
+  });
+  auto* teardown = app.add_subcommand("teardown", "take EchoDB out of both databases");
+  teardown->add_flag("--drop-targets", choice.teardown.drops_targets, "drop the mirrors in ClickHouse as well");
+  teardown->add_flag("--yes", choice.teardown.yes, "do it; without this it only says what it would do");
+  teardown->callback([&choice] {
+    choice.command = [&choice](const Settings& settings) { return teardown_command(settings, choice.teardown); };
   });
   auto* doctor = app.add_subcommand("doctor", "look at both ends and say what is wrong, with the remedy");
   doctor->add_flag("--json", choice.doctor.json, "print the findings as JSON");
