@@ -23,12 +23,14 @@ ClickHouseSettings read_by(std::vector<std::string> readers) {
   return settings;
 }
 
-/// The statements that setup sends.
-std::vector<std::string> made_for(std::vector<std::string> readers) {
+/// The statements that setup sends, but for its questions, which a server that keeps no profiles and has `final = 1`
+/// for everybody answers with yes.
+std::vector<std::string> made_for(std::vector<std::string> readers, bool is_embedded = false) {
   std::vector<std::string> statements;
-  AnsweringTarget target([&](std::string_view sql) {
+  AnsweringTarget target([&](std::string_view sql) -> std::string {
+    if (sql.starts_with("SELECT")) return is_embedded ? "1\n" : "0\n";
     statements.emplace_back(sql);
-    return std::string();
+    return {};
   });
   make_readers_profile(target, kServer, read_by(std::move(readers)));
   return statements;
@@ -66,6 +68,8 @@ TEST(Readers, AreLeftAloneWhenNobodyAsks) {
   EXPECT_TRUE(made_for({}).empty());
   EXPECT_TRUE(made_for({"none"}).empty());
 }
+
+TEST(Readers, AreServedAlreadyByTheEmbeddedServer) { EXPECT_TRUE(made_for({"ann"}, true).empty()); }
 
 TEST(Readers, GetAStatementThatClickHouseReads) {
   if (!InProcessClickHouse::unavailable_reason().empty()) GTEST_SKIP() << InProcessClickHouse::unavailable_reason();
