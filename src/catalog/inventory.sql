@@ -13,7 +13,7 @@ WITH watched AS (
      AND _echodb.is_watched(n.nspname, c.relname)
 ), mirrored AS (
   SELECT t.oid::oid AS oid, t.state <> 'dropped' AS is_live, v.snapshot IS NOT NULL AS is_described,
-         coalesce((v.snapshot ->> 'schema') || '.' || (v.snapshot ->> 'name'), 'relation ' || t.oid) AS name
+         coalesce((v.snapshot ->> 'schema') || '.' || (v.snapshot ->> 'name'), 'relation ' || t.oid::text) AS name
     FROM _echodb.tables t LEFT JOIN LATERAL (
       SELECT e.snapshot FROM _echodb.table_versions e WHERE e.stream = t.stream AND e.oid = t.oid
        ORDER BY e.lsn DESC LIMIT 1) v ON true

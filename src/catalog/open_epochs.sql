@@ -5,7 +5,7 @@ SELECT earlier.epoch, earlier.worker, earlier.process, coalesce(earlier.lease_ms
        array_to_string(earlier.sessions, ','),
        EXISTS (SELECT FROM unnest(earlier.sessions) s JOIN pg_stat_activity a ON a.pid = split_part(s, ' ', 1)::int),
        cardinality(asking.sessions) = (SELECT count(*) FROM pg_stat_activity a
-                                       WHERE a.pid::text || ' ' || a.backend_start = ANY (asking.sessions))
+                                       WHERE a.pid::text || ' ' || a.backend_start::text = ANY (asking.sessions))
 FROM _echodb.leaders asking
 LEFT JOIN _echodb.leaders earlier
   ON earlier.epoch < asking.epoch AND earlier.holder IS DISTINCT FROM asking.holder

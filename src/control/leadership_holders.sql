@@ -1,7 +1,7 @@
 -- The sessions of our own role in this database that have the lock or are there to ask for it, the leader's first: a
 -- candidate has the lock for an instant. What another role's session calls itself counts for nothing. The advisory
 -- lock is that of earlier versions. A session whose activity is not tracked has no last_seen.
-SELECT a.pid::text || ' ' || a.backend_start, a.application_name,
+SELECT a.pid::text || ' ' || a.backend_start::text, a.application_name,
   coalesce(greatest(a.state_change, a.query_start)::text, '') AS last_seen, count(l.pid) > 0 AS holds
 FROM pg_stat_activity a
 LEFT JOIN pg_locks l ON l.pid = a.pid AND l.granted

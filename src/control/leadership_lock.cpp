@@ -37,7 +37,7 @@ void set_liveness(PostgresConnection& connection, std::chrono::milliseconds ttl)
 /// Of several hosts, two may take themselves for the primary. `other`: the id of another session.
 void require_same_server(PostgresConnection& connection, const std::string& other) {
   QueryResult there = connection.query(
-      "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid::text || ' ' || backend_start = $1)", {other});
+      "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid::text || ' ' || backend_start::text = $1)", {other});
   if (there.boolean(0, 0)) return;
   throw Error(ErrorCode::LeadershipLost, "the two sessions for the leader's lock are on different servers",
               "let POSTGRES_HOST name hosts of which one is the primary");
@@ -55,7 +55,7 @@ PostgresConnection LeadershipLock::connect(std::size_t number) {
   made.answer_within(kAnswerWithin);
   set_liveness(made, ttl_);
   QueryResult named = made.query(
-      "SELECT set_config('application_name', $1, false), (SELECT pid::text || ' ' || backend_start "
+      "SELECT set_config('application_name', $1, false), (SELECT pid::text || ' ' || backend_start::text "
       "FROM pg_stat_activity WHERE pid = pg_backend_pid())",
       {application_});
   ids_.at(number) = named.text(0, 1);
@@ -163,7 +163,7 @@ void LeadershipLock::look_after_holder() {
 /// Unless it has given a sign of life since it was looked at.
 void LeadershipLock::end_session(const LeaderSession& session, const std::string& why) {
   QueryResult ended = sessions_[0]->query(
-      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid::text || ' ' || backend_start = $1 "
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid::text || ' ' || backend_start::text = $1 "
       "AND coalesce(greatest(state_change, query_start)::text, '') = $2",
       {session.id, session.last_seen});
   if (ended.rows() == 0 || !ended.boolean(0, 0)) return;

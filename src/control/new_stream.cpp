@@ -147,9 +147,10 @@ class StreamMaker {
 /// Changes with every schema change that is committed.
 std::string schema_fingerprint(PostgresConnection& source) {
   QueryResult sums = source.query(
-      "SELECT (SELECT sum(hashtext(c.oid || ' ' || c.xmin)) FROM pg_class c WHERE c.relpersistence <> 't') || ' ' || "
-      "(SELECT sum(hashtext(a.attrelid || ' ' || a.attnum || ' ' || a.xmin)) FROM pg_attribute a JOIN pg_class c "
-      "ON c.oid = a.attrelid WHERE c.relpersistence <> 't')");
+      "SELECT format('%s %s', "
+      "(SELECT sum(hashtext(format('%s %s', c.oid, c.xmin))) FROM pg_class c WHERE c.relpersistence <> 't'), "
+      "(SELECT sum(hashtext(format('%s %s %s', a.attrelid, a.attnum, a.xmin))) FROM pg_attribute a JOIN pg_class c "
+      "ON c.oid = a.attrelid WHERE c.relpersistence <> 't'))");
   return std::string(sums.text(0, 0));
 }
 

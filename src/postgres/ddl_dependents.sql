@@ -151,13 +151,13 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.on_partition_tree(tree oid, announced boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  members oid[] := array_remove(_echodb.tree_below(tree), tree);
   part oid;
-  rows_moved boolean := _echodb.partitions_came(tree, members);
+  rows_moved boolean := _echodb.partitions_came(tree, array_remove(_echodb.tree_below(tree), tree));
 BEGIN
+  -- Both are looked at anew, and at once: while this waited for a lock, another transaction may have brought a partition.
   FOR part IN
     SELECT p.partition FROM _echodb.partitions p WHERE p.root = tree
-      AND NOT EXISTS (SELECT FROM unnest(members) m WHERE m = p.partition)
+      AND NOT EXISTS (SELECT FROM unnest(_echodb.tree_below(tree)) m WHERE m = p.partition)
   LOOP
     rows_moved := _echodb.partition_left(part, tree) OR rows_moved;
   END LOOP;
@@ -222,9 +222,11 @@ BEGIN
   IF NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relhassubclass) THEN
     RETURN ARRAY(SELECT c.reltype FROM pg_class c WHERE c.oid = relation AND c.reltype <> 0);
   END IF;
+  -- Foreign partitions too.
   RETURN ARRAY(
-    SELECT c.reltype FROM (SELECT f FROM _echodb.family(relation) f UNION SELECT unnest(_echodb.tree_below(relation))) m(oid)
-      JOIN pg_class c ON c.oid = m.oid WHERE c.reltype <> 0);
+    WITH RECURSIVE below(oid) AS (
+      SELECT relation UNION SELECT i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid)
+    SELECT c.reltype FROM below b JOIN pg_class c ON c.oid = b.oid WHERE c.reltype <> 0);
 END $$;
 
 -- Whether something has the rows of this relation, or arrays of them, for values.
@@ -235,6 +237,17 @@ BEGIN
     SELECT FROM pg_class c JOIN pg_type t ON t.oid = c.reltype
       JOIN pg_depend d ON d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.oid, t.typarray) AND d.deptype = 'n'
     WHERE c.oid = relation);
+END $$;
+
+-- Whether a change of this relation, which is no table, may be one of a table: of its heirs, of those that have its rows for
+-- values, and of those that another transaction is about to make of it. Nobody else knows of one that this one has made.
+CREATE OR REPLACE FUNCTION _echodb.may_reach_tables(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (
+      SELECT FROM pg_class c JOIN pg_type t ON t.oid = c.reltype
+      WHERE c.oid = relation AND (c.relhassubclass OR t.xmin <> pg_current_xact_id()::xid))
+    OR _echodb.is_row_type_used(relation);
 END $$;
 
 -- The row types of what a command on this relation reaches have changed: tables with columns of them, also those of

@@ -40,7 +40,9 @@ BEGIN
   FOR entry IN
     SELECT c.oid, c.relkind = 'p' OR known.snapshot <> _echodb.table_snapshot(c.oid) OR EXISTS (
              SELECT FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem
-              WHERE a.attrelid = c.oid AND NOT a.attisdropped AND 'c' IN (t.typtype, e.typtype)) AS is_doubtful
+              WHERE a.attrelid = c.oid AND NOT a.attisdropped AND (t.typtype = 'c' OR e.typtype = 'c'
+                -- A domain, or a range, may be one over rows.
+                OR t.oid >= 16384 AND (t.typtype IN ('d', 'r', 'm') OR e.typtype IN ('d', 'r', 'm')))) AS is_doubtful
       FROM _echodb.watched_tables() w JOIN pg_class c ON c.oid = w
       CROSS JOIN LATERAL (
         SELECT v.snapshot FROM _echodb.table_versions v

@@ -262,11 +262,17 @@ BEGIN
     'FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()', _echodb.qualified_name(part)));
 END $$;
 
+-- One that somebody has disabled may have missed a TRUNCATE.
 CREATE OR REPLACE FUNCTION _echodb.enable_truncate_trigger(part oid) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT _echodb.run_quietly(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER echodb_partition_truncate',
-                                    _echodb.qualified_name(part)))
-$$;
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM _echodb.partitions p JOIN pg_trigger t ON t.tgrelid = p.partition
+             WHERE p.partition = part AND t.tgname = 'echodb_partition_truncate' AND t.tgenabled IN ('D', 'R')) THEN
+    PERFORM _echodb.recopy(pg_partition_root(part)::oid, 'our trigger on a partition was disabled');
+  END IF;
+  PERFORM _echodb.run_quietly(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER echodb_partition_truncate',
+                                     _echodb.qualified_name(part)));
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.drop_truncate_trigger(part oid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$

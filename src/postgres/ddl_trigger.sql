@@ -230,7 +230,8 @@ BEGIN
   RETURN true;
 END $$;
 
--- The same for what is no table: a type, by its own oid or its attributes' one, or a schema. False when there is none.
+-- The same for what is no table: a type, by its own oid or its attributes' one, what has rows of a type, or a schema. False
+-- when there is none.
 CREATE OR REPLACE FUNCTION _echodb.describe_other(object oid) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -240,6 +241,10 @@ DECLARE
 BEGIN
   IF type IS NOT NULL THEN
     PERFORM _echodb.on_type_change(type, 'DESCRIBE');
+    RETURN true;
+  END IF;
+  IF EXISTS (SELECT FROM pg_class c WHERE c.oid = object AND c.relkind IN ('v', 'm', 'f')) THEN
+    PERFORM _echodb.describe_reach(object);
     RETURN true;
   END IF;
   FOR relation IN SELECT c.oid FROM pg_class c WHERE c.relnamespace = object AND c.relkind IN ('r', 'p') LOOP
@@ -339,7 +344,8 @@ BEGIN
     WHERE (c.object_type IN ('table', 'table column', 'type', 'composite type', 'composite type column', 'schema')
            OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX')
            OR (c.object_type = 'rule' AND _echodb.former_table(c.objid) IS NOT NULL)
-           OR (c.object_type IN ('view', 'materialized view', 'foreign table') AND _echodb.is_row_type_used(c.objid)))
+           OR (c.object_type IN ('view', 'materialized view', 'foreign table', 'foreign table column')
+               AND _echodb.may_reach_tables(c.objid)))
       AND (c.schema_name IS DISTINCT FROM 'pg_temp' OR c.object_type = 'table' AND _echodb.is_row_type_used(c.objid))
     ORDER BY c.objid
   LOOP
@@ -390,7 +396,7 @@ BEGIN
   FOR dropped IN
     SELECT DISTINCT d.objid, d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
     WHERE NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
-      AND (d.object_type IN ('table column', 'composite type column')
+      AND (d.object_type IN ('table column', 'composite type column', 'foreign table column')
            -- A partition is no mirror, unless it was one before.
            OR (d.object_type = 'table' AND (_echodb.is_stale()
              OR NOT EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = d.objid)
@@ -402,7 +408,7 @@ BEGIN
   LOOP
     PERFORM _echodb.guard(dropped.objid, 'the drop of ' || dropped.object_identity,
       _echodb.drop_call(dropped.objid, dropped.object_type),
-      CASE dropped.object_type WHEN 'table column'
+      CASE WHEN dropped.object_type IN ('table column', 'foreign table column')
         THEN ARRAY(SELECT f FROM _echodb.family(dropped.objid) f) ELSE ARRAY[]::oid[] END);
   END LOOP;
   PERFORM _echodb.look_after_drop(

@@ -8,13 +8,18 @@ namespace {
 
 constexpr Oid kFirstOfUsers = 16'384;
 
+/// Of what a domain or a range is, is not known here.
+bool may_hold_rows(TypeKind kind) {
+  return kind == TypeKind::Composite || kind == TypeKind::Domain || kind == TypeKind::Range ||
+         kind == TypeKind::Multirange;
+}
+
 }  // namespace
 
 bool TypeChanges::has(const TableSchema& schema, std::size_t kind) {
   return std::ranges::any_of(schema.columns, [&](const Column& column) {
     const bool own = std::max(column.type.oid, column.type.element_oid) >= kFirstOfUsers;
-    return own &&
-           (kind == Own || column.type.kind == TypeKind::Composite || column.type.element_kind == TypeKind::Composite);
+    return own && (kind == Own || may_hold_rows(column.type.kind) || may_hold_rows(column.type.element_kind));
   });
 }
 

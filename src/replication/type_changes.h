@@ -35,7 +35,7 @@ class TypeChanges {
   std::set<Oid> transaction_ended(Lsn commit);
 
  private:
-  /// Row types change with every ALTER TABLE, and only columns of composites may show them.
+  /// Row types change with every ALTER TABLE, and only columns of composites may show them, or of what is made of such.
   enum Kind : std::size_t { Own, Rows, Kinds };
   static bool has(const TableSchema& schema, std::size_t kind);
 
