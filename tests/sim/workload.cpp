@@ -101,8 +101,10 @@ void Workload::harm_table() {
   std::shared_ptr<StoredTable> stored = target_.find(name);
   if (stored == nullptr || fmt::format("uuid-{}", stored->number) != noted->second.uuid) return;
   deed_done_ = true;
-  if (random_.below(2) == 0) return target_.make_anew(name);
-  target_.execute("TRUNCATE TABLE IF EXISTS " + name);
+  enum { MakeAnew, Empty, Drop, Kinds };
+  const std::size_t kind = random_.below(Kinds);
+  if (kind == MakeAnew) return target_.make_anew(name);
+  target_.execute((kind == Empty ? "TRUNCATE TABLE IF EXISTS " : "DROP TABLE IF EXISTS ") + name);
 }
 
 void Workload::transaction() {
