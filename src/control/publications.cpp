@@ -75,12 +75,16 @@ bool take_over(PostgresConnection& source, const std::string& publication) {
 
 }  // namespace
 
+std::vector<std::string> publication_names(const std::string& publication) {
+  return {publication, publication + "_insert_only", publication + "_messages"};
+}
+
 std::vector<ForeignPublication> find_foreign_publications(PostgresConnection& source, const std::string& publication) {
   QueryResult found = source.query(
       "SELECT p.pubname, pg_get_userbyid(p.pubowner), format('ALTER PUBLICATION %I OWNER TO %I', p.pubname, "
-      "current_user) FROM pg_publication p WHERE p.pubname IN ($1::text, $1 || '_insert_only', $1 || '_messages') "
+      "current_user) FROM pg_publication p WHERE p.pubname::text = ANY ($1::text[]) "
       "AND NOT pg_has_role(p.pubowner, 'USAGE')",
-      {publication});
+      {to_array_text(publication_names(publication))});
   std::vector<ForeignPublication> foreign;
   for (std::size_t row = 0; row < found.rows(); ++row) {
     foreign.push_back({.name = std::string(found.text(row, 0)),

@@ -7,6 +7,9 @@
 
 namespace echodb {
 
+/// What the publications of a stream are called, by the name of the first.
+std::vector<std::string> publication_names(const std::string& publication);
+
 /// One of ours that belongs to a role whose rights we do not have: no table can join it.
 struct ForeignPublication {
   std::string name;

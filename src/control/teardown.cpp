@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include "clickhouse/client.h"
 #include "clickhouse/quoting.h"
 #include "control/leadership_holders.sql.h"
+#include "control/publications.h"
 #include "control/slot_state.h"
 #include "control/teardown_statements.sql.h"
 #include "postgres/connection.h"
@@ -160,12 +163,10 @@ void Teardown::drop_publications() {
   }
 }
 
-/// As setup calls them: publications.cpp.
 std::vector<std::string> Teardown::publications() const {
   std::vector<std::string> names;
-  for (const StreamRecord& stream : streams_) {
-    for (const char* suffix : {"", "_insert_only", "_messages"}) names.push_back(stream.publication + suffix);
-  }
+  for (const StreamRecord& stream : streams_)
+    std::ranges::copy(publication_names(stream.publication), std::back_inserter(names));
   return names;
 }
 
