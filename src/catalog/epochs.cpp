@@ -85,11 +85,10 @@ std::optional<Epoch> CatalogStore::begin_epoch(std::shared_ptr<Lease> lease, con
   try {
     on_connection([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
       connection.execute(std::string(kBeginWrite));
-      end_transaction_after(connection, [&](PostgresConnection&) {
-        epoch = store_epoch(connection, claim);
-        require_lock(connection, claim);
-        lease->expect();
-      });
+      epoch = store_epoch(connection, claim);
+      require_lock(connection, claim);
+      lease->expect();
+      connection.execute("COMMIT");
     });
   } catch (const Error& error) {
     if (error.code() == ErrorCode::SourceBusy) end_frozen_writes();

@@ -171,6 +171,16 @@ void CatalogStore::connect() {
   }
 }
 
+/// A statement cut short by a stop leaves the connection in the middle of it.
+void CatalogStore::roll_back_after(const Error& error) {
+  if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped) return connection_.reset();
+  try {
+    if (connection_->in_transaction()) connection_->execute("ROLLBACK");
+  } catch (const Error&) {
+    connection_.reset();
+  }
+}
+
 /// Begins the transaction of a write and makes sure that nobody else's epoch has begun.
 void CatalogStore::begin_write(PostgresConnection& connection) {
   if (lease_ == nullptr) {
@@ -183,7 +193,6 @@ void CatalogStore::begin_write(PostgresConnection& connection) {
                   "WHERE epoch = {} AND holder = {} AND deposed_at IS NULL RETURNING epoch",
                   kBeginWrite, epoch_, quote_sql_literal(process_token())));
   if (mine.rows() == 1) return;
-  connection.execute("ROLLBACK");
   lease_->lose(fmt::format("epoch {} is over, another worker has begun the next one", epoch_));
   lease_->expect();
 }

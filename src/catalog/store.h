@@ -95,14 +95,13 @@ class CatalogStore final : public StreamCatalog {
   template <typename Work>
   auto on_connection(Work work) ECHODB_REQUIRES(mutex_);
   template <typename Work>
-  void end_transaction_after(PostgresConnection& connection, Work work) ECHODB_REQUIRES(mutex_);
-  template <typename Work>
   void transact(Work work) ECHODB_REQUIRES(mutex_);
   template <typename Work>
   auto with_connection(Work work) ECHODB_EXCLUDES(mutex_);
   template <typename Work>
   void in_transaction(Work work) ECHODB_EXCLUDES(mutex_);
   std::vector<TableRecord> load(const std::string& stream, std::optional<Oid> table) ECHODB_EXCLUDES(mutex_);
+  void roll_back_after(const Error& error) ECHODB_REQUIRES(mutex_);
   void begin_write(PostgresConnection& connection) ECHODB_REQUIRES(mutex_);
   Epoch store_epoch(PostgresConnection& connection, const LeaderClaim& claim) const;
   void end_frozen_writes() ECHODB_REQUIRES(mutex_);

@@ -12,28 +12,17 @@ namespace echodb {
 /// Read committed, whatever the database's default is: a row that a new leader has just changed is looked at again.
 inline constexpr std::string_view kBeginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Does the work in the transaction that has begun, and ends it.
-template <typename Work>
-void CatalogStore::end_transaction_after(PostgresConnection& connection, Work work) {
-  try {
-    work(connection);
-    connection.execute("COMMIT");
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::SourceUnreachable && error.code() != ErrorCode::Stopped) {
-      connection.execute("ROLLBACK");
-    }
-    throw;
-  }
-}
-
+/// No transaction outlives the work that began it, at whatever statement that failed.
 template <typename Work>
 auto CatalogStore::on_connection(Work work) {
   if (!connection_) connect();
   try {
     return work(*connection_);
   } catch (const Error& error) {
-    // A statement cut short by a stop leaves the connection in the middle of it.
-    if (error.code() == ErrorCode::SourceUnreachable || error.code() == ErrorCode::Stopped) connection_.reset();
+    roll_back_after(error);
+    throw;
+  } catch (...) {
+    connection_.reset();
     throw;
   }
 }
@@ -48,7 +37,8 @@ template <typename Work>
 void CatalogStore::transact(Work work) {
   on_connection([&](PostgresConnection& connection) ECHODB_REQUIRES(mutex_) {
     begin_write(connection);
-    end_transaction_after(connection, std::move(work));
+    work(connection);
+    connection.execute("COMMIT");
   });
 }
 

@@ -205,6 +205,11 @@ void PostgresConnection::send_copy(Bytes message) {
   impl_->flush();
 }
 
+bool PostgresConnection::in_transaction() const {
+  const PGTransactionStatusType status = PQtransactionStatus(impl_->session.get());
+  return status == PQTRANS_INTRANS || status == PQTRANS_INERROR;
+}
+
 void PostgresConnection::answer_within(std::chrono::milliseconds longest) { impl_->answer_within = longest; }
 int PostgresConnection::backend() const { return PQbackendPID(impl_->session.get()); }
 int PostgresConnection::socket() const { return PQsocket(impl_->session.get()); }

@@ -117,6 +117,9 @@ class PostgresConnection {
   void send_copy(Bytes message);
   [[nodiscard]] int socket() const;
 
+  /// A transaction is open, or has failed and is to be rolled back.
+  [[nodiscard]] bool in_transaction() const;
+
   /// A server that is silent for longer while an answer is due is unreachable; 0: it may take any time.
   void answer_within(std::chrono::milliseconds longest);
   /// The server process at the other end.

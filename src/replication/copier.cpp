@@ -95,31 +95,43 @@ bool Copier::run_due() {
 
 void Copier::take_on(Worker& worker, CopyWork work) {
   std::stop_callback ended(work.copy->ended.get_token(), Worker::Interrupt{worker.interrupted});
+  std::optional<Error> error;
+  CopyOutcome outcome = CopyOutcome::Done;
+  Lsn seen_to;
   try {
-    carry_out(*worker.reader, work);
-  } catch (const Error& error) {
-    fail(*worker.reader, std::move(work), error);
+    outcome = carry_out(*worker.reader, work, seen_to);
+  } catch (const Error& thrown) {
+    error = thrown;
   } catch (const std::exception& fault) {
-    fail(*worker.reader, std::move(work), Error(ErrorCode::ProtocolViolation, fault.what()));
+    error = Error(ErrorCode::ProtocolViolation, fault.what());
   }
+  if (error) return fail(*worker.reader, std::move(work), *error);
+  give_back(std::move(work), outcome, {}, seen_to);
 }
 
-void Copier::carry_out(CopyReader& reader, CopyWork& work) {
-  CopyEvent event{.job = work.copy->job.id, .table = work.copy->job.table, .kind = CopyEvent::Kind::Finished};
-  CopyOutcome outcome = CopyOutcome::Done;
+CopyOutcome Copier::carry_out(CopyReader& reader, CopyWork& work, Lsn& seen_to) {
   switch (work.kind) {
-    case CopyWork::Kind::Plan:
-      if (!reader.plan(work)) outcome = CopyOutcome::Waits;
-      break;
-    case CopyWork::Kind::Range:
-      if (!reader.copy_range(work)) outcome = CopyOutcome::Waits;
-      break;
-    case CopyWork::Kind::Finish: event.seen_to = reader.end_of_log(); break;
+    case CopyWork::Kind::Plan: return reader.plan(work) ? CopyOutcome::Done : CopyOutcome::Waits;
+    case CopyWork::Kind::Range: return reader.copy_range(work) ? CopyOutcome::Done : CopyOutcome::Waits;
+    case CopyWork::Kind::Finish: seen_to = reader.end_of_log(); return CopyOutcome::Done;
   }
-  std::optional<CopyEnd> end = board_.give_back(work, outcome);
-  if (!end || end->failure) return;
-  failpoint("copy.finished");
-  event.rows = end->rows;
+  return CopyOutcome::Done;
+}
+
+/// The last part that is given back is the end of a copy that has failed, even if all went well with this part.
+void Copier::give_back(CopyWork work, CopyOutcome outcome, const CopyFailure& failure, Lsn seen_to) {
+  CopyEvent event{.job = work.copy->job.id, .table = work.copy->job.table, .seen_to = seen_to};
+  std::optional<CopyEnd> end = board_.give_back(std::move(work), outcome, failure);
+  if (!end) return;
+  if (end->failure) {
+    event.kind = CopyEvent::Kind::Failed;
+    event.failure = end->failure->error;
+    event.again = end->failure->again;
+    event.plans = end->plans;
+  } else {
+    failpoint("copy.finished");
+    event.rows = end->rows;
+  }
   emit(std::move(event));
 }
 
@@ -141,12 +153,7 @@ void Copier::fail(CopyReader& reader, CopyWork work, const Error& error) {
   } else if (again && !work.copy->plan->is_bag()) {
     outcome = ahead ? CopyOutcome::PlanAgain : CopyOutcome::TryAgain;
   }
-  CopyEvent event{.job = job.id, .table = job.table, .kind = CopyEvent::Kind::Failed, .plans = plans};
-  std::optional<CopyEnd> end = board_.give_back(std::move(work), outcome, {.error = error, .again = again});
-  if (!end || !end->failure) return;
-  event.failure = end->failure->error;
-  event.again = end->failure->again;
-  emit(std::move(event));
+  give_back(std::move(work), outcome, {.error = error, .again = again}, {});
 }
 
 }  // namespace echodb

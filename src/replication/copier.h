@@ -52,8 +52,9 @@ class Copier {
 
   void work(std::stop_token stop);
   void take_on(Worker& worker, CopyWork work);
-  void carry_out(CopyReader& reader, CopyWork& work);
+  CopyOutcome carry_out(CopyReader& reader, CopyWork& work, Lsn& seen_to);
   void fail(CopyReader& reader, CopyWork work, const Error& error);
+  void give_back(CopyWork work, CopyOutcome outcome, const CopyFailure& failure, Lsn seen_to);
   void emit(CopyEvent event);
 
   Options options_;

@@ -146,7 +146,7 @@ std::optional<CopyEnd> CopyBoard::end_if_drained(const std::shared_ptr<RunningCo
   if (state.at_work > 0 || state.cancelled) return std::nullopt;
   if (state.failure) {
     std::erase(copies_, copy);
-    return CopyEnd{.failure = CopyFailure{.error = state.failure, .again = state.again}};
+    return CopyEnd{.failure = CopyFailure{.error = state.failure, .again = state.again}, .plans = state.plans};
   }
   if (state.plan_again) {
     state.plan_again = state.planned = false;

@@ -74,6 +74,7 @@ struct CopyFailure {
 struct CopyEnd {
   std::optional<CopyFailure> failure = {};  ///< nullopt: all rows are in the target
   std::uint64_t rows = 0;
+  int plans = 0;  ///< thrown away because the table was another one
 };
 
 /// The copies there are, with what is left of each. Whatever is taken has one holder, and only the holder can end it.
@@ -99,7 +100,7 @@ class CopyBoard {
 
   /// Returns how the copy ended, if it is over with this; nullopt while it is not, or when nobody wants to know.
   std::optional<CopyEnd> give_back(CopyWork work, CopyOutcome outcome, CopyFailure failure = {});
-  /// How many plans were thrown away so far, with so many more.
+  /// How many plans were thrown away so far, with so many more: a CopyEnd has their number, too.
   int count_plans(const CopyWork& work, int more);
 
   /// Ends the table's copies, drained ones included; returns when nobody is at work on them.

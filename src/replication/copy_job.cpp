@@ -48,6 +48,10 @@ std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server
   return ranges;
 }
 
+void mark_as_one_copy(std::vector<CopyRange>& ranges, std::uint64_t number) {
+  for (CopyRange& range : ranges) range.copy = number;
+}
+
 CopiedTexts copied_texts(const TablePlan& plan, Oid table, ValueFormat streamed, PostgresConnection& source) {
   CopiedTexts texts;
   if (!plan.is_bag()) {

@@ -50,6 +50,9 @@ struct HeapSize {
 };
 std::vector<CopyRange> cut_ranges(const std::vector<HeapSize>& heaps, int server_version);
 
+/// Ranges that were cut together have one number, drawn at random: nobody takes them for ranges of another copy.
+void mark_as_one_copy(std::vector<CopyRange>& ranges, std::uint64_t number);
+
 /// Which columns of the plan of this table are copied as text. A keyless table's values come as the stream has them, so
 /// that the hashes of copied and streamed rows agree: as bytes, but for types that have no send function.
 CopiedTexts copied_texts(const TablePlan& plan, Oid table, ValueFormat streamed, PostgresConnection& source);

@@ -148,7 +148,7 @@ std::vector<CopyRange> PostgresCopyReader::plan_ranges(const CopyJob& job, std::
   };
   if (ranges.empty() || !std::ranges::all_of(ranges, same_heap)) {
     ranges = cut_ranges(heaps.parts, source.server_version());
-    for (const std::uint64_t copy = random_number(); CopyRange & range : ranges) range.copy = copy;
+    mark_as_one_copy(ranges, random_number());
     parts_.catalog.replace_ranges(job.stream, job.table, ranges);
   }
   std::uint64_t rows = 0;

@@ -17,6 +17,13 @@ constexpr int kBackoffStepsMax = 16;
 /// How long a step takes that could be run.
 constexpr std::chrono::seconds kTriedAgainWithin{1};
 
+/// Of two places in one lane the later one counts, so a step waits for as many as there are lanes at the most.
+void wait_for(std::vector<LanePlace>& after, const LanePlace& place) {
+  auto found = std::ranges::find(after, place.lane, &LanePlace::lane);
+  if (found == after.end()) return after.push_back(place);
+  found->steps = std::max(found->steps, place.steps);
+}
+
 }  // namespace
 
 void LaneScheduler::push(const std::shared_ptr<Lane>& lane, std::unique_ptr<LaneTask> task) {
@@ -36,11 +43,12 @@ LanePlace LaneScheduler::end_of(const std::shared_ptr<Lane>& lane) const {
 void LaneScheduler::run_after(LaneTask& task, const LanePlace& place) {
   MutexLock lock(mutex_);
   if (has_come_to(place)) return;
-  task.after_.push_back(place);
+  wait_for(task.after_, place);
   // Should the lane drop its steps, it may come to the place before what they wait for has happened.
   for (const std::unique_ptr<LaneTask>& step : of(place.lane).tasks) {
-    std::ranges::copy_if(step->after_, std::back_inserter(task.after_),
-                         [this](const LanePlace& after) ECHODB_REQUIRES(mutex_) { return !has_come_to(after); });
+    for (const LanePlace& after : step->after_) {
+      if (!has_come_to(after)) wait_for(task.after_, after);
+    }
   }
 }
 
@@ -48,7 +56,8 @@ void LaneScheduler::run_after(LaneTask& task, const LanePlace& place) {
 bool LaneScheduler::must_wait(const std::shared_ptr<Lane>& lane) {
   for (const LanePlace& after : of(lane).tasks.front()->after_) {
     if (has_come_to(after)) continue;
-    of(after.lane).waiting.push_back(lane);
+    std::vector<std::shared_ptr<Lane>>& waiting = of(after.lane).waiting;
+    if (std::ranges::find(waiting, lane) == waiting.end()) waiting.push_back(lane);
     return true;
   }
   return false;
@@ -261,7 +270,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     event.bytes = task->bytes();
     event.took = took;
     advance(lane, 1 + std::exchange(state.dropped, 0));
-  } else if (options_.transient(*failure)) {
+  } else if (options_.transient(*failure) || task->insists()) {
     // Nobody's rows get to a server that is away, and a source that is busy says nothing about the target.
     if (failure->code() != ErrorCode::TargetOverloaded) give_time(lane);
     state.not_before = Clock::now() + pause_after(state, *failure);

@@ -140,7 +140,14 @@ class SchemaTask final : public LaneTask {
     return *this;
   }
 
+  /// What settles a failure has nobody to settle its own.
+  SchemaTask& insist() {
+    insists_ = true;
+    return *this;
+  }
+
   void run(WriterTools& tools) override;
+  [[nodiscard]] bool insists() const override { return insists_; }
 
  private:
   void announce(WriterTools& tools);
@@ -151,6 +158,7 @@ class SchemaTask final : public LaneTask {
   std::vector<std::string> earlier_names_;
   bool announces_target_ = false;
   bool announces_emptying_ = false;
+  bool insists_ = false;
   Step before_;
   bool announced_ = false;
   std::vector<Step> steps_;

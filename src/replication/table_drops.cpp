@@ -71,7 +71,9 @@ void TableDrops::not_reached(MirroredTable& table, const Error& error) {
 void TableDrops::put_on_record(MirroredTable& table, const Error& error) {
   table.record.error = error.message();
   table.record.error_lsn = parts_.watermark.ended();
-  tools_.steps.push(table, tools_.steps.make(table, nullptr, "drop_failed", error.what()));
+  auto task = tools_.steps.make(table, nullptr, "drop_failed", error.what());
+  task->insist();
+  tools_.steps.push(table, std::move(task));
 }
 
 void TableDrops::forget_old(Lsn confirmed) {

@@ -21,6 +21,7 @@ void TableFailures::fail(MirroredTable& table, const Error& error, Lsn lsn) {
   tools_.healing.failed(table.record.oid, error.code());
   auto task = tools_.steps.make(table, &table.versions.back().version, "mirror_failed", error.what());
   task->then([oid = table.record.oid, &copier = parts_.copier](WriterTools&) { copier.cancel(oid); });
+  task->insist();
   tools_.steps.push(table, std::move(task));
   ++tools_.counters.failed;
 }

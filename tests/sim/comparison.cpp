@@ -34,12 +34,15 @@ std::optional<Finding> find_difference(Oid oid, const SourceTable& table, const 
   }
   std::shared_ptr<StoredTable> stored = target.find(record->second.target_name);
   if (stored == nullptr) return Finding{"equal", fmt::format("{} has no target", name)};
+  for (const Column& column : table.schema->columns) {
+    if (!stored->types.contains(column.name)) return Finding{"equal", fmt::format("{} lacks {}", name, column.name)};
+  }
   std::multiset<TargetRow> here;
   for (std::size_t place : source.live(oid)) {
     TargetRow row;
     for (const Column& column : table.schema->columns) {
       const std::optional<std::string>& value = table.heap[place].row.at(column.attnum);
-      row[column.name] = value ? Cell(as_native(column, *value)) : Cell();
+      row[column.name] = value ? Cell(as_native(column.type.oid, stored->types.at(column.name), *value)) : Cell();
     }
     here.insert(std::move(row));
   }
@@ -47,7 +50,6 @@ std::optional<Finding> find_difference(Oid oid, const SourceTable& table, const 
   for (const TargetRow& stored_row : stored->final_rows()) {
     TargetRow row;
     for (const Column& column : table.schema->columns) {
-      if (!stored->types.contains(column.name)) return Finding{"equal", fmt::format("{} lacks {}", name, column.name)};
       auto cell = stored_row.find(column.name);
       row[column.name] = cell == stored_row.end() ? Cell() : cell->second;
     }
@@ -60,9 +62,14 @@ std::optional<Finding> find_difference(Oid oid, const SourceTable& table, const 
 
 }  // namespace
 
-std::string as_native(const Column& column, const std::string& value) {
-  if (column.type.oid != kBigint) return value;
-  return {value.rbegin(), value.rend()};
+std::string as_native(Oid type, std::string_view column_type, const std::string& value) {
+  if (type == kBigint) return {value.rbegin(), value.rend()};
+  if (type != kDate) return value;
+  if (column_type.find("Date32") == std::string_view::npos) return date_text(value);
+  constexpr std::int32_t kDaysFrom1970To2000 = 10'957;
+  ByteBuffer days;
+  days.append_little_endian(load_big_endian<std::int32_t>(as_bytes(value).data()) + kDaysFrom1970To2000);
+  return std::string(days.text());
 }
 
 std::optional<Finding> find_difference(const Source& source, const Target& target, const Catalog& catalog) {

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "postgres/table_schema.h"
 #include "sim/catalog.h"
@@ -16,8 +17,8 @@ struct Finding {
   std::string words;
 };
 
-/// A value of the source's as the target has it in Native.
-std::string as_native(const Column& column, const std::string& value);
+/// A value of the source's as a target column of this type has it in Native.
+std::string as_native(Oid type, std::string_view column_type, const std::string& value);
 
 /// What of both sides, at rest, is not equal: tables, columns, rows, and tables that nobody knows.
 std::optional<Finding> find_difference(const Source& source, const Target& target, const Catalog& catalog);

@@ -64,11 +64,9 @@ SourceTable& SimCopyReader::table_of(const CopyJob& job) {
 
 std::vector<CopyRange> SimCopyReader::cut(const SourceTable& table, const CopyJob& job) {
   std::vector<CopyRange> ranges;
-  const std::uint64_t copy = random_.below(1U << 30U) + 1;
   std::uint64_t first = 0;
   do {
-    ranges.push_back({.copy = copy,
-                      .number = static_cast<int>(ranges.size()),
+    ranges.push_back({.number = static_cast<int>(ranges.size()),
                       .relation = job.table,
                       .relfilenode = table.schema->relfilenode,
                       .first_block = first,
@@ -76,6 +74,7 @@ std::vector<CopyRange> SimCopyReader::cut(const SourceTable& table, const CopyJo
     first += kPlacesPerRange;
   } while (first < table.heap.size());
   ranges.back().end_block.reset();
+  mark_as_one_copy(ranges, random_.below(1U << 30U) + 1);
   return ranges;
 }
 
@@ -152,6 +151,8 @@ bool SimCopyReader::copy_range(CopyWork& work) {
   constexpr unsigned kLocked = 50;
   if (random_.chance(kLocked)) return false;
   const auto rows = read(table_of(work.copy->job), work.range, source_.snapshot());
+  // The INSERT begins when the first rows are there.
+  ask();
   send(*work.copy, work.range, rows);
   if (parts_.stop.stop_requested()) throw Error(ErrorCode::Stopped, "the copy was stopped");
   parts_.catalog.finish_range(work.copy->job.stream, work.copy->job.table, work.range);

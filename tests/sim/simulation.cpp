@@ -46,7 +46,7 @@ FaultRates make_rates(Random& random) {
   rates.never_arrived = some(60);
   rates.answer_lost = some(60);
   rates.late = some(60);
-  rates.crash = some(4);
+  rates.crash = some(random.below(2) == 0 ? 4 : 15);
   return rates;
 }
 
@@ -113,7 +113,8 @@ Simulation::Simulation(std::uint64_t seed, const std::vector<std::string>& witho
       workload_(random_, source_, target_, catalog_),
       steps_left_(20 + random_.below(60)),
       lives_left_(random_.below(6)),
-      flood_(random_.chance(kThousand / 3) ? 100 : 0) {
+      flood_(random_.chance(kThousand / 3) ? 100 : 0),
+      late_pace_(random_.below(2) == 0 ? 40 : 5) {
   constexpr unsigned kStrangers = 300;
   const bool strangers = random_.chance(kStrangers);
   for (const std::string& name : without) {
@@ -246,7 +247,6 @@ bool Simulation::Life::turn() {
   constexpr unsigned kSettle = 100;
   constexpr unsigned kLook = 100;
   constexpr unsigned kSave = 60;
-  constexpr unsigned kLate = 40;
   if (random.chance(kSettle)) world_.source_.settle();
   const std::optional<TargetFindings> heard = applier_.in_transaction() ? std::nullopt : watch_.take();
   applier_.turn(drained, heard);
@@ -258,7 +258,7 @@ bool Simulation::Life::turn() {
   });
   if (random.chance(kThousand / 2)) confirm();
   if (random.chance(kSave)) save();
-  world_.target_.let_late_run(kLate);
+  world_.target_.let_late_run(world_.late_pace_);
   if (applier_.must_read_again()) return false;
   // While everybody waits, time flies.
   Baton::let_pass(applier_.lanes().wait_idle(0ms) ? 2s : 20ms);
@@ -333,7 +333,7 @@ void Simulation::check_ahead(Applier& applier, Lsn position) {
     for (const LoggedChange& change : transaction.changes) {
       std::shared_ptr<StoredTable> stored = target_of(applier, change);
       if (stored == nullptr || finding_) continue;
-      const std::string key = as_native(change.schema->columns.front(), *change.row.at(1));
+      const std::string key = as_native(kBigint, "Int64", *change.row.at(1));
       if (has_row(*stored, key, transaction.commit)) continue;
       finding_ = Finding{"never ahead", fmt::format("{} was confirmed, and {} has not its row of {}",
                                                     to_string(position), change.schema->name, to_string(change.lsn))};

@@ -50,6 +50,7 @@ class Simulation {
   std::size_t steps_left_;
   std::size_t lives_left_;
   unsigned flood_ = 0;             ///< of a thousand steps
+  unsigned late_pace_ = 0;         ///< of a thousand: what is late runs in a turn
   Lsn slot_on_disk_;               ///< where the slot goes back to when PostgreSQL crashes
   std::size_t checked_ahead_ = 0;  ///< transactions of the log
   // Changes up to here may be missing from the target until copies are in: of all tables, and of one.

@@ -1,8 +1,10 @@
 #include "sim/source.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/assert.h"
 
@@ -11,19 +13,38 @@ namespace {
 
 constexpr std::uint64_t kBytesPerChange = 16;
 
+ColumnType type_of(Oid type) {
+  return {.oid = type, .declared = type == kBigint ? "bigint" : type == kDate ? "date" : "text"};
+}
+
 Column column(std::int16_t attnum, const std::string& name, Oid type, bool not_null) {
   Column made{.attnum = attnum, .name = name, .not_null = not_null};
-  made.type = {.oid = type, .declared = type == kBigint ? "bigint" : "text"};
+  made.type = type_of(type);
   return made;
+}
+
+/// A number as the wire has it, its first byte first.
+template <typename Number>
+std::string big_endian(Number value) {
+  std::string bytes;
+  constexpr int kBits = 8;
+  for (int shift = kBits * static_cast<int>(sizeof value) - kBits; shift >= 0; shift -= kBits) {
+    bytes += static_cast<char>(value >> shift);
+  }
+  return bytes;
 }
 
 }  // namespace
 
-std::string bigint_bytes(std::int64_t value) {
-  std::string bytes;
-  constexpr int kBits = 8;
-  for (int shift = 56; shift >= 0; shift -= kBits) bytes += static_cast<char>(value >> shift);
-  return bytes;
+std::string bigint_bytes(std::int64_t value) { return big_endian(value); }
+
+std::string date_bytes(std::int32_t days) { return big_endian(days); }
+
+std::string date_text(const std::string& bytes) {
+  const auto days = load_big_endian<std::int32_t>(as_bytes(bytes).data());
+  if (days == kInfinity) return "infinity";
+  constexpr std::chrono::sys_days kFirst = std::chrono::year{2000} / 1 / 1;
+  return fmt::format("{:%Y-%m-%d}", kFirst + std::chrono::days{days});
 }
 
 TupleValue as_tuple_value(const std::optional<std::string>& cell) {
@@ -76,11 +97,12 @@ LoggedChange& Source::write(LoggedChange::Kind kind, Oid table) {
 
 void Source::say(DdlMessage message) { write(LoggedChange::Kind::Message, 0).message = std::move(message); }
 
-Oid Source::create_table(const std::string& name, bool keyed) {
+Oid Source::create_table(const std::string& name, bool keyed, bool dated) {
   const Oid oid = next_oid_++;
   TableSchema schema{.oid = oid, .schema = "public", .name = name, .relfilenode = next_oid_++};
   schema.replica_identity = keyed ? ReplicaIdentity::Default : ReplicaIdentity::Full;
-  schema.columns = {column(1, "id", kBigint, keyed), column(2, "a", kText, false), column(3, "b", kText, false)};
+  schema.columns = {column(1, "id", kBigint, keyed), column(2, "a", kText, false),
+                    column(3, "b", dated ? kDate : kText, false)};
   if (keyed) schema.primary_key = {1};
   tables_[oid].schema = std::make_shared<const TableSchema>(schema);
   say(TableMessage{.tag = "CREATE TABLE", .published = true, .schema = schema});
@@ -132,10 +154,10 @@ void Source::rename_table(Oid table, const std::string& name) {
   alter(table, "ALTER TABLE", schema);
 }
 
-void Source::add_column(Oid table, const std::string& name) {
+void Source::add_column(Oid table, const std::string& name, Oid type) {
   TableSchema schema = schema_of(table);
   const std::int16_t attnum = ++tables_.at(table).last_attnum;
-  schema.columns.push_back(column(attnum, name, kText, false));
+  schema.columns.push_back(column(attnum, name, type, false));
   for (HeapPlace& place : tables_.at(table).heap) place.row[attnum] = std::nullopt;
   alter(table, "ALTER TABLE", schema);
 }
@@ -159,11 +181,14 @@ void Source::rewrite(Oid table, std::int16_t attnum, const std::string& value, s
   TableSchema schema = schema_of(table);
   std::erase_if(schema.columns, [&](const Column& column) { return column.attnum == dropped; });
   schema.relfilenode = next_oid_++;
+  auto rewritten = std::ranges::find(schema.columns, attnum, &Column::attnum);
+  const bool dated = std::exchange(rewritten->type, type_of(kText)).oid == kDate;
   std::vector<HeapPlace> heap;
   for (const HeapPlace& place : tables_.at(table).heap) {
     if (place.died != 0) continue;
     heap.push_back(place);
     std::optional<std::string>& cell = heap.back().row[attnum];
+    if (cell && dated) cell = date_text(*cell);
     cell = cell.value_or("") + value;
   }
   tables_.at(table).heap = std::move(heap);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -68,14 +69,15 @@ class Source {
 
   // A transaction. REQUIRES: begin() before the first of them, commit() after the last.
   void begin();
-  Oid create_table(const std::string& name, bool keyed);
+  /// `dated`: its last column is a date.
+  Oid create_table(const std::string& name, bool keyed, bool dated);
   void insert(Oid table, SourceRow row);
   void update(Oid table, std::size_t place, SourceRow row);
   void remove(Oid table, std::size_t place);
   void truncate(Oid table);
   void drop_table(Oid table);
   void rename_table(Oid table, const std::string& name);
-  void add_column(Oid table, const std::string& name);
+  void add_column(Oid table, const std::string& name, Oid type);
   void drop_column(Oid table, std::int16_t attnum);
   void rename_column(Oid table, std::int16_t attnum, const std::string& name);
   /// ALTER COLUMN … TYPE text USING …: every row gets another value. `dropped`: and DROP COLUMN, by the same command.
@@ -119,7 +121,13 @@ TupleValue as_tuple_value(const std::optional<std::string>& cell);
 
 constexpr Oid kBigint = 20;
 constexpr Oid kText = 25;
+constexpr Oid kDate = 1082;
 /// A bigint as pgoutput sends it.
 std::string bigint_bytes(std::int64_t value);
+/// A date as pgoutput sends it: one of so many days after 2000-01-01, or infinity, which only a text has a place for.
+std::string date_bytes(std::int32_t days);
+constexpr std::int32_t kInfinity = std::numeric_limits<std::int32_t>::max();
+/// What ::text makes of it.
+std::string date_text(const std::string& bytes);
 
 }  // namespace echodb::sim

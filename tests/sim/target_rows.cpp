@@ -16,7 +16,7 @@ namespace {
 
 std::size_t width_of(std::string_view type) {
   static const std::map<std::string_view, std::size_t> widths{
-      {"Int64", 8}, {"UInt64", 8}, {"UInt8", 1}, {"FixedString(16)", 16}};
+      {"Int64", 8}, {"UInt64", 8}, {"UInt8", 1}, {"Date32", 4}, {"FixedString(16)", 16}};
   auto found = widths.find(type);
   if (found == widths.end()) throw std::logic_error(fmt::format("the simulated target has no type {}", type));
   return found->second;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 namespace echodb::sim {
 namespace {
@@ -14,15 +16,32 @@ constexpr std::size_t kStatementsMax = 4;
 
 }  // namespace
 
-std::optional<std::string> Workload::value() {
+Workload::Workload(Random& random, Source& source, Target& target, const Catalog& catalog)
+    : random_(random), source_(source), target_(target), catalog_(catalog) {
+  using enum Change;
+  const std::vector<Change> all{Drop, Truncate, Rename, AddColumn, DropColumn, RenameColumn, Rewrite};
+  std::ranges::copy_if(all, std::back_inserter(changes_), [&](Change) { return random_.below(2) == 0; });
+  if (changes_.empty()) changes_ = all;
+  constexpr std::array<unsigned, 3> kSwaps{0, 20, 150};
+  swaps_ = kSwaps.at(random_.below(kSwaps.size()));
+}
+
+std::optional<std::string> Workload::value(Oid type) {
   constexpr std::size_t kValues = 50;
   const std::size_t number = random_.below(kValues);
-  return number == 0 ? std::nullopt : std::optional(fmt::format("v{}", number));
+  if (number == 0) return std::nullopt;
+  if (type != kDate) return fmt::format("v{}", number);
+  return date_bytes(number == 1 ? kInfinity : static_cast<std::int32_t>(number));
+}
+
+Oid Workload::any_type() {
+  constexpr unsigned kDated = 300;
+  return random_.chance(kDated) ? kDate : kText;
 }
 
 SourceRow Workload::row_of(const SourceTable& table, std::int64_t key) {
   SourceRow row;
-  for (const Column& column : table.schema->columns) row[column.attnum] = value();
+  for (const Column& column : table.schema->columns) row[column.attnum] = value(column.type.oid);
   row[1] = bigint_bytes(key);
   return row;
 }
@@ -46,8 +65,7 @@ void Workload::prepare() {
   const std::size_t tables = 1 + random_.below(2);
   for (std::size_t made = 0; made < tables; ++made) {
     source_.begin();
-    constexpr unsigned kKeyed = 700;
-    const Oid table = source_.create_table(free_name(), random_.chance(kKeyed));
+    const Oid table = create_table();
     constexpr std::size_t kRowsMax = 40;
     for (std::size_t row = random_.below(kRowsMax); row > 0; --row) {
       source_.insert(table, row_of(*source_.find(table), static_cast<std::int64_t>(row)));
@@ -120,9 +138,11 @@ void Workload::transaction() {
 void Workload::statement() {
   constexpr unsigned kCreate = 60;
   constexpr unsigned kChange = 120;
-  constexpr unsigned kSwap = 20;
-  if (source_.tables().empty() || (source_.tables().size() < kTablesMax && random_.chance(kCreate))) return create();
-  if (random_.chance(kSwap) && source_.tables().size() > 1) return swap_names();
+  if (source_.tables().empty() || (source_.tables().size() < kTablesMax && random_.chance(kCreate))) {
+    create_table();
+    return;
+  }
+  if (random_.chance(swaps_) && source_.tables().size() > 1) return swap_names();
   const Oid table = any_table();
   if (random_.chance(kChange) && change_table(table)) {
     has_ddl_ = true;
@@ -131,10 +151,11 @@ void Workload::statement() {
   write_row(table);
 }
 
-void Workload::create() {
+Oid Workload::create_table() {
   constexpr unsigned kKeyed = 700;
   has_ddl_ = true;
-  source_.create_table(free_name(), random_.chance(kKeyed));
+  const bool keyed = random_.chance(kKeyed);
+  return source_.create_table(free_name(), keyed, any_type() == kDate);
 }
 
 void Workload::swap_names() {
@@ -150,17 +171,17 @@ void Workload::swap_names() {
 }
 
 bool Workload::change_table(Oid table) {
-  enum { Drop, Truncate, Rename, AddColumn, DropColumn, RenameColumn, Rewrite, Kinds };
+  using enum Change;
   const TableSchema& schema = *source_.find(table)->schema;
   const Column& last = schema.columns.back();
   constexpr std::size_t kColumnsMax = 6;
-  switch (random_.below(Kinds)) {
+  switch (random_.of(changes_)) {
     case Drop: source_.drop_table(table); return true;
     case Truncate: source_.truncate(table); return true;
     case Rename: source_.rename_table(table, free_name()); return true;
     case AddColumn:
       if (schema.columns.size() == kColumnsMax) return false;
-      source_.add_column(table, fmt::format("c{}", source_.find(table)->last_attnum + 1));
+      source_.add_column(table, fmt::format("c{}", source_.find(table)->last_attnum + 1), any_type());
       return true;
     case DropColumn:
       if (schema.columns.size() == 2) return false;
@@ -171,8 +192,9 @@ bool Workload::change_table(Oid table) {
           table, last.attnum,
           last.name.ends_with("_r") ? fmt::format("c{}", last.attnum) : fmt::format("c{}_r", last.attnum));
       return true;
-    default: rewrite(table); return true;
+    case Rewrite: rewrite(table); return true;
   }
+  return false;
 }
 
 /// Often once more at once: the copy that the first one began is given up for one of fewer columns.

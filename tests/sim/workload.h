@@ -14,8 +14,7 @@ namespace echodb::sim {
 /// What applications, operators and strangers do, one step at a time.
 class Workload {
  public:
-  Workload(Random& random, Source& source, Target& target, const Catalog& catalog)
-      : random_(random), source_(source), target_(target), catalog_(catalog) {}
+  Workload(Random& random, Source& source, Target& target, const Catalog& catalog);
 
   /// Tables with rows that are there before EchoDB is.
   void prepare();
@@ -38,17 +37,23 @@ class Workload {
   bool change_table(Oid table);
   void rewrite(Oid table);
   void write_row(Oid table);
-  void create();
+  Oid create_table();
   void swap_names();
   Oid any_table();
+  Oid any_type();
   std::string free_name();
   SourceRow row_of(const SourceTable& table, std::int64_t key);
-  std::optional<std::string> value();
+  std::optional<std::string> value(Oid type);
+
+  enum class Change { Drop, Truncate, Rename, AddColumn, DropColumn, RenameColumn, Rewrite };
 
   Random& random_;
   Source& source_;
   Target& target_;
   const Catalog& catalog_;
+  // Every run has its own mix: two commands that come often meet in ways in which seven that come seldom do not.
+  std::vector<Change> changes_;
+  unsigned swaps_ = 0;  ///< of a thousand statements
   bool strangers_ = false;
   bool deed_done_ = false;
   bool has_ddl_ = false;  ///< the transaction at hand

@@ -83,6 +83,23 @@ TEST_F(LaneTest, ATaskWaitsForWhatAnotherLaneWasGivenBefore) {
   EXPECT_EQ(notes(), (std::vector<std::string>{"gives the name up", "takes the name", "writes under the name"}));
 }
 
+/// Two tables swap their names again and again while nothing can be done.
+TEST_F(LaneTest, StepsThatWaitForEachOtherInTurnWaitForOnePlaceALane) {
+  constexpr std::size_t kSwaps = 200;
+  ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
+  scheduler_.push(a_, note("held"));
+  for (std::size_t swap = 0; swap < kSwaps; ++swap) {
+    auto of_b = note("b");
+    scheduler_.run_after(*of_b, scheduler_.end_of(a_));
+    scheduler_.push(b_, std::move(of_b));
+    auto of_a = note("a");
+    scheduler_.run_after(*of_a, scheduler_.end_of(b_));
+    scheduler_.push(a_, std::move(of_a));
+  }
+  scheduler_.let_go(a_);
+  ASSERT_TRUE(have_run(2 * kSwaps + 1));
+}
+
 TEST_F(LaneTest, WhatALaneDropsIsWaitedForUntilItIsMadeUpFor) {
   ASSERT_TRUE(scheduler_.hold(a_, scheduler_.releases(*a_)));
   scheduler_.push(a_, note("dropped"));
@@ -103,6 +120,30 @@ class Refused final : public LaneTask {
  public:
   void run(WriterTools&) override { throw Error(ErrorCode::TargetRejected, "refused"); }
 };
+
+/// Is refused twice, and has nobody who could settle that.
+class Insistent final : public LaneTask {
+ public:
+  explicit Insistent(int& runs) : runs_(runs) {}
+  void run(WriterTools&) override {
+    if (++runs_ < 3) throw Error(ErrorCode::SourceRejected, "refused");
+  }
+  [[nodiscard]] bool insists() const override { return true; }
+
+ private:
+  int& runs_;
+};
+
+TEST_F(LaneTest, AStepThatInsistsIsTriedAgainInItsPlace) {
+  int runs = 0;
+  scheduler_.push(a_, std::make_unique<Insistent>(runs));
+  scheduler_.push(a_, note("next"));
+  ASSERT_TRUE(have_run(1));
+  EXPECT_EQ(runs, 3);
+  int retries = 0;
+  for (const LaneEvent& event : scheduler_.take_events()) retries += event.retrying ? 1 : 0;
+  EXPECT_EQ(retries, 2);
+}
 
 TEST_F(LaneTest, WhatIsNotDoneIsToldToWhoeverGaveIt) {
   std::vector<StepEnd> ends;
