@@ -19,6 +19,7 @@
 #include "embedded/chdb_config.h"
 #include "embedded/chdb_engine.h"
 #include "embedded/clickhouse_routes.h"
+#include "embedded/directory_watch.h"
 #include "embedded/file_descriptor.h"
 #include "embedded/file_sandbox.h"
 #include "embedded/program_ban.h"
@@ -31,7 +32,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kFinishWithin{1000};
 constexpr std::chrono::milliseconds kCancelWithin{2000};
-constexpr std::chrono::hours kUntilSignal{1};
+/// How often the data directory is looked at.
+constexpr std::chrono::seconds kLook{2};
 
 std::string host_name() {
   std::array<char, HOST_NAME_MAX + 1> name{};
@@ -78,6 +80,22 @@ bool finish_requests(std::span<HttpServer* const> servers, ChdbEngine& engine) {
   return all_idle_within(kCancelWithin);
 }
 
+/// Until it is time to stop. What is there now is somebody else's: not a byte more is written, and whoever starts this
+/// server again starts it with that.
+void serve(const StopSignals& stop, const DirectoryWatch& watch) {
+  while (!stop.requested()) {
+    stop.wait_for(kLook);
+    const std::filesystem::path replaced = watch.replaced();
+    if (replaced.empty()) continue;
+    log::error(
+        "{} was moved, removed or replaced while ClickHouse had it open: the server ends, and begins anew with "
+        "what is there",
+        replaced.string());
+    std::fflush(nullptr);
+    _exit(1);
+  }
+}
+
 }  // namespace
 
 std::filesystem::path chdb_socket(const std::filesystem::path& directory) { return directory / "http.sock"; }
@@ -94,6 +112,7 @@ void run_chdb_server(const ChdbServerOptions& options) {
                                  .readable = {std::filesystem::path(library_path)}});
   bool programs_forbidden = forbid_programs();
   enter(directories.work);
+  const DirectoryWatch watch({std::filesystem::absolute(options.directory), directories.storage});
 
   // None of these is destroyed: a query that does not end may still use them when the process does.
   auto* library = new ChdbLibrary(load_chdb_library(library_path));
@@ -115,7 +134,7 @@ void run_chdb_server(const ChdbServerOptions& options) {
             options.host, http->port(), options.database, options.user, confined ? "confined" : "not confined",
             programs_forbidden ? "forbidden" : "not forbidden");
   warn_of_what_is_open(confined, programs_forbidden);
-  while (!stop.requested()) stop.wait_for(kUntilSignal);
+  serve(stop, watch);
 
   log::info("stopping");
   for (HttpServer* server : servers) server->stop_accepting();

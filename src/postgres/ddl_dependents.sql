@@ -135,7 +135,8 @@ DECLARE
   rows_moved boolean := false;
 BEGIN
   -- Each partition's changes travel as soon as the root is published.
-  IF _echodb.publishes_changes(tree) AND EXISTS (SELECT FROM _echodb.identities_wanted(tree, members)) THEN
+  IF _echodb.publishes_changes(tree) AND EXISTS (
+      SELECT FROM _echodb.identities_wanted(tree, members) i WHERE NOT _echodb.identity_can_wait(i.relation)) THEN
     RAISE lock_not_available USING MESSAGE = 'a partition''s replica identity could not be set';
   END IF;
   FOR part IN
@@ -176,7 +177,9 @@ BEGIN
   OR _echodb.is_published(tree) AND EXISTS (
     SELECT FROM unnest(array_remove(_echodb.tree_below(tree), tree)) m JOIN pg_class c ON c.oid = m AND c.relkind = 'r'
     WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'echodb_partition_truncate'
-                      AND t.tgenabled = 'A'));
+                      AND t.tgenabled = 'A'))
+  OR _echodb.is_published(tree) AND _echodb.publishes_changes(tree) AND EXISTS (
+    SELECT FROM _echodb.identities_wanted(tree, array_remove(_echodb.tree_below(tree), tree)));
 END $$;
 
 -- The tables with a column of one of these types, directly or inside a domain, an array, a composite or a range.

@@ -170,6 +170,15 @@ BEGIN
   WHERE each.identity IS NOT NULL;
 END $$;
 
+-- A partition whose whole old rows are published lacks nothing meanwhile, if it is to publish less: to set that would keep
+-- everybody off it until the application's transaction ends, which has not locked it perhaps.
+CREATE OR REPLACE FUNCTION _echodb.identity_can_wait(part oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_class c WHERE c.oid = part AND c.relreplident = 'f')
+    AND NOT _echodb.is_published_in_part(part, 'prattrs');
+END $$;
+
 -- The partitions of these tables; not those that a DETACH CONCURRENTLY is taking away.
 CREATE OR REPLACE FUNCTION _echodb.partitions_of(parents oid[]) RETURNS oid[]
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -348,7 +357,9 @@ BEGIN
     CONTINUE WHEN wanted IS NULL AND NOT entry.is_partition AND NOT entry.is_tree OR NOT _echodb.is_to_be_published(top);
     IF wanted IS NOT NULL THEN RETURN NEXT format('_echodb.set_identity(%s, %L)', entry.oid, wanted); END IF;
     RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', i.relation, i.wanted)
-      FROM _echodb.identities_wanted(top, array_remove(_echodb.tree_below(entry.oid), top)) i;
+      FROM _echodb.identities_wanted(top, array_remove(_echodb.tree_below(entry.oid), top)) i
+      WHERE current_setting('_echodb.is_describing', true) = 'on' OR NOT _echodb.identity_can_wait(i.relation)
+        OR i.relation = ANY (_echodb.locked_here());
   END LOOP;
 END $$;
 

@@ -225,7 +225,10 @@ CREATE OR REPLACE FUNCTION _echodb.describe_table(relation oid, tag text) RETURN
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF NOT _echodb.lock_table(relation) THEN RETURN false; END IF;
+  -- No command of the application's is kept waiting.
+  PERFORM set_config('_echodb.is_describing', 'on', true);
   PERFORM _echodb.prepare(ARRAY[relation]);
+  PERFORM set_config('_echodb.is_describing', '', true);
   PERFORM _echodb.on_table_change(relation, tag);
   RETURN true;
 END $$;
@@ -354,6 +357,20 @@ BEGIN
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;
+  IF tg_tag = 'ALTER EXTENSION' THEN
+    -- What belongs to it may have gone with it into another schema.
+    FOR command IN
+      SELECT r.oid AS relation FROM pg_event_trigger_ddl_commands() c JOIN pg_depend d
+        ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = c.objid AND d.deptype = 'e'
+        JOIN pg_class r ON d.classid = 'pg_class'::regclass AND r.oid = d.objid AND r.relkind IN ('r', 'p')
+      WHERE c.object_type = 'extension'
+    LOOP
+      PERFORM _echodb.guard(command.relation, tg_tag,
+        CASE WHEN _echodb.is_stale() THEN format('_echodb.lose_unseen(%s)', command.relation)
+          ELSE format('_echodb.on_family_change(%s, %L)', command.relation, tg_tag) END,
+        ARRAY(SELECT f FROM _echodb.family(command.relation) f));
+    END LOOP;
+  END IF;
   IF tg_tag IN ('CREATE PUBLICATION', 'ALTER PUBLICATION') THEN
     FOR command IN
       SELECT r.prrelid AS relation FROM pg_event_trigger_ddl_commands() c JOIN pg_publication_rel r

@@ -31,11 +31,12 @@ std::optional<std::string> Workload::value(Oid type) {
   const std::size_t number = random_.below(kValues);
   if (number == 0) return std::nullopt;
   if (type != kDate) return fmt::format("v{}", number);
-  return date_bytes(number == 1 ? kInfinity : static_cast<std::int32_t>(number));
+  constexpr std::size_t kInfinite = 3;
+  return date_bytes(number <= kInfinite ? kInfinity : static_cast<std::int32_t>(number));
 }
 
 Oid Workload::any_type() {
-  constexpr unsigned kDated = 300;
+  constexpr unsigned kDated = 500;
   return random_.chance(kDated) ? kDate : kText;
 }
 
