@@ -22,6 +22,7 @@ int worker_command(const Settings& settings);
 
 struct TeardownCommandOptions {
   bool drops_targets = false;  ///< as in TeardownOptions
+  bool leaves_target = false;  ///< as there
   bool yes = false;            ///< otherwise it only says what it would do
 };
 /// 1: something was left.

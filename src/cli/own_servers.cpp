@@ -66,6 +66,15 @@ std::vector<Finding> examine_own_passwords(const Settings& settings) {
     findings.warning(fmt::format("the embedded ClickHouse {}", kKnown),
                      "set CLICKHOUSE_PASSWORD and start `echodb up` again");
   }
+  const ClickHouseSettings& clickhouse = settings.clickhouse;
+  if (clickhouse.password_given && !stored.clickhouse_password.empty() && is_there(data / "clickhouse") &&
+      clickhouse.password != stored.clickhouse_password) {
+    findings.warning(
+        fmt::format("CLICKHOUSE_PASSWORD is set, and is not the password in {}: while a server has that one, "
+                    "commands that go by the other do not get in",
+                    credentials_file(data).string()),
+        "unset it where it was left in a shell, or put it into .env for all commands");
+  }
   if (credentials_are_exposed(data)) {
     findings.warning(fmt::format("others may read the passwords in {}", credentials_file(data).string()),
                      fmt::format("chmod 600 {}", credentials_file(data).string()));

@@ -8,8 +8,9 @@
 namespace echodb {
 
 int teardown_command(const Settings& settings, const TeardownCommandOptions& options) {
-  const TeardownReport report =
-      teardown(settings, {.drops_targets = options.drops_targets, .only_says = !options.yes}, {});
+  const TeardownReport report = teardown(
+      settings,
+      {.drops_targets = options.drops_targets, .leaves_target = options.leaves_target, .only_says = !options.yes}, {});
   if (report.done.empty() && report.left.empty()) {
     fmt::print("there is nothing of EchoDB's in database {} (POSTGRES_DB)\n", settings.postgres.database);
     return 0;

@@ -13,6 +13,7 @@
 #include "catalog/store.h"
 #include "clickhouse/client.h"
 #include "clickhouse/quoting.h"
+#include "control/ends.h"
 #include "control/leadership_holders.sql.h"
 #include "control/publications.h"
 #include "control/slot_state.h"
@@ -60,6 +61,7 @@ class Teardown {
   TeardownReport run();
 
  private:
+  void look_at_target();
   void keep_workers_out();
   void drop_event_triggers();
   void drop_publications();
@@ -69,6 +71,7 @@ class Teardown {
   void clean_target();
   void clean_tables(TargetClient& clickhouse, const ServerVersion& server);
   void clean_table(const TableRecord& table, TargetClient& clickhouse, const ServerVersion& server);
+  void name_what_stays();
   void drop_schema();
   void take(const std::string& what, const std::function<void()>& deed);
 
@@ -79,6 +82,7 @@ class Teardown {
   PostgresConnection guard_;  ///< in a transaction that keeps every worker from leading
   CatalogStore catalog_;
   std::vector<StreamRecord> streams_;
+  bool has_target_ = false;  ///< it is ours, and was not cleaned by an earlier run
   std::vector<std::string> mirrors_kept_;
   TeardownReport report_;
 };
@@ -96,20 +100,51 @@ TeardownReport Teardown::run() {
   require_own_schema(source_);
   streams_ = catalog_.streams();
   keep_workers_out();
+  if (!options_.leaves_target) look_at_target();
   source_.execute(kLockTimeout);
   // Without the triggers nothing of what follows is heard, and without the publications no table needs what it loses.
   drop_event_triggers();
   drop_publications();
   release_tables();
   drop_slots();
-  const std::size_t left_in_source = report_.left.size();
-  clean_target();
-  if (left_in_source == 0) {
+  if (options_.leaves_target) {
+    name_what_stays();
+  } else if (has_target_) {
+    clean_target();
+  }
+  if (report_.left.empty()) {
     drop_schema();
   } else {
     report_.left.emplace_back("the schema _echodb, which knows of the above: run this again");
   }
   return std::move(report_);
+}
+
+/// A run that has cleaned the target has the catalog forget it, before the bookmark goes.
+void Teardown::look_at_target() {
+  const std::string hint =
+      "set CLICKHOUSE_DATABASE and the other CLICKHOUSE_… variables to where the tables are mirrored to; or leave what "
+      "is "
+      "in ClickHouse as it is, by --leave-target";
+  const bool expected = std::ranges::any_of(streams_, [](const auto& stream) { return !stream.target_id.empty(); });
+  EndsComparison ends;
+  try {
+    ends = compare_ends(settings_, catalog_, stop_);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::Stopped) throw;
+    throw Error(error.code(), error.message(), hint);
+  }
+  has_target_ = ends.bookmark && ends.owner.empty();
+  if (has_target_ || !expected) return;
+  const std::string& database = settings_.clickhouse.database;
+  if (ends.bookmark) {
+    throw Error(ErrorCode::TargetTaken, fmt::format("ClickHouse's database {} belongs to {}", database, ends.owner),
+                hint);
+  }
+  throw Error(ErrorCode::InvalidConfiguration,
+              fmt::format("ClickHouse's database {} is not the one that database {} is mirrored to: it has no {}",
+                          database, settings_.postgres.database, kBookmarkTable),
+              hint);
 }
 
 void Teardown::keep_workers_out() {
@@ -211,10 +246,21 @@ void Teardown::clean_target() {
     clean_tables(*clickhouse, *server);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
-    const std::string statement = fmt::format("DROP TABLE {}", qualified({database, std::string(kBookmarkTable)}));
-    report_.left.push_back(fmt::format("{}: {}; when it is back: {}, and each table called _echodb_shadow_…{}", what,
-                                       error.message(), statement, options_.drops_targets ? ", and the mirrors" : ""));
+    report_.left.push_back(fmt::format("{}: {}", what, error.message()));
   }
+}
+
+void Teardown::name_what_stays() {
+  std::vector<std::string> names;
+  for (const StreamRecord& stream : streams_) {
+    for (const TableRecord& table : catalog_.load_tables(stream.name)) {
+      if (table.state != TableState::Dropped) names.push_back(table.target_name);
+    }
+  }
+  report_.kept.push_back(
+      fmt::format("in ClickHouse, where nobody writes them any more: {}, tables called _echodb_shadow_…, "
+                  "and the mirrors {}",
+                  kBookmarkTable, fmt::join(names, ", ")));
 }
 
 void Teardown::clean_tables(TargetClient& clickhouse, const ServerVersion& server) {
@@ -226,9 +272,11 @@ void Teardown::clean_tables(TargetClient& clickhouse, const ServerVersion& serve
     report_.kept.push_back(fmt::format("the mirrors, into which nobody writes: {}", some_of(mirrors_kept_)));
   }
   const TargetTable bookmark{database, std::string(kBookmarkTable)};
-  if (is_there(clickhouse, bookmark)) {
-    take(fmt::format("the bookmark {}", qualified(bookmark)), [&] { drop_target(clickhouse, bookmark, server); });
-  }
+  take(fmt::format("the bookmark {}", qualified(bookmark)), [&] {
+    for (const StreamRecord& stream : streams_) catalog_.save_target(stream.name, "", stream.target_number);
+    drop_target(clickhouse, bookmark, server);
+  });
+  if (options_.drops_targets) report_.kept.push_back(fmt::format("the database {}", database));
 }
 
 void Teardown::clean_table(const TableRecord& table, TargetClient& clickhouse, const ServerVersion& server) {
@@ -239,7 +287,9 @@ void Teardown::clean_table(const TableRecord& table, TargetClient& clickhouse, c
   for (const std::string& name : names) {
     const TargetTable target{database, name};
     if (!is_there(clickhouse, target)) continue;
-    if (options_.drops_targets) {
+    if (!is_ours(clickhouse, target)) {
+      report_.kept.push_back(fmt::format("{}: EchoDB did not make it", qualified(target)));
+    } else if (options_.drops_targets) {
       take(fmt::format("the mirror {}", qualified(target)), [&] { drop_if_ours(clickhouse, target, server); });
     } else {
       mirrors_kept_.push_back(name);

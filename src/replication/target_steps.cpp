@@ -20,12 +20,6 @@ constexpr int kExchangeSinceMinor = 4;
 
 bool has_exchange(const ServerVersion& server) { return server.at_least(kExchangeSinceMajor, kExchangeSinceMinor); }
 
-bool is_ours(TargetClient& clickhouse, const TargetTable& table) {
-  return clickhouse.query(fmt::format(
-             "SELECT count() FROM system.columns WHERE database = {} AND table = {} AND name = {}",
-             quote_literal(table.database), quote_literal(table.name), quote_literal(kVersionColumn))) == "1\n";
-}
-
 Error not_ours(const TargetTable& table) {
   return Error(ErrorCode::TargetRejected,
                fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
@@ -96,6 +90,12 @@ void fill_shadow(TargetClient& clickhouse, const Rebuild& rebuild) {
 }
 
 }  // namespace
+
+bool is_ours(TargetClient& clickhouse, const TargetTable& table) {
+  return clickhouse.query(fmt::format(
+             "SELECT count() FROM system.columns WHERE database = {} AND table = {} AND name = {}",
+             quote_literal(table.database), quote_literal(table.name), quote_literal(kVersionColumn))) == "1\n";
+}
 
 void drop_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server) {
   clickhouse.query(drop_table_sql(table), drop_parameters(server));

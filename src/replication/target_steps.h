@@ -26,6 +26,8 @@ void create_target(TargetClient& clickhouse, const TableDefinition& definition, 
 /// However large it is: a server asks for leave above 50 GB, unless told otherwise (from 23.12 on).
 void drop_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 void empty_target(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+/// Whether EchoDB made it: it has its columns. It is there.
+bool is_ours(TargetClient& clickhouse, const TargetTable& table);
 /// Drops the table, if it is there and was made by EchoDB.
 void drop_if_ours(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 /// Its table was dropped, and it stays: a comment says so, for which servers before 21.4 have no place.

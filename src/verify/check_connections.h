@@ -6,6 +6,7 @@
 #include "clickhouse/client.h"
 #include "config/settings.h"
 #include "postgres/connection.h"
+#include "verify/stream_position.h"
 
 namespace echodb {
 
@@ -27,6 +28,8 @@ class CheckRun {
   std::unique_ptr<CheckConnections> take(const Settings& settings, const std::stop_token& stop);
   /// After a check that went well.
   void give_back(std::unique_ptr<CheckConnections> connections) { connections_ = std::move(connections); }
+  /// The tables do not wait for the same worker one after the other.
+  StreamPosition::Silence silence;
 
  private:
   std::unique_ptr<CheckConnections> connections_;

@@ -79,6 +79,7 @@ CheckReport Checker::attempt(const TableRecord& table, const CheckOptions& optio
                                      .stream = this->stream(),
                                      .choices = type_choices(settings_, connections->target.server_version()),
                                      .connections = *connections,
+                                     .silence = run.silence,
                                      .confirm = [&] {
                                        if (is_changed())
                                          throw Error(ErrorCode::SchemaMismatch,

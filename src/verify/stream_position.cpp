@@ -16,8 +16,8 @@ constexpr std::chrono::milliseconds kFlushAgainAfter{1000};
 }  // namespace
 
 StreamPosition::StreamPosition(PostgresConnection& source, std::string slot, std::chrono::milliseconds lag_max,
-                               std::stop_token stop)
-    : source_(source), slot_(std::move(slot)), lag_max_(lag_max), stop_(std::move(stop)) {}
+                               Silence& silence, std::stop_token stop)
+    : source_(source), slot_(std::move(slot)), lag_max_(lag_max), silence_(silence), stop_(std::move(stop)) {}
 
 void StreamPosition::flush() { source_.query("SELECT pg_logical_emit_message(true, 'echodb_flush', '')"); }
 
@@ -42,7 +42,9 @@ void StreamPosition::await_applied(Lsn position) {
     if (!slot.is_null(0, 0)) applied_ = parse_lsn(slot.text(0, 0));
     if (applied_ >= position) return;
     const auto now = Clock::now();
-    if (!slot.boolean(0, 1) && now - began > limits::kCheckIdleSlotTimeout) {
+    if (slot.boolean(0, 1)) {
+      silence_.reset();
+    } else if (now - *(silence_ = silence_.value_or(now)) > limits::kCheckIdleSlotTimeout) {
       throw Error(ErrorCode::SourceBusy, "nobody reads the replication slot, so the target is behind",
                   "start `echodb worker`");
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <stop_token>
 #include <string>
 
@@ -12,7 +13,11 @@ namespace echodb {
 /// has acknowledged every change, and no further. One thread.
 class StreamPosition {
  public:
-  StreamPosition(PostgresConnection& source, std::string slot, std::chrono::milliseconds lag_max, std::stop_token stop);
+  /// Since when nobody reads the slot, as far as the checks of a run have seen it.
+  using Silence = std::optional<std::chrono::steady_clock::time_point>;
+
+  StreamPosition(PostgresConnection& source, std::string slot, std::chrono::milliseconds lag_max, Silence& silence,
+                 std::stop_token stop);
 
   /// Throws Error(SourceBusy) when the stream stays behind for longer than the lag that is allowed, or nobody reads it.
   void await_applied(Lsn position);
@@ -30,6 +35,7 @@ class StreamPosition {
   PostgresConnection& source_;
   std::string slot_;
   std::chrono::milliseconds lag_max_;
+  Silence& silence_;
   std::stop_token stop_;
   Lsn applied_;
 };

@@ -41,7 +41,7 @@ class TableCheck {
         source_(environment.connections.source, environment.settings, table, stop),
         target_(environment.connections.target, table),
         position_(environment.connections.position, environment.stream.slot, environment.settings.consistency_max_lag,
-                  stop) {}
+                  environment.silence, stop) {}
 
   void run() {
     if (options_.mode == CheckMode::Count && !options_.repair) return count();
@@ -221,7 +221,7 @@ std::optional<CheckedTable> find_in_target(const CheckEnvironment& environment, 
       }
     }
     StreamPosition position(environment.connections.position, environment.stream.slot, settings.consistency_max_lag,
-                            stop);
+                            environment.silence, stop);
     report.position = position.log_end();
     position.await_applied(report.position);
     environment.confirm();

@@ -22,6 +22,7 @@ struct CheckEnvironment {
   StreamRecord stream;
   TypeChoices choices;
   CheckConnections& connections;
+  StreamPosition::Silence& silence;
   /// Throws Error(SchemaMismatch) when the table's mirror is not what it was when its record was read.
   std::function<void()> confirm;
 };
