@@ -1,6 +1,7 @@
 #include "control/doctor.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <charconv>
 #include <cstdlib>
@@ -22,8 +23,10 @@
 #include "control/setup.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
+#include "control/watch_list.h"
 #include "postgres/preflight.h"
 #include "postgres/server_version.h"
+#include "replication/target_steps.h"
 
 namespace echodb {
 namespace {
@@ -218,6 +221,29 @@ void examine_source_disk(PostgresConnection& source, Findings& findings) {
             findings);
 }
 
+void examine_exclusions(PostgresConnection& source, const Settings& settings, Findings& findings) {
+  for (const std::string& name : excluded_in_vain(source, settings)) {
+    findings.warning(fmt::format("EXCLUDED_TABLES has {}, which no table is called", name),
+                     "write the name as PostgreSQL has it, without quotes; if the table is still to be made, nothing");
+  }
+}
+
+/// ECHODB_ON_DROP=keep: nobody writes them any more, and whoever reads them does not see that.
+void examine_kept_targets(const ClickHouseSettings& settings, Findings& findings, std::stop_token stop) {
+  try {
+    ClickHouseClient clickhouse(settings.without_database(), std::move(stop));
+    const std::vector<std::string> kept = kept_targets(clickhouse, settings.database, clickhouse.server_version());
+    if (kept.empty()) return;
+    findings.warning(
+        fmt::format("ClickHouse has {} whose table was dropped in the source: {}",
+                    kept.size() == 1 ? "a mirror" : fmt::format("{} mirrors", kept.size()), fmt::join(kept, ", ")),
+        "nothing, as long as somebody needs them (ECHODB_ON_DROP=keep); DROP TABLE in ClickHouse ends them");
+  } catch (const Error& error) {
+    // What is wrong with the target is found by its own checks.
+    if (error.code() == ErrorCode::Stopped) throw;
+  }
+}
+
 void examine_source_side(const Settings& settings, Findings& findings, std::stop_token stop) {
   try {
     PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
@@ -225,6 +251,7 @@ void examine_source_side(const Settings& settings, Findings& findings, std::stop
     if (source.server_version() < kServerVersionMin) return;
     examine_source_load(source, settings, find_own_slot(source, settings, stop), findings);
     examine_source_disk(source, findings);
+    examine_exclusions(source, settings, findings);
     examine_inheritance(source, settings, examine_stream(source, settings, findings, stop), findings);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
@@ -255,7 +282,10 @@ std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   Findings findings;
   examine_source_side(settings, findings, stop);
   // What is tried there is tried in the database itself.
-  if (!findings.has(ErrorCode::TargetTaken)) examine_target(settings.clickhouse, findings, stop);
+  if (!findings.has(ErrorCode::TargetTaken)) {
+    examine_target(settings.clickhouse, findings, stop);
+    examine_kept_targets(settings.clickhouse, findings, stop);
+  }
   if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);
   return std::move(findings).worst_first();

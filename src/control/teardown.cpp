@@ -212,7 +212,7 @@ void Teardown::release_tables() {
     const std::string kind(steps.text(row, 0));
     const std::string what = kind == "trigger"
                                  ? fmt::format("the trigger of {}", steps.text(row, 1))
-                                 : fmt::format("the replica identity that {} was given", steps.text(row, 1));
+                                 : fmt::format("the replica identity of {}, as it was before", steps.text(row, 1));
     if (!steps.is_null(row, 3)) {
       report_.kept.push_back(fmt::format("{}: {}", what, steps.text(row, 3)));
       continue;

@@ -24,10 +24,10 @@ struct TeardownReport {
 /// they changed on the application's tables. The schema `_echodb`, which knows what there is, goes last; what was cut
 /// short, or could not be done, is done by another run. A step that fails keeps no other one from being done.
 ///
-/// Throws before anything is done: Error(LeadershipLost) while a worker is at work on the stream, Error(SourcePrivilege)
-/// where `_echodb` is not this role's (own_schema.h); and, unless the target is to be left, Error(TargetTaken) when it is
-/// another source's, Error(InvalidConfiguration) when it is not where the tables are mirrored to, and what ClickHouse
-/// says when it cannot be asked.
+/// Throws before anything is done: Error(LeadershipLost) while a worker is at work on the stream,
+/// Error(SourcePrivilege) where `_echodb` is not this role's (own_schema.h); and, unless the target is to be left,
+/// Error(TargetTaken) when it is another source's, Error(InvalidConfiguration) when it is not where the tables are
+/// mirrored to, and what ClickHouse says when it cannot be asked.
 TeardownReport teardown(const Settings& settings, const TeardownOptions& options, std::stop_token stop);
 
 }  // namespace echodb

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/log.h"
@@ -38,6 +39,20 @@ std::string watch_list_difference(PostgresConnection& source, const Settings& se
       "FROM _echodb.watch",
       watch_list_of(settings));
   return difference.rows() == 0 ? std::string() : std::string(difference.text(0, 0));
+}
+
+std::vector<std::string> excluded_in_vain(PostgresConnection& source, const Settings& settings) {
+  const std::vector<std::string> usual = Settings().excluded_tables;
+  std::vector<std::string> names;
+  for (const std::string& name : settings.excluded_tables) {
+    if (name.find_first_of("*?") != std::string::npos || std::ranges::find(usual, name) != usual.end()) continue;
+    const QueryResult found = source.query(
+        "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') "
+        "AND (c.relname ~ $1 OR (n.nspname || '.' || c.relname) ~ $1) LIMIT 1",
+        {exclusion_pattern(name)});
+    if (found.rows() == 0) names.push_back(name);
+  }
+  return names;
 }
 
 void write_watch_list(PostgresConnection& source, const Settings& settings, const std::string& publication) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "config/settings.h"
 #include "postgres/connection.h"
@@ -13,6 +14,9 @@ namespace echodb {
 
 /// What differs between the row and the settings, as a clause for people; empty: nothing, or there is no row yet.
 std::string watch_list_difference(PostgresConnection& source, const Settings& settings);
+
+/// The names in EXCLUDED_TABLES, but for those of its default, that no table has. Globs are for what is to come.
+std::vector<std::string> excluded_in_vain(PostgresConnection& source, const Settings& settings);
 
 /// Part of setup's transaction. Log and journal tell of what differs.
 void write_watch_list(PostgresConnection& source, const Settings& settings, const std::string& publication);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/failpoint.h"
 #include "clickhouse/quoting.h"
+#include "columns/row_binary_reader.h"
 
 namespace echodb {
 namespace {
@@ -130,6 +132,17 @@ void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerV
   if (has_exchange(server) && is_there(clickhouse, table) && is_ours(clickhouse, table)) {
     set_comment(clickhouse, table, kKeptComment);
   }
+}
+
+std::vector<std::string> kept_targets(TargetClient& clickhouse, const std::string& database,
+                                      const ServerVersion& server) {
+  std::vector<std::string> names;
+  if (!has_exchange(server)) return names;
+  const std::string answer = clickhouse.query(
+      fmt::format("SELECT name FROM system.tables WHERE database = {} AND comment = {} ORDER BY name FORMAT RowBinary",
+                  quote_literal(database), quote_literal(kKeptComment)));
+  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) names.emplace_back(reader.read_string());
+  return names;
 }
 
 void drop_shadow(TargetClient& clickhouse, const TargetTable& shadow, const ServerVersion& server) {

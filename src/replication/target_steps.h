@@ -32,6 +32,9 @@ bool is_ours(TargetClient& clickhouse, const TargetTable& table);
 void drop_if_ours(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
 /// Its table was dropped, and it stays: a comment says so, for which servers before 21.4 have no place.
 void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerVersion& server);
+/// The tables that have this comment, by name.
+std::vector<std::string> kept_targets(TargetClient& clickhouse, const std::string& database,
+                                      const ServerVersion& server);
 
 struct TablePair {
   TargetTable target;
