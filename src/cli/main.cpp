@@ -83,9 +83,12 @@ void add_preparations(CLI::App& app, Choice& choice) {
     choice.command = [&choice](const Settings& settings) { return setup_command(settings, choice.setup); };
   });
   auto* teardown = app.add_subcommand("teardown", "take EchoDB out of both databases");
-  teardown->add_flag("--drop-targets", choice.teardown.drops_targets, "drop the mirrors in ClickHouse as well");
-  teardown->add_flag("--leave-target", choice.teardown.leaves_target,
-                     "leave ClickHouse as it is, because it is away for good, for example");
+  auto* drop_targets =
+      teardown->add_flag("--drop-targets", choice.teardown.drops_targets, "drop the mirrors in ClickHouse as well");
+  teardown
+      ->add_flag("--leave-target", choice.teardown.leaves_target,
+                 "leave ClickHouse as it is, because it is away for good, for example")
+      ->excludes(drop_targets);
   teardown->add_flag("--yes", choice.teardown.yes, "do it; without this it only says what it would do");
   teardown->callback([&choice] {
     choice.command = [&choice](const Settings& settings) { return teardown_command(settings, choice.teardown); };

@@ -124,8 +124,7 @@ TeardownReport Teardown::run() {
 void Teardown::look_at_target() {
   const std::string hint =
       "set CLICKHOUSE_DATABASE and the other CLICKHOUSE_… variables to where the tables are mirrored to; or leave what "
-      "is "
-      "in ClickHouse as it is, by --leave-target";
+      "is in ClickHouse as it is, by --leave-target";
   const bool expected = std::ranges::any_of(streams_, [](const auto& stream) { return !stream.target_id.empty(); });
   EndsComparison ends;
   try {

@@ -104,15 +104,16 @@ void run_chdb_server(const ChdbServerOptions& options) {
   StopSignals stop;
   std::signal(SIGPIPE, SIG_IGN);
   close_standard_input();
-  ChdbDirectories directories(std::filesystem::absolute(options.directory));
+  const std::filesystem::path root = std::filesystem::absolute(options.directory);
+  ChdbDirectories directories(root);
   prepare_chdb_directories(directories);
-  std::string socket_path = chdb_socket(std::filesystem::absolute(options.directory)).string();
+  std::string socket_path = chdb_socket(root).string();
   std::string library_path = find_chdb_library(options.library);
-  bool confined = confine_files({.writable = {std::filesystem::absolute(options.directory), options.log_file},
-                                 .readable = {std::filesystem::path(library_path)}});
+  bool confined =
+      confine_files({.writable = {root, options.log_file}, .readable = {std::filesystem::path(library_path)}});
   bool programs_forbidden = forbid_programs();
   enter(directories.work);
-  const DirectoryWatch watch({std::filesystem::absolute(options.directory), directories.storage});
+  const DirectoryWatch watch({root, directories.storage});
 
   // None of these is destroyed: a query that does not end may still use them when the process does.
   auto* library = new ChdbLibrary(load_chdb_library(library_path));

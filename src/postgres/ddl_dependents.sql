@@ -165,21 +165,25 @@ BEGIN
   IF rows_moved AND NOT announced THEN PERFORM _echodb.recopy(tree, 'a partition with rows came or went'); END IF;
 END $$;
 
--- Whether a published tree has other partitions than is known, or one that lacks our trigger: a DETACH CONCURRENTLY that was
--- cut short fires none, and a trigger is not made beside an open writer.
+-- Whether a published tree has other partitions than is known, one that lacks our trigger, or one that is to have another
+-- replica identity: a DETACH CONCURRENTLY that was cut short fires no trigger, none is made beside an open writer, and an
+-- identity may wait.
 CREATE OR REPLACE FUNCTION _echodb.tree_has_drifted(tree oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  members oid[];
 BEGIN
-  RETURN _echodb.is_published(tree) AND EXISTS (
-    SELECT FROM unnest(array_remove(_echodb.tree_below(tree), tree)) there(oid)
+  IF _echodb.is_published(tree) IS NOT TRUE THEN RETURN false; END IF;
+  members := array_remove(_echodb.tree_below(tree), tree);
+  RETURN EXISTS (
+    SELECT FROM unnest(members) there(oid)
       FULL JOIN (SELECT p.partition AS oid FROM _echodb.partitions p WHERE p.root = tree AND NOT p.leaving) known USING (oid)
     WHERE there.oid IS NULL OR known.oid IS NULL)
-  OR _echodb.is_published(tree) AND EXISTS (
-    SELECT FROM unnest(array_remove(_echodb.tree_below(tree), tree)) m JOIN pg_class c ON c.oid = m AND c.relkind = 'r'
+  OR EXISTS (
+    SELECT FROM unnest(members) m JOIN pg_class c ON c.oid = m AND c.relkind = 'r'
     WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'echodb_partition_truncate'
                       AND t.tgenabled = 'A'))
-  OR _echodb.is_published(tree) AND _echodb.publishes_changes(tree) AND EXISTS (
-    SELECT FROM _echodb.identities_wanted(tree, array_remove(_echodb.tree_below(tree), tree)));
+  OR _echodb.publishes_changes(tree) AND EXISTS (SELECT FROM _echodb.identities_wanted(tree, members));
 END $$;
 
 -- The tables with a column of one of these types, directly or inside a domain, an array, a composite or a range.

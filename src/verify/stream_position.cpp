@@ -40,11 +40,14 @@ void StreamPosition::await_applied(Lsn position) {
     if (slot.rows() == 0)
       throw Error(ErrorCode::SlotLost, fmt::format("there is no slot {}", slot_), "run `echodb setup`");
     if (!slot.is_null(0, 0)) applied_ = parse_lsn(slot.text(0, 0));
-    if (applied_ >= position) return;
     const auto now = Clock::now();
     if (slot.boolean(0, 1)) {
       silence_.reset();
-    } else if (now - *(silence_ = silence_.value_or(now)) > limits::kCheckIdleSlotTimeout) {
+    } else if (!silence_) {
+      silence_ = now;
+    }
+    if (applied_ >= position) return;
+    if (silence_ && now - *silence_ > limits::kCheckIdleSlotTimeout) {
       throw Error(ErrorCode::SourceBusy, "nobody reads the replication slot, so the target is behind",
                   "start `echodb worker`");
     }
