@@ -17,8 +17,9 @@ using Kind = InventoryEntry::Kind;
 using State = JudgedTable::State;
 
 /// As inventory.sql spells the enumerators.
-constexpr std::array<std::pair<std::string_view, Kind>, 5> kKinds{{{"not_mirrored", Kind::NotMirrored},
+constexpr std::array<std::pair<std::string_view, Kind>, 6> kKinds{{{"not_mirrored", Kind::NotMirrored},
                                                                    {"not_published", Kind::NotPublished},
+                                                                   {"waiting", Kind::Waiting},
                                                                    {"not_watched", Kind::NotWatched},
                                                                    {"gone", Kind::Gone},
                                                                    {"left_out", Kind::LeftOut}}};
@@ -48,7 +49,7 @@ InventoryLook look_through_inventory(PostgresConnection& source, const Inventory
   look.applied = parse_lsn(slot.text(0, 0));
   look.is_stream_active = slot.boolean(0, 1);
   look.has_event_triggers = slot.boolean(0, 2);
-  QueryResult found = source.query(std::string(sql::inventory), {of.stream});
+  QueryResult found = source.query(std::string(sql::inventory), {of.stream, of.with_waiting ? "true" : "false"});
   for (std::size_t row = 0; row < found.rows(); ++row) {
     look.entries.push_back({.oid = static_cast<Oid>(found.number(row, 0)),
                             .table = std::string(found.text(row, 1)),
@@ -82,6 +83,7 @@ void InventoryJudge::add(const InventoryLook& look, Clock::time_point now) {
 
 State InventoryJudge::state_of(const Difference& difference) const {
   if (difference.entry.kind == Kind::LeftOut) return State::LeftOut;
+  if (difference.entry.kind == Kind::Waiting) return State::Waiting;
   const bool is_young = !has_event_triggers_ && looked_at_ - difference.since < 2 * catalog_poll_;
   return difference.looks < kLooksUntilSure || is_young ? State::Pending : State::Error;
 }

@@ -30,6 +30,7 @@ struct InventoryEntry {
   enum class Kind {
     NotMirrored,   ///< watched; there is no mirror
     NotPublished,  ///< watched and mirrored; changes do not arrive
+    Waiting,       ///< watched and mirrored; something is to be set right that nobody misses
     NotWatched,    ///< mirrored; the table is there, but nobody wants it, or it cannot be followed
     Gone,          ///< mirrored; the table is not there
     LeftOut,       ///< watched and not mirrored, because it cannot be or by the policy for tables without a key
@@ -61,6 +62,7 @@ struct InventoryLook {
 struct InventorySource {
   std::string stream;
   std::string slot;
+  bool with_waiting = false;  ///< also the tables of which nothing is amiss but what waits to be set right
 };
 /// Throws Error(SlotLost) when there is no slot; its position is what the catalog is judged by.
 InventoryLook look_through_inventory(PostgresConnection& source, const InventorySource& of);
@@ -70,6 +72,7 @@ struct JudgedTable {
   enum class State {
     Pending,  ///< may be on its way
     Error,    ///< nothing that is on its way explains it
+    Waiting,  ///< no error, and to be set right
     LeftOut,  ///< on purpose
   };
   InventoryEntry entry;

@@ -1,9 +1,11 @@
 -- The tables of which watched and mirrored do not agree, and those that are watched and left out on purpose; of one
--- snapshot. $1: the stream. Columns: oid, schema.name, kind (an enumerator of catalog/inventory.h), reason.
+-- snapshot. $1: the stream; $2: those as well that agree, and of which something has waited to be set right. Columns: oid,
+-- schema.name, kind (an enumerator of catalog/inventory.h), reason.
 WITH watched AS (
   SELECT c.oid, n.nspname || '.' || c.relname AS name, _echodb.is_published(c.oid) AS is_published,
          _echodb.membership_lapsed(c.oid) AS has_lapsed,
          c.relkind = 'p' AND _echodb.tree_has_drifted(c.oid) AS tree_has_drifted,
+         $2 AND c.relkind = 'p' AND _echodb.tree_has_waiting_identities(c.oid) AS has_waiting_identities,
          -- An UNLOGGED table is none of _echodb.watched_tables(), and is to be named all the same.
          coalesce(_echodb.refusal(c.oid),
            CASE WHEN w.no_pk_policy = 'skip' AND NOT _echodb.is_published(c.oid) AND NOT _echodb.publishes_changes(c.oid)
@@ -26,6 +28,7 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                 WHEN w.left_out IS NOT NULL THEN 'left_out'
                 WHEN w.oid IS NOT NULL AND (m.is_live AND m.is_described) IS NOT TRUE THEN 'not_mirrored'
                 WHEN w.oid IS NOT NULL AND (w.has_lapsed OR w.tree_has_drifted OR NOT w.is_published) THEN 'not_published'
+                WHEN w.has_waiting_identities THEN 'waiting'
                 WHEN w.oid IS NULL AND m.is_live AND m.is_described
                   THEN CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid) THEN 'not_watched'
                             ELSE 'gone' END END AS kind,
@@ -38,6 +41,7 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                 WHEN w.has_lapsed THEN 'mirrored, but somebody took it out of the publication for a while'
                 WHEN w.is_published AND w.tree_has_drifted
                   THEN 'mirrored, but its partitions are not as they were last seen'
+                WHEN w.has_waiting_identities THEN 'its partitions publish more of an old row than they need to'
                 WHEN w.oid IS NOT NULL THEN 'mirrored, but not published: its changes do not arrive'
                 WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid)
                   THEN 'mirrored, but no longer watched'

@@ -165,9 +165,8 @@ BEGIN
   IF rows_moved AND NOT announced THEN PERFORM _echodb.recopy(tree, 'a partition with rows came or went'); END IF;
 END $$;
 
--- Whether a published tree has other partitions than is known, one that lacks our trigger, or one that is to have another
--- replica identity: a DETACH CONCURRENTLY that was cut short fires no trigger, none is made beside an open writer, and an
--- identity may wait.
+-- Whether a published tree has other partitions than is known, one that lacks our trigger, or one whose replica identity
+-- does not do: a DETACH CONCURRENTLY that was cut short fires no trigger, and none is made beside an open writer.
 CREATE OR REPLACE FUNCTION _echodb.tree_has_drifted(tree oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -183,7 +182,17 @@ BEGIN
     SELECT FROM unnest(members) m JOIN pg_class c ON c.oid = m AND c.relkind = 'r'
     WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'echodb_partition_truncate'
                       AND t.tgenabled = 'A'))
-  OR _echodb.publishes_changes(tree) AND EXISTS (SELECT FROM _echodb.identities_wanted(tree, members));
+  OR _echodb.publishes_changes(tree) AND EXISTS (
+    SELECT FROM _echodb.identities_wanted(tree, members) i WHERE NOT _echodb.identity_can_wait(i.relation));
+END $$;
+
+-- Whether a partition of a published tree is to publish less of its old rows, which has waited.
+CREATE OR REPLACE FUNCTION _echodb.tree_has_waiting_identities(tree oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN _echodb.is_published(tree) AND _echodb.publishes_changes(tree) AND EXISTS (
+    SELECT FROM _echodb.identities_wanted(tree, array_remove(_echodb.tree_below(tree), tree)) i
+    WHERE _echodb.identity_can_wait(i.relation));
 END $$;
 
 -- The tables with a column of one of these types, directly or inside a domain, an array, a composite or a range.

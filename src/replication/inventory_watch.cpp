@@ -23,6 +23,7 @@ std::string_view word(JudgedTable::State state) {
   switch (state) {
     case JudgedTable::State::Pending: return "pending";
     case JudgedTable::State::Error: return "error";
+    case JudgedTable::State::Waiting:
     case JudgedTable::State::LeftOut: break;
   }
   return "left_out";
@@ -51,7 +52,7 @@ void add_to_tables(WorkerStatus& status, const ParentTable& parent) {
 
 InventoryWatch::InventoryWatch(const Settings& settings, const StreamRecord& stream, CatalogStore& catalog)
     : settings_(settings),
-      names_{.stream = stream.name, .slot = stream.slot},
+      names_{.stream = stream.name, .slot = stream.slot, .with_waiting = true},
       catalog_(catalog),
       judge_(settings.catalog_poll),
       thread_([this](const std::stop_token& stop) { watch(stop); }) {}
@@ -117,7 +118,7 @@ InventoryWatch::Clock::duration InventoryWatch::time_to_wait() const {
 void InventoryWatch::heal(PostgresConnection& source) {
   std::map<Oid, Healing> still;
   for (const JudgedTable& table : judge_.tables()) {
-    if (table.state != JudgedTable::State::Error) continue;
+    if (table.state != JudgedTable::State::Error && table.state != JudgedTable::State::Waiting) continue;
     auto known = healing_.find(table.entry.oid);
     Healing& healing = still[table.entry.oid];
     if (known != healing_.end()) healing = known->second;
@@ -130,7 +131,9 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
   const std::string failed = std::exchange(healing.failure, {});
   // Of a table that is locked for long, once.
   if (failed.empty()) {
-    if (healing.attempts == 0) log::error("{}: {}", entry.table, entry.reason);
+    if (healing.attempts == 0 && entry.kind != InventoryEntry::Kind::Waiting) {
+      log::error("{}: {}", entry.table, entry.reason);
+    }
     log::info("{} is described again", entry.table);
   }
   healing.began = Clock::now();
@@ -159,6 +162,7 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
 }
 
 void InventoryWatch::note(std::vector<JudgedTable> tables) {
+  std::erase_if(tables, [](const JudgedTable& table) { return table.state == JudgedTable::State::Waiting; });
   std::vector<UnmirroredStatus> all;
   for (JudgedTable& table : tables) {
     UnmirroredStatus status{.table = std::move(table.entry.table),
