@@ -146,14 +146,14 @@ int run(const Settings& settings, const VerifyOptions& options, const std::stop_
   Checker checker(settings, stop);
   CheckOptions check{.mode = settings.check_mode, .repair = options.repair};
   if (!options.mode.empty()) check.mode = *parse_check_mode(options.mode);
-  const Chosen all = chosen(checker, settings, options.tables);
+  Chosen all = chosen(checker, settings, options.tables);
   ProgressLine line;
   Findings findings(options.json);
   CheckRun connected;
   for (const TableRecord& table : all.tables) {
     const std::string name = table.versions.back().schema.qualified_name();
     check.on_progress = [&](std::uint64_t rows, std::uint64_t of) { line.show(name, rows, of); };
-    const CheckReport report = checker.check(table, check, connected);
+    const CheckReport report = with_inventory(checker.check(table, check, connected), all.unmirrored);
     line.clear();
     findings.add(report);
   }

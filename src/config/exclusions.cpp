@@ -22,6 +22,22 @@ std::string exclusion_pattern(const std::string& glob) {
   return pattern + "$";
 }
 
+std::string exclusion_of(const std::string& pattern) {
+  std::string glob;
+  for (std::size_t i = 1; i + 1 < pattern.size(); ++i) {
+    if (pattern[i] == '\\') {
+      glob += pattern[++i];
+    } else if (pattern[i] == '.') {
+      const bool any = pattern[i + 1] == '*';
+      glob += any ? '*' : '?';
+      if (any) ++i;
+    } else {
+      glob += pattern[i];
+    }
+  }
+  return glob;
+}
+
 std::vector<std::string> exclusion_patterns(const std::vector<std::string>& globs) {
   std::vector<std::string> patterns;
   std::ranges::transform(globs, std::back_inserter(patterns), exclusion_pattern);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <sstream>
 
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -51,13 +50,10 @@ Tables read_tables(PostgresConnection& replication, Lsn consistent, const Settin
 /// know all that is in ClickHouse, and what it does not know may be somebody else's. That is for a person to drop.
 void name_strangers(const Settings& settings, const Tables& tables, std::stop_token stop) {
   ClickHouseClient clickhouse(settings.clickhouse, std::move(stop));
-  std::istringstream found(clickhouse.query(
-      fmt::format("SELECT DISTINCT table FROM system.columns WHERE database = {} AND name = {} ORDER BY table",
-                  quote_literal(settings.clickhouse.database), quote_literal(kVersionColumn))));
-  for (std::string name; std::getline(found, name);) {
-    if (std::ranges::find(tables, name, &TableRecord::target_name) != tables.end()) continue;
+  const std::string& database = settings.clickhouse.database;
+  for (const std::string& name : find_strangers(clickhouse, clickhouse.server_version(), database, tables)) {
     log::warn("ClickHouse has a table {} that the source does not have; if it came from there, drop it: DROP TABLE {}",
-              name, qualified({settings.clickhouse.database, name}));
+              name, qualified({database, name}));
   }
 }
 

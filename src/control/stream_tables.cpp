@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
+#include "clickhouse/quoting.h"
+#include "clickhouse/table_ddl.h"
+#include "columns/row_binary_reader.h"
 #include "replication/table_registry.h"
 #include "replication/target_steps.h"
 #include "replication/type_choices.h"
@@ -79,6 +83,27 @@ void drop_leftovers(TargetClient& clickhouse, const ServerVersion& server, const
       drop_if_ours(clickhouse, {database, name}, server);
     }
   }
+}
+
+std::vector<std::string> find_strangers(TargetClient& clickhouse, const ServerVersion& server,
+                                        const std::string& database, const Records& tables) {
+  std::set<std::string> known;
+  for (const std::string& kept : kept_targets(clickhouse, database, server)) known.insert(kept);
+  for (const TableRecord& table : tables) {
+    known.insert(table.target_name);
+    known.insert(table.earlier_names.begin(), table.earlier_names.end());
+    const TargetTable shadow = shadow_table(database, table.oid);
+    known.insert({shadow.name, retired(shadow).name});
+  }
+  const std::string answer = clickhouse.query(fmt::format(
+      "SELECT DISTINCT table FROM system.columns WHERE database = {} AND name = {} ORDER BY table FORMAT RowBinary",
+      quote_literal(database), quote_literal(kVersionColumn)));
+  std::vector<std::string> strangers;
+  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) {
+    std::string name = std::string(reader.read_string());
+    if (!known.contains(name)) strangers.push_back(std::move(name));
+  }
+  return strangers;
 }
 
 }  // namespace echodb

@@ -1,6 +1,7 @@
 #include "control/watch_list.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <vector>
@@ -25,20 +26,37 @@ std::vector<QueryParameter> watch_list_of(const Settings& settings) {
           policy_word(settings.no_pk_policy)};
 }
 
+std::string words(const std::vector<std::string>& names) {
+  return names.empty() ? "empty" : fmt::format("{}", fmt::join(names, ","));
+}
+
+/// What `patterns`, a text[], was made of.
+std::vector<std::string> exclusions_of(PostgresConnection& source, std::string_view patterns) {
+  const QueryResult each = source.query("SELECT unnest($1::text[])", {std::string(patterns)});
+  std::vector<std::string> names;
+  for (std::size_t row = 0; row < each.rows(); ++row) names.push_back(exclusion_of(std::string(each.text(row, 0))));
+  return names;
+}
+
 }  // namespace
 
 std::string watch_list_difference(PostgresConnection& source, const Settings& settings) {
   if (source.query("SELECT to_regclass('_echodb.watch') IS NULL").boolean(0, 0)) return {};
-  QueryResult difference = source.query(
-      "SELECT concat_ws(', ', "
-      "CASE WHEN schemas <> $1::text[] THEN format('SYNC_SCHEMA is %s and was %s', "
-      "array_to_string($1::text[], ','), array_to_string(schemas, ',')) END, "
-      "CASE WHEN excluded <> $2::text[] THEN format('EXCLUDED_TABLES is %s and was %s', "
-      "$2::text[], excluded) END, "
-      "CASE WHEN no_pk_policy <> $3 THEN format('ECHODB_NO_PK_POLICY is %s and was %s', $3, no_pk_policy) END) "
-      "FROM _echodb.watch",
+  QueryResult before = source.query(
+      "SELECT schemas <> $1::text[], array_to_string(schemas, ','), excluded <> $2::text[], excluded, "
+      "no_pk_policy <> $3, no_pk_policy FROM _echodb.watch",
       watch_list_of(settings));
-  return difference.rows() == 0 ? std::string() : std::string(difference.text(0, 0));
+  if (before.rows() == 0) return {};
+  std::vector<std::string> changes;
+  auto add = [&](std::string_view name, const std::string& now, std::string_view then) {
+    changes.push_back(fmt::format("{} is {} and was {}", name, now, then));
+  };
+  if (before.boolean(0, 0)) add("SYNC_SCHEMA", words(settings.sync_schemas), before.text(0, 1));
+  if (before.boolean(0, 2)) {
+    add("EXCLUDED_TABLES", words(settings.excluded_tables), words(exclusions_of(source, before.text(0, 3))));
+  }
+  if (before.boolean(0, 4)) add("ECHODB_NO_PK_POLICY", policy_word(settings.no_pk_policy), before.text(0, 5));
+  return fmt::format("{}", fmt::join(changes, ", "));
 }
 
 std::vector<std::string> excluded_in_vain(PostgresConnection& source, const Settings& settings) {

@@ -53,10 +53,16 @@ std::string TableTypes::for_people(const MirroredTable& table, std::int16_t attn
 
 void TableTypes::note(const MirroredTable& table) {
   std::vector<std::string> types;
+  std::vector<std::string> words;
   for (const Column& column : table.schema().columns) {
     if (!column_target_type(table.schema(), column, parts_.registry.choices()).fell_back_to_text) continue;
     types.push_back(column.type.declared);
-    log::info("{}.{} is of type {}, which arrives as its text", table.name(), column.name, column.type.declared);
+    words.push_back(
+        fmt::format("{}.{} is of type {}, which arrives as its text", table.name(), column.name, types.back()));
+  }
+  // Once, and not again at each copy.
+  if (fallbacks_[table.record.oid] != types) {
+    for (const std::string& sentence : words) log::info("{}", sentence);
   }
   fallbacks_[table.record.oid] = std::move(types);
   kept_[table.record.oid] = kept_types(table.schema(), parts_.registry.choices());

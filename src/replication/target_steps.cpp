@@ -44,9 +44,6 @@ bool is_marked(TargetClient& clickhouse, const TargetTable& table) {
   return comment_of(clickhouse, table).starts_with(kShadowComment);
 }
 
-/// What an exchange has taken out of the target's place is called this until it is dropped.
-TargetTable retired(const TargetTable& shadow) { return {shadow.database, shadow.name + std::string(kOldSuffix)}; }
-
 void set_comment(TargetClient& clickhouse, const TargetTable& table, std::string_view comment) {
   clickhouse.query(fmt::format("ALTER TABLE {} MODIFY COMMENT {}", qualified(table), quote_literal(comment)));
 }
@@ -133,6 +130,8 @@ void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerV
     set_comment(clickhouse, table, kKeptComment);
   }
 }
+
+TargetTable retired(const TargetTable& shadow) { return {shadow.database, shadow.name + std::string(kOldSuffix)}; }
 
 std::vector<std::string> kept_targets(TargetClient& clickhouse, const std::string& database,
                                       const ServerVersion& server) {

@@ -36,6 +36,9 @@ void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerV
 std::vector<std::string> kept_targets(TargetClient& clickhouse, const std::string& database,
                                       const ServerVersion& server);
 
+/// What an exchange has taken out of the target's place is called this until it is dropped.
+TargetTable retired(const TargetTable& shadow);
+
 struct TablePair {
   TargetTable target;
   TargetTable shadow;

@@ -234,13 +234,15 @@ HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
   bool different = false;
   bool unknown = false;
   CheckRun run;
+  // The tables last: what is created meanwhile is in one of the two, or pending.
+  std::vector<JudgedTable> unmirrored = checker_.unmirrored();
   for (const TableRecord& table : checker_.tables()) {
-    const CheckReport report = schedule_.check(table, {.mode = *mode}, run);
+    const CheckReport report = with_inventory(schedule_.check(table, {.mode = *mode}, run), unmirrored);
     different = different || report.verdict == Verdict::Different;
     unknown = unknown || report.verdict == Verdict::Unknown;
     reports.push_back(to_json(report));
   }
-  for (const JudgedTable& table : checker_.unmirrored()) {
+  for (const JudgedTable& table : unmirrored) {
     if (table.state == JudgedTable::State::LeftOut) continue;
     const CheckReport report = report_unmirrored(table, *mode);
     different = different || report.verdict == Verdict::Different;

@@ -168,6 +168,16 @@ CheckReport report_unmirrored(const JudgedTable& table, CheckMode mode) {
           .at = std::chrono::system_clock::now()};
 }
 
+CheckReport with_inventory(CheckReport report, std::vector<JudgedTable>& unmirrored) {
+  auto found = std::ranges::find(unmirrored, report.table, [](const JudgedTable& table) { return table.entry.table; });
+  if (found == unmirrored.end()) return report;
+  CheckReport other = report_unmirrored(*found, report.mode);
+  unmirrored.erase(found);
+  if (report.verdict == Verdict::Equal || other.verdict == Verdict::Different) report.verdict = other.verdict;
+  report.reason = report.reason.empty() ? other.reason : fmt::format("{}; {}", other.reason, report.reason);
+  return report;
+}
+
 std::vector<CheckRecord> Checker::history() {
   std::vector<CheckRecord> checks = catalog_.latest_checks(stream_names(settings_).stream);
   const std::vector<TableRecord> now = tables();

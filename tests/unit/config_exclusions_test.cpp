@@ -26,5 +26,12 @@ TEST(Exclusions, KnowGlobs) {
   EXPECT_FALSE(excludes("part_?", "part_12"));
 }
 
+TEST(Exclusions, AreReadBackFromPatterns) {
+  for (const std::string glob :
+       {"public.audit_log", "temp_*", "part_?", "odd+name(1)", "*", "\"two words\"", "back\\slash"}) {
+    EXPECT_EQ(exclusion_of(exclusion_pattern(glob)), glob);
+  }
+}
+
 }  // namespace
 }  // namespace echodb
