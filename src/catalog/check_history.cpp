@@ -15,7 +15,7 @@ void CatalogStore::save_check(const std::string& stream, const CheckRecord& chec
         "duration_ms, report) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         {stream, std::to_string(check.oid), check.table, check.mode, check.result, to_string(check.position),
          std::to_string(check.rows_compared), std::to_string(check.mismatched), std::to_string(check.duration_ms),
-         check.report});
+         own_text(connection, check.report)});
     connection.query(
         "DELETE FROM _echodb.checks WHERE stream = $1 AND oid = $2 AND id <= (SELECT id FROM _echodb.checks "
         "WHERE stream = $1 AND oid = $2 ORDER BY id DESC OFFSET $3 LIMIT 1)",

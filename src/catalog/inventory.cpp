@@ -17,8 +17,9 @@ using Kind = InventoryEntry::Kind;
 using State = JudgedTable::State;
 
 /// As inventory.sql spells the enumerators.
-constexpr std::array<std::pair<std::string_view, Kind>, 6> kKinds{{{"not_mirrored", Kind::NotMirrored},
+constexpr std::array<std::pair<std::string_view, Kind>, 7> kKinds{{{"not_mirrored", Kind::NotMirrored},
                                                                    {"not_published", Kind::NotPublished},
+                                                                   {"not_described", Kind::NotDescribed},
                                                                    {"waiting", Kind::Waiting},
                                                                    {"not_watched", Kind::NotWatched},
                                                                    {"gone", Kind::Gone},

@@ -30,6 +30,7 @@ struct InventoryEntry {
   enum class Kind {
     NotMirrored,   ///< watched; there is no mirror
     NotPublished,  ///< watched and mirrored; changes do not arrive
+    NotDescribed,  ///< watched and mirrored; it has other columns than the last message told of
     Waiting,       ///< watched and mirrored; something is to be set right that nobody misses
     NotWatched,    ///< mirrored; the table is there, but nobody wants it, or it cannot be followed
     Gone,          ///< mirrored; the table is not there

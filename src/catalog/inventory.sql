@@ -5,6 +5,9 @@ WITH watched AS (
   SELECT c.oid, n.nspname || '.' || c.relname AS name, _echodb.is_published(c.oid) AS is_published,
          _echodb.membership_lapsed(c.oid) AS has_lapsed,
          c.relkind = 'p' AND _echodb.tree_has_drifted(c.oid) AS tree_has_drifted,
+         _echodb.publishes_changes(c.oid) <> _echodb.is_among_changes(c.oid) AS is_in_another_publication,
+         (SELECT string_agg(concat(a.attnum, ' ', a.attname), ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
          $2 AND c.relkind = 'p' AND _echodb.tree_has_waiting_identities(c.oid) AS has_waiting_identities,
          -- An UNLOGGED table is none of _echodb.watched_tables(), and is to be named all the same.
          coalesce(_echodb.refusal(c.oid),
@@ -15,6 +18,10 @@ WITH watched AS (
      AND _echodb.is_watched(n.nspname, c.relname)
 ), mirrored AS (
   SELECT t.oid::oid AS oid, t.state <> 'dropped' AS is_live, v.snapshot IS NOT NULL AS is_described,
+         -- A table that stopped has not come to its newest schema, perhaps.
+         CASE WHEN t.state <> 'error' THEN (
+           SELECT string_agg(concat(e.entry ->> 'attnum', ' ', e.entry ->> 'name'), ',' ORDER BY (e.entry ->> 'attnum')::int)
+             FROM jsonb_array_elements(v.snapshot -> 'columns') e(entry)) END AS columns,
          coalesce((v.snapshot ->> 'schema') || '.' || (v.snapshot ->> 'name'), 'relation ' || t.oid::text) AS name
     FROM _echodb.tables t LEFT JOIN LATERAL (
       SELECT e.snapshot FROM _echodb.table_versions e WHERE e.stream = t.stream AND e.oid = t.oid
@@ -27,7 +34,9 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
     SELECT CASE WHEN w.left_out IS NOT NULL AND m.is_live THEN 'not_watched'
                 WHEN w.left_out IS NOT NULL THEN 'left_out'
                 WHEN w.oid IS NOT NULL AND (m.is_live AND m.is_described) IS NOT TRUE THEN 'not_mirrored'
-                WHEN w.oid IS NOT NULL AND (w.has_lapsed OR w.tree_has_drifted OR NOT w.is_published) THEN 'not_published'
+                WHEN w.oid IS NOT NULL AND (w.has_lapsed OR w.tree_has_drifted OR w.is_in_another_publication
+                  OR NOT w.is_published) THEN 'not_published'
+                WHEN w.columns <> m.columns THEN 'not_described'
                 WHEN w.has_waiting_identities THEN 'waiting'
                 WHEN w.oid IS NULL AND m.is_live AND m.is_described
                   THEN CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid) THEN 'not_watched'
@@ -41,6 +50,9 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                 WHEN w.has_lapsed THEN 'mirrored, but somebody took it out of the publication for a while'
                 WHEN w.is_published AND w.tree_has_drifted
                   THEN 'mirrored, but its partitions are not as they were last seen'
+                WHEN w.is_published AND w.is_in_another_publication
+                  THEN 'mirrored, but its updates and deletes are not published as ECHODB_NO_PK_POLICY has it'
+                WHEN w.is_published AND w.columns <> m.columns THEN 'mirrored, but its columns are not as they were last seen'
                 WHEN w.has_waiting_identities THEN 'its partitions publish more of an old row than they need to'
                 WHEN w.oid IS NOT NULL THEN 'mirrored, but not published: its changes do not arrive'
                 WHEN EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = m.oid)

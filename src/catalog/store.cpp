@@ -87,7 +87,7 @@ void upsert_table(PostgresConnection& connection, const std::string& stream, con
       "copy_begun_lsn = excluded.copy_begun_lsn, emptying = excluded.emptying, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
        optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
-       std::to_string(table.rows_copied), optional_text(table.error), optional_lsn(table.error_lsn),
+       std::to_string(table.rows_copied), optional_text(own_text(connection, table.error)), optional_lsn(table.error_lsn),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return std::to_string(column.attnum); }),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return to_string(column.since); }),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return std::string(width_word(column)); }),
@@ -214,7 +214,7 @@ void CatalogStore::create_stream(const StreamRecord& stream, const std::vector<T
         "INSERT INTO _echodb.streams (name, slot, publication, system_identifier, consistent_lsn, applied_lsn, remade, "
         "target_id, target_number) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         {stream.name, stream.slot, stream.publication, stream.system_identifier, to_string(stream.consistent),
-         to_string(stream.applied), optional_text(stream.remade), optional_text(stream.target_id),
+         to_string(stream.applied), optional_text(own_text(connection, stream.remade)), optional_text(stream.target_id),
          std::to_string(stream.target_number)});
     for (const TableRecord& table : tables) {
       upsert_table(connection, stream.name, table);
@@ -239,9 +239,9 @@ void CatalogStore::save_target(const std::string& stream, const std::string& tar
 
 void CatalogStore::request_remake(const std::string& stream, const std::string& reason) {
   in_transaction([&](PostgresConnection& connection) {
-    connection.query("UPDATE _echodb.streams SET remake = $2, updated_at = now() WHERE name = $1", {stream, reason});
+    connection.query("UPDATE _echodb.streams SET remake = $2, updated_at = now() WHERE name = $1", {stream, own_text(connection, reason)});
     connection.query("INSERT INTO _echodb.journal (worker, event, detail) VALUES ($1, 'remake_requested', $2)",
-                     {worker_, reason});
+                     {worker_, own_text(connection, reason)});
   });
 }
 
@@ -334,7 +334,7 @@ void CatalogStore::journal(const JournalEntry& entry) {
   in_transaction([&](PostgresConnection& connection) {
     connection.query("INSERT INTO _echodb.journal (worker, table_oid, event, detail) VALUES ($1, $2, $3, $4)",
                      {worker_, entry.table == 0 ? QueryParameter(std::nullopt) : std::to_string(entry.table),
-                      entry.event, entry.detail});
+                      entry.event, own_text(connection, entry.detail)});
   });
 }
 

@@ -3,6 +3,7 @@
 #include <string_view>
 #include <utility>
 
+#include "catalog/storable_text.h"
 #include "catalog/store.h"
 
 namespace echodb {
@@ -11,6 +12,12 @@ namespace echodb {
 
 /// Read committed, whatever the database's default is: a row that a new leader has just changed is looked at again.
 inline constexpr std::string_view kBeginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// A text that comes from nowhere in the source: an error's, a setting's. What the database cannot hold, it would refuse
+/// again at each attempt.
+inline std::string own_text(const PostgresConnection& connection, std::string_view text) {
+  return storable_text(text, connection.server_encoding());
+}
 
 /// No transaction outlives the work that began it, at whatever statement that failed.
 template <typename Work>

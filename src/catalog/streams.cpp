@@ -90,7 +90,7 @@ void CatalogStore::stream_as_text(const std::string& stream, const std::string& 
                        {stream, std::to_string(bag.oid)});
     }
     connection.query("INSERT INTO _echodb.journal (worker, event, detail) VALUES ($1, 'values_as_text', $2)",
-                     {worker_, reason});
+                     {worker_, own_text(connection, reason)});
   });
 }
 

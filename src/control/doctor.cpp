@@ -250,7 +250,7 @@ void examine_unwritten_targets(const ClickHouseSettings& settings,
       findings.warning(fmt::format("ClickHouse has {} of a table that this source does not have: {}",
                                    strangers.size() == 1 ? "a mirror" : fmt::format("{} mirrors", strangers.size()),
                                    fmt::join(strangers, ", ")),
-                       "nobody writes them any more; DROP TABLE in ClickHouse ends those that nobody needs");
+                       "nobody writes them any more; drop those that nobody needs, in ClickHouse");
     }
   } catch (const Error& error) {
     // What is wrong with the target is found by its own checks.

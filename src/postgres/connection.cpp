@@ -211,6 +211,11 @@ bool PostgresConnection::in_transaction() const {
 }
 
 void PostgresConnection::answer_within(std::chrono::milliseconds longest) { impl_->answer_within = longest; }
+std::string_view PostgresConnection::server_encoding() const {
+  const char* encoding = PQparameterStatus(impl_->session.get(), "server_encoding");
+  return encoding == nullptr ? "UTF8" : encoding;
+}
+
 int PostgresConnection::backend() const { return PQbackendPID(impl_->session.get()); }
 int PostgresConnection::socket() const { return PQsocket(impl_->session.get()); }
 int PostgresConnection::server_version() const { return PQserverVersion(impl_->session.get()); }

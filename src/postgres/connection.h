@@ -125,6 +125,8 @@ class PostgresConnection {
   /// The server process at the other end.
   [[nodiscard]] int backend() const;
 
+  /// UTF8, LATIN1, …: of the database.
+  [[nodiscard]] std::string_view server_encoding() const;
   /// 150018 for 15.18.
   [[nodiscard]] int server_version() const;
 

@@ -186,13 +186,16 @@ BEGIN
     SELECT FROM _echodb.identities_wanted(tree, members) i WHERE NOT _echodb.identity_can_wait(i.relation));
 END $$;
 
--- Whether a partition of a published tree is to publish less of its old rows, which has waited.
+-- Whether a published tree, or a partition of it, is to publish less of its old rows, which has waited.
 CREATE OR REPLACE FUNCTION _echodb.tree_has_waiting_identities(tree oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN _echodb.is_published(tree) AND _echodb.publishes_changes(tree) AND EXISTS (
-    SELECT FROM _echodb.identities_wanted(tree, array_remove(_echodb.tree_below(tree), tree)) i
-    WHERE _echodb.identity_can_wait(i.relation));
+    SELECT FROM (
+      SELECT tree AS relation WHERE _echodb.identity_wanted(tree) IS NOT NULL
+      UNION ALL
+      SELECT i.relation FROM _echodb.identities_wanted(tree, array_remove(_echodb.tree_below(tree), tree)) i) wanted
+    WHERE _echodb.identity_can_wait(wanted.relation));
 END $$;
 
 -- The tables with a column of one of these types, directly or inside a domain, an array, a composite or a range.

@@ -16,7 +16,7 @@ BEGIN
   PERFORM _echodb.describe(object, 'DESCRIBE');
   IF EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = object) AND NOT _echodb.is_published(object) THEN
     PERFORM _echodb.emit(pg_catalog.json_build_object('op', 'unwatch', 'oid', object::bigint));
-  ELSIF (_echodb.tree_has_drifted(object) OR _echodb.tree_has_waiting_identities(object)) AND _echodb.tree_is_locked(object) THEN
+  ELSIF _echodb.tree_has_drifted(object) AND _echodb.tree_is_locked(object) THEN
     RAISE lock_not_available USING MESSAGE = 'another session is at work in a partition';
   END IF;
 END $$;

@@ -170,8 +170,9 @@ BEGIN
   WHERE each.identity IS NOT NULL;
 END $$;
 
--- A partition whose whole old rows are published lacks nothing meanwhile, if it is to publish less: to set that would keep
--- everybody off it until the application's transaction ends, which has not locked it perhaps.
+-- A partition whose whole old rows are published lacks nothing meanwhile, if it is to publish less, and no more does a
+-- partitioned table, which has no rows: to set that would keep everybody off it until the application's transaction ends,
+-- which has not locked it perhaps.
 CREATE OR REPLACE FUNCTION _echodb.identity_can_wait(part oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -256,6 +257,30 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF current_setting('transaction_isolation') <> 'serializable' THEN PERFORM _echodb.remember_identity(relation, wanted); END IF;
   PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', relation::regclass, wanted));
+END $$;
+
+-- Of one that can wait. No command of the application's is kept waiting by a session of ours that waits for this lock.
+CREATE OR REPLACE FUNCTION _echodb.set_waiting_identity(relation oid, wanted text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lock_timeout_before text := current_setting('lock_timeout');
+BEGIN
+  PERFORM set_config('lock_timeout', '1ms', true);
+  PERFORM _echodb.set_identity(relation, wanted);
+  PERFORM set_config('lock_timeout', lock_timeout_before, true);
+EXCEPTION WHEN lock_not_available THEN
+  RETURN;
+END $$;
+
+-- How this identity is set now, as a call; NULL when it waits.
+CREATE OR REPLACE FUNCTION _echodb.identity_call(relation oid, wanted text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE
+    WHEN NOT _echodb.identity_can_wait(relation) OR relation = ANY (_echodb.locked_here())
+      THEN format('_echodb.set_identity(%s, %L)', relation, wanted)
+    WHEN current_setting('_echodb.is_describing', true) = 'on'
+      THEN format('_echodb.set_waiting_identity(%s, %L)', relation, wanted) END;
 END $$;
 
 -- TRUNCATE fires no event trigger, and of a single partition nothing is published. One that was a partition without the
@@ -355,11 +380,13 @@ BEGIN
     top := CASE WHEN entry.is_partition THEN pg_partition_root(entry.oid)::oid ELSE entry.oid END;
     wanted := CASE WHEN entry.oid = top THEN _echodb.identity_wanted(entry.oid) END;
     CONTINUE WHEN wanted IS NULL AND NOT entry.is_partition AND NOT entry.is_tree OR NOT _echodb.is_to_be_published(top);
-    IF wanted IS NOT NULL THEN RETURN NEXT format('_echodb.set_identity(%s, %L)', entry.oid, wanted); END IF;
-    RETURN QUERY SELECT format('_echodb.set_identity(%s, %L)', i.relation, i.wanted)
-      FROM _echodb.identities_wanted(top, array_remove(_echodb.tree_below(entry.oid), top)) i
-      WHERE current_setting('_echodb.is_describing', true) = 'on' OR NOT _echodb.identity_can_wait(i.relation)
-        OR i.relation = ANY (_echodb.locked_here());
+    RETURN QUERY SELECT call FROM (
+      SELECT CASE WHEN entry.is_tree THEN _echodb.identity_call(entry.oid, wanted)
+                  ELSE format('_echodb.set_identity(%s, %L)', entry.oid, wanted) END AS call WHERE wanted IS NOT NULL
+      UNION ALL
+      SELECT _echodb.identity_call(i.relation, i.wanted)
+        FROM _echodb.identities_wanted(top, array_remove(_echodb.tree_below(entry.oid), top)) i) needed
+    WHERE call IS NOT NULL;
   END LOOP;
 END $$;
 

@@ -97,7 +97,8 @@ BEGIN
       RETURN false;
     END IF;
     target := settings.publication || '_insert_only';
-  ELSIF _echodb.identity_wanted(relation) IS NOT NULL THEN
+  ELSIF _echodb.identity_wanted(relation) IS NOT NULL AND NOT (
+      _echodb.identity_can_wait(relation) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'p')) THEN
     RAISE lock_not_available USING MESSAGE = 'its replica identity could not be set';
   END IF;
   SELECT r.oid, to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL AS is_whole INTO place
@@ -339,8 +340,9 @@ BEGIN
   FOR command IN
     SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity,
       CASE c.object_type
-        -- An index that is attached may complete its table's key.
-        WHEN 'index' THEN (SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = c.objid)
+        -- An index that is attached may complete its table's key, and those of the tables of which that is a partition.
+        WHEN 'index' THEN (SELECT i.indrelid FROM pg_index i
+                            WHERE i.indexrelid = coalesce(pg_partition_root(c.objid)::oid, c.objid))
         WHEN 'rule' THEN _echodb.former_table(c.objid)
         ELSE c.objid END AS objid
     FROM pg_event_trigger_ddl_commands() c
@@ -349,7 +351,9 @@ BEGIN
            OR (c.object_type = 'rule' AND _echodb.former_table(c.objid) IS NOT NULL)
            OR (c.object_type IN ('view', 'materialized view', 'foreign table', 'foreign table column')
                AND _echodb.may_reach_tables(c.objid)))
-      AND (c.schema_name IS DISTINCT FROM 'pg_temp' OR c.object_type = 'table' AND _echodb.is_row_type_used(c.objid))
+      -- A table that stays may have a column of a type that goes with its session.
+      AND (c.schema_name IS DISTINCT FROM 'pg_temp' OR c.object_type IN ('type', 'composite type', 'composite type column')
+           OR c.object_type = 'table' AND _echodb.is_row_type_used(c.objid))
     ORDER BY c.objid
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
@@ -412,7 +416,8 @@ BEGIN
   IF _echodb.is_own_ddl() THEN RETURN; END IF;
   FOR dropped IN
     SELECT DISTINCT d.objid, d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
-    WHERE NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
+    WHERE (NOT d.is_temporary AND d.schema_name NOT IN ('_echodb', 'pg_temp')
+           OR d.object_type IN ('table column', 'composite type column') AND _echodb.is_row_type_used(d.objid))
       AND (d.object_type IN ('table column', 'composite type column', 'foreign table column')
            -- A partition is no mirror, unless it was one before.
            OR (d.object_type = 'table' AND (_echodb.is_stale()

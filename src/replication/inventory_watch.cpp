@@ -127,6 +127,13 @@ void InventoryWatch::heal(PostgresConnection& source) {
   healing_ = std::move(still);
 }
 
+/// To set right what waits costs nobody anything.
+InventoryWatch::Clock::duration InventoryWatch::pause_after(InventoryEntry::Kind kind, int attempts) const {
+  if (kind != InventoryEntry::Kind::Waiting) return healing_pause(attempts);
+  constexpr int kDoublingsMax = 6;
+  return settings_.inventory_interval * (1 << std::min(attempts, kDoublingsMax));
+}
+
 void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entry, Healing& healing) {
   const std::string failed = std::exchange(healing.failure, {});
   // Of a table that is locked for long, once.
@@ -137,7 +144,7 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
     log::info("{} is described again", entry.table);
   }
   healing.began = Clock::now();
-  healing.next = healing.began + healing_pause(healing.attempts);
+  healing.next = healing.began + pause_after(entry.kind, healing.attempts);
   try {
     // The journal first: whoever leads no longer fails here, and changes nothing.
     catalog_.journal(

@@ -48,6 +48,7 @@ class InventoryWatch {
   void note(std::vector<ParentTable> parents);
   void heal(PostgresConnection& source);
   void heal(PostgresConnection& source, const InventoryEntry& entry, Healing& healing);
+  [[nodiscard]] Clock::duration pause_after(InventoryEntry::Kind kind, int attempts) const;
   [[nodiscard]] InventoryReading reading() const;
   [[nodiscard]] Clock::duration time_to_wait() const;
 

@@ -23,9 +23,17 @@ bool same_but_for_storage(TableSchema left, const TableSchema& right) {
   return left == right;
 }
 
+/// A partitioned table has no rows: which of their old rows it publishes changes nothing while they are told apart as before.
+bool has_other_identity_only(TableSchema before, const TableSchema& after) {
+  if (after.relkind != 'p' || before.key() != after.key()) return false;
+  before.replica_identity = after.replica_identity;
+  return same_but_for_storage(std::move(before), after);
+}
+
 /// Whether more may have happened between two looks at a table than can be seen: its rows were written anew, a column
 /// gave way to another one of its name, rows are told apart by something else.
 bool may_hide_rewrite(const TableSchema& before, const TableSchema& after) {
+  if (has_other_identity_only(before, after)) return false;
   if (before.relfilenode != after.relfilenode || after.relkind == 'p' || before.key() != after.key()) return true;
   return std::ranges::any_of(after.columns, [&](const Column& column) {
     auto namesake = std::ranges::find(before.columns, column.name, &Column::name);

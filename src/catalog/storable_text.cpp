@@ -1,0 +1,81 @@
+#include "catalog/storable_text.h"
+
+#include <iconv.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+namespace echodb {
+namespace {
+
+constexpr std::size_t kBytesMax = 4;  // of a character
+
+bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+/// The C library's name of an encoding of PostgreSQL's: LATIN1, CP1252, EUC-JP, KOI8-R.
+std::string library_name(std::string_view encoding) {
+  std::string name(encoding);
+  if (name == "UTF8" || name == "SQL_ASCII") return "UTF-8";  // the latter takes any bytes
+  if (name.starts_with("WIN")) return "CP" + name.substr(3);
+  if (name.starts_with("KOI8")) return "KOI8-" + name.substr(4);
+  std::ranges::replace(name, '_', '-');
+  return name;
+}
+
+/// How many bytes begin the text that may be one character.
+std::size_t first_length(std::string_view text) {
+  std::size_t length = 1;
+  while (length < std::min(text.size(), kBytesMax) && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) ++length;
+  return length;
+}
+
+class Encoding {
+ public:
+  explicit Encoding(std::string_view name) : converter_(iconv_open(library_name(name).c_str(), "UTF-8")) {}
+  ~Encoding() {
+    if (is_known()) iconv_close(converter_);
+  }
+  Encoding(const Encoding&) = delete;
+  Encoding& operator=(const Encoding&) = delete;
+
+  bool has(std::string_view character) {
+    if (!is_known()) return false;
+    std::array<char, 16> room{};
+    std::string bytes(character);
+    char* in = bytes.data();
+    char* out = room.data();
+    std::size_t in_left = bytes.size();
+    std::size_t out_left = room.size();
+    iconv(converter_, nullptr, nullptr, nullptr, nullptr);
+    return iconv(converter_, &in, &in_left, &out, &out_left) == 0 && in_left == 0;
+  }
+
+ private:
+  /// iconv_open()'s answer for an encoding that it does not know is all ones.
+  [[nodiscard]] bool is_known() const { return converter_ != reinterpret_cast<iconv_t>(-1); }
+
+  iconv_t converter_;
+};
+
+}  // namespace
+
+std::string storable_text(std::string_view text, std::string_view encoding) {
+  if (std::ranges::all_of(text, is_ascii)) return std::string(text);
+  Encoding target(encoding);
+  std::string stored;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, is_ascii(text.front()) ? 1 : first_length(text));
+    text.remove_prefix(character.size());
+    if (character.size() == 1 && is_ascii(character.front())) {
+      stored += character;
+    } else if (target.has(character)) {
+      stored += character;
+    } else {
+      stored += character == "…" ? "..." : "?";
+    }
+  }
+  return stored;
+}
+
+}  // namespace echodb

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace echodb {
+
+/// A text in UTF-8 as a database of this encoding can hold it: a character that it lacks, and bytes that are none, become
+/// "?", the ellipsis three dots. What comes from the database itself passes unchanged.
+/// `encoding`: server_encoding, as PostgreSQL calls it.
+std::string storable_text(std::string_view text, std::string_view encoding);
+
+}  // namespace echodb
