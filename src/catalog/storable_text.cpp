@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
+#include <bit>
+#include <cstdint>
 
 namespace echodb {
 namespace {
@@ -26,7 +27,8 @@ std::string library_name(std::string_view encoding) {
 /// How many bytes begin the text that may be one character.
 std::size_t first_length(std::string_view text) {
   std::size_t length = 1;
-  while (length < std::min(text.size(), kBytesMax) && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U) ++length;
+  while (length < std::min(text.size(), kBytesMax) && (static_cast<unsigned char>(text[length]) & 0xc0U) == 0x80U)
+    ++length;
   return length;
 }
 
@@ -53,7 +55,7 @@ class Encoding {
 
  private:
   /// iconv_open()'s answer for an encoding that it does not know is all ones.
-  [[nodiscard]] bool is_known() const { return converter_ != reinterpret_cast<iconv_t>(-1); }
+  [[nodiscard]] bool is_known() const { return std::bit_cast<std::intptr_t>(converter_) != -1; }
 
   iconv_t converter_;
 };
@@ -67,9 +69,7 @@ std::string storable_text(std::string_view text, std::string_view encoding) {
   while (!text.empty()) {
     const std::string_view character = text.substr(0, is_ascii(text.front()) ? 1 : first_length(text));
     text.remove_prefix(character.size());
-    if (character.size() == 1 && is_ascii(character.front())) {
-      stored += character;
-    } else if (target.has(character)) {
+    if ((character.size() == 1 && is_ascii(character.front())) || target.has(character)) {
       stored += character;
     } else {
       stored += character == "…" ? "..." : "?";

@@ -87,7 +87,8 @@ void upsert_table(PostgresConnection& connection, const std::string& stream, con
       "copy_begun_lsn = excluded.copy_begun_lsn, emptying = excluded.emptying, updated_at = now()",
       {stream, std::to_string(table.oid), table.target_name, to_string(table.state), to_string(table.floor),
        optional_lsn(table.dropped), optional_text(table.copy_snapshot), table.shadow ? "true" : "false",
-       std::to_string(table.rows_copied), optional_text(own_text(connection, table.error)), optional_lsn(table.error_lsn),
+       std::to_string(table.rows_copied), optional_text(own_text(connection, table.error)),
+       optional_lsn(table.error_lsn),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return std::to_string(column.attnum); }),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return to_string(column.since); }),
        array_of(table.widened_columns, [](const WidenedColumn& column) { return std::string(width_word(column)); }),
@@ -239,7 +240,8 @@ void CatalogStore::save_target(const std::string& stream, const std::string& tar
 
 void CatalogStore::request_remake(const std::string& stream, const std::string& reason) {
   in_transaction([&](PostgresConnection& connection) {
-    connection.query("UPDATE _echodb.streams SET remake = $2, updated_at = now() WHERE name = $1", {stream, own_text(connection, reason)});
+    connection.query("UPDATE _echodb.streams SET remake = $2, updated_at = now() WHERE name = $1",
+                     {stream, own_text(connection, reason)});
     connection.query("INSERT INTO _echodb.journal (worker, event, detail) VALUES ($1, 'remake_requested', $2)",
                      {worker_, own_text(connection, reason)});
   });

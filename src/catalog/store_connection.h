@@ -13,8 +13,8 @@ namespace echodb {
 /// Read committed, whatever the database's default is: a row that a new leader has just changed is looked at again.
 inline constexpr std::string_view kBeginWrite = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// A text that comes from nowhere in the source: an error's, a setting's. What the database cannot hold, it would refuse
-/// again at each attempt.
+/// A text that comes from nowhere in the source: an error's, a setting's. What the database cannot hold, it would
+/// refuse again at each attempt.
 inline std::string own_text(const PostgresConnection& connection, std::string_view text) {
   return storable_text(text, connection.server_encoding());
 }

@@ -23,7 +23,8 @@ bool same_but_for_storage(TableSchema left, const TableSchema& right) {
   return left == right;
 }
 
-/// A partitioned table has no rows: which of their old rows it publishes changes nothing while they are told apart as before.
+/// A partitioned table has no rows: which of their old rows it publishes changes nothing while they are told apart as
+/// before.
 bool has_other_identity_only(TableSchema before, const TableSchema& after) {
   if (after.relkind != 'p' || before.key() != after.key()) return false;
   before.replica_identity = after.replica_identity;
