@@ -289,7 +289,10 @@ DECLARE
   relation oid;
 BEGIN
   SELECT t.typtype AS kind, EXISTS (SELECT FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label
-                                    WHERE l.type = changed AND e.enumlabel <> l.name) AS label_renamed
+                                    WHERE l.type = changed AND e.enumlabel <> l.name)
+      -- Somebody has taken our notes of it away.
+      OR t.typtype = 'e' AND tag <> 'CREATE TYPE'
+        AND NOT EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = changed) AS label_renamed
     INTO entry FROM pg_type t WHERE t.oid = changed;
   INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
     ON CONFLICT (label) DO UPDATE SET name = excluded.name;

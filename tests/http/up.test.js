@@ -1,10 +1,11 @@
 // `echodb up` on a fresh directory: passwords of its own, a way in for the worker, a token for the checker.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ask, half } from './raw.js';
-import { Up, runIn } from './up_process.js';
+import { Up, binary, runIn } from './up_process.js';
 
 const bounded = { timeout: 120_000 };
 
@@ -156,6 +157,42 @@ describe('echodb up', () => {
     }
     assert.equal((await ask(checker, { method: 'GET', path: '/repair?table=users', headers: { Authorization: 'Bearer a token' } })).status, 405);
     await stop();
+  });
+
+  test('a password that was left in a shell is named', bounded, async () => {
+    const doctor = await runIn(directory, ['doctor'], environment({ CLICKHOUSE_PASSWORD: 'hunter2' }));
+    assert.match(doctor.stdout, /warning .*CLICKHOUSE_PASSWORD is set, and is not the password in .*data\/credentials/);
+    assert.ok(!doctor.stdout.includes('hunter2'), doctor.stdout);
+  });
+
+  test('ClickHouse alone has the password that was made up, or says that everybody knows its own', bounded, async (t) => {
+    const serve = async (where) => {
+      const server = spawn(binary, ['clickhouse'], { cwd: where, env: environment() });
+      let running = true;
+      const ended = new Promise((resolve) => server.on('close', resolve)).then(() => (running = false));
+      t.after(async () => {
+        server.kill('SIGTERM');
+        await ended;
+      });
+      let said = '';
+      for (const stream of [server.stdout, server.stderr]) stream.on('data', (text) => (said += text));
+      while (!said.includes('serves http://')) {
+        assert.ok(running, said);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      return { said: () => said, stop: async () => { server.kill('SIGTERM'); await ended; } };
+    };
+    const known = async (secret) => (await clickhouse({ port: ports.clickhouse }, 'SELECT 1', secret)).text === '1\n';
+    const beside = await serve(directory);
+    assert.ok(await known(stored().CLICKHOUSE_PASSWORD));
+    assert.ok(!(await known('password')));
+    assert.ok(!beside.said().includes('CLICKHOUSE_PASSWORD'), beside.said());
+    await beside.stop();
+    const empty = mkdtempSync(join(directory, 'empty-'));
+    const alone = await serve(empty);
+    assert.ok(await known('password'));
+    assert.match(alone.said(), /CLICKHOUSE_PASSWORD is not set: whoever reaches this ClickHouse gets in/);
+    await alone.stop();
   });
 
   test('another database does not get the target of the first, but one of its own', bounded, async () => {
