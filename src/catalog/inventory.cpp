@@ -55,7 +55,8 @@ InventoryLook look_through_inventory(PostgresConnection& source, const Inventory
     look.entries.push_back({.oid = static_cast<Oid>(found.number(row, 0)),
                             .table = std::string(found.text(row, 1)),
                             .kind = parse_kind(found.text(row, 2)),
-                            .reason = std::string(found.text(row, 3))});
+                            .reason = std::string(found.text(row, 3)),
+                            .evidence = std::string(found.text(row, 4))});
   }
   // After the snapshot: every commit that it sees lies before.
   look.position = parse_lsn(source.query("SELECT pg_catalog.pg_current_wal_insert_lsn()").text(0, 0));
@@ -68,7 +69,8 @@ void InventoryJudge::add(const InventoryLook& look, Clock::time_point now) {
   auto before = std::exchange(differences_, {});
   for (const InventoryEntry& entry : look.entries) {
     Difference difference{.entry = entry, .position = look.position, .since = now};
-    if (auto known = before.find({entry.oid, entry.kind}); known != before.end()) {
+    auto known = before.find({entry.oid, entry.kind});
+    if (known != before.end() && known->second.entry.evidence == entry.evidence) {
       difference = known->second;
       difference.entry = entry;
       const bool is_at_work = look.reading.at_work.contains(entry.oid);

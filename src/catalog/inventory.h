@@ -39,7 +39,8 @@ struct InventoryEntry {
   Oid oid = 0;
   std::string table;  ///< schema.name
   Kind kind = Kind::NotMirrored;
-  std::string reason;  ///< a clause: "watched, but not mirrored: …"
+  std::string reason;    ///< a clause: "watched, but not mirrored: …"
+  std::string evidence;  ///< what both sides show, where it may differ in many ways: other evidence, another difference
 };
 
 /// What the worker that reads the log can say beyond the slot's position, which one table's rows that do not get

@@ -1,13 +1,13 @@
 -- The tables of which watched and mirrored do not agree, and those that are watched and left out on purpose; of one
 -- snapshot. $1: the stream; $2: those as well that agree, and of which something has waited to be set right. Columns: oid,
--- schema.name, kind (an enumerator of catalog/inventory.h), reason.
+-- schema.name, kind (an enumerator of catalog/inventory.h), reason, evidence.
 WITH watched AS (
   SELECT c.oid, n.nspname || '.' || c.relname AS name, _echodb.is_published(c.oid) AS is_published,
          _echodb.membership_lapsed(c.oid) AS has_lapsed,
          c.relkind = 'p' AND _echodb.tree_has_drifted(c.oid) AS tree_has_drifted,
          _echodb.publishes_changes(c.oid) <> _echodb.is_among_changes(c.oid) AS is_in_another_publication,
-         (SELECT string_agg(concat(a.attnum, ' ', a.attname), ',' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
-           WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+         (SELECT coalesce(string_agg(concat(a.attnum, ' ', a.attname), ',' ORDER BY a.attnum), '')
+            FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
          $2 AND c.relkind = 'p' AND _echodb.tree_has_waiting_identities(c.oid) AS has_waiting_identities,
          -- An UNLOGGED table is none of _echodb.watched_tables(), and is to be named all the same.
          coalesce(_echodb.refusal(c.oid),
@@ -20,7 +20,8 @@ WITH watched AS (
   SELECT t.oid::oid AS oid, t.state <> 'dropped' AS is_live, v.snapshot IS NOT NULL AS is_described,
          -- A table that stopped has not come to its newest schema, perhaps.
          CASE WHEN t.state <> 'error' THEN (
-           SELECT string_agg(concat(e.entry ->> 'attnum', ' ', e.entry ->> 'name'), ',' ORDER BY (e.entry ->> 'attnum')::int)
+           SELECT coalesce(string_agg(concat(e.entry ->> 'attnum', ' ', e.entry ->> 'name'), ','
+                                      ORDER BY (e.entry ->> 'attnum')::int), '')
              FROM jsonb_array_elements(v.snapshot -> 'columns') e(entry)) END AS columns,
          coalesce((v.snapshot ->> 'schema') || '.' || (v.snapshot ->> 'name'), 'relation ' || t.oid::text) AS name
     FROM _echodb.tables t LEFT JOIN LATERAL (
@@ -28,7 +29,8 @@ WITH watched AS (
        ORDER BY e.lsn DESC LIMIT 1) v ON true
    WHERE t.stream = $1
 )
-SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reason
+SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reason,
+       CASE WHEN found.kind = 'not_described' THEN concat(w.columns, '|', m.columns) ELSE '' END
   FROM watched w FULL JOIN mirrored m ON m.oid = w.oid
   CROSS JOIN LATERAL (
     SELECT CASE WHEN w.left_out IS NOT NULL AND m.is_live THEN 'not_watched'

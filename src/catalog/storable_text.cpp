@@ -32,6 +32,18 @@ std::size_t first_length(std::string_view text) {
   return length;
 }
 
+/// PostgreSQL and the C library do not agree about every sign of an encoding of several bytes, and do about letters:
+/// kana, Han, Hangul, as far as the former's EUC_TW is not meant.
+bool agrees(std::string_view encoding, std::string_view character) {
+  if (!encoding.starts_with("EUC_")) return true;
+  if (encoding == "EUC_TW" || character.size() != 3) return false;
+  const auto byte = [&](std::size_t at) {
+    return static_cast<std::uint32_t>(static_cast<unsigned char>(character[at]));
+  };
+  const std::uint32_t code = ((byte(0) & 0x0fU) << 12U) | ((byte(1) & 0x3fU) << 6U) | (byte(2) & 0x3fU);
+  return (code >= 0x3041 && code <= 0x30fa) || (code >= 0x4e00 && code <= 0x9fff) || (code >= 0xac00 && code <= 0xd7a3);
+}
+
 class Encoding {
  public:
   explicit Encoding(std::string_view name) : converter_(iconv_open(library_name(name).c_str(), "UTF-8")) {}
@@ -69,7 +81,8 @@ std::string storable_text(std::string_view text, std::string_view encoding) {
   while (!text.empty()) {
     const std::string_view character = text.substr(0, is_ascii(text.front()) ? 1 : first_length(text));
     text.remove_prefix(character.size());
-    if ((character.size() == 1 && is_ascii(character.front())) || target.has(character)) {
+    if ((character.size() == 1 && is_ascii(character.front())) ||
+        (agrees(encoding, character) && target.has(character))) {
       stored += character;
     } else {
       stored += character == "…" ? "..." : "?";

@@ -6,8 +6,7 @@
 namespace echodb {
 
 /// A text in UTF-8 as a database of this encoding can hold it: a character that it lacks, and bytes that are none,
-/// become
-/// "?", the ellipsis three dots. What comes from the database itself passes unchanged.
+/// become "?", the ellipsis three dots. Letters that come from the database itself pass unchanged.
 /// `encoding`: server_encoding, as PostgreSQL calls it.
 std::string storable_text(std::string_view text, std::string_view encoding);
 

@@ -142,8 +142,10 @@ void print_not_mirrored(const json& tables) {
   for (const json& table : tables) {
     std::string state = table.at("state").get<std::string>();
     if (state == "error") continue;
-    fmt::print("{}: {}: {}\n", state == "pending" ? "not yet mirrored" : "not mirrored",
-               table.at("table").get<std::string>(), table.at("reason").get<std::string>());
+    const std::string reason = table.at("reason").get<std::string>();
+    const std::string_view pending = reason.starts_with("mirrored") ? "looked into" : "not yet mirrored";
+    fmt::print("{}: {}: {}\n", state == "pending" ? pending : "not mirrored", table.at("table").get<std::string>(),
+               reason);
   }
 }
 

@@ -153,7 +153,7 @@ int run(const Settings& settings, const VerifyOptions& options, const std::stop_
   for (const TableRecord& table : all.tables) {
     const std::string name = table.versions.back().schema.qualified_name();
     check.on_progress = [&](std::uint64_t rows, std::uint64_t of) { line.show(name, rows, of); };
-    const CheckReport report = with_inventory(checker.check(table, check, connected), all.unmirrored);
+    const CheckReport report = with_inventory(table.oid, checker.check(table, check, connected), all.unmirrored);
     line.clear();
     findings.add(report);
   }

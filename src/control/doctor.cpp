@@ -23,11 +23,10 @@
 #include "control/setup.h"
 #include "control/slot_state.h"
 #include "control/source_identity.h"
-#include "control/stream_tables.h"
+#include "control/unwritten_targets.h"
 #include "control/watch_list.h"
 #include "postgres/preflight.h"
 #include "postgres/server_version.h"
-#include "replication/target_steps.h"
 
 namespace echodb {
 namespace {
@@ -127,8 +126,8 @@ void examine_stopped(const std::vector<TableRecord>& tables, Findings& findings)
 }
 
 /// The slot and the stream, if there are any yet. Returns its tables, when they can be had.
-std::optional<std::vector<TableRecord>> examine_stream(PostgresConnection& source, const Settings& settings,
-                                                       Findings& findings, std::stop_token stop) {
+std::vector<TableRecord> examine_stream(PostgresConnection& source, const Settings& settings, Findings& findings,
+                                        std::stop_token stop) {
   CatalogStore catalog(settings.postgres, "doctor", stop);
   const EndsComparison ends = compare_ends(settings, catalog, stop);
   note_ends(settings, ends, findings);
@@ -140,7 +139,7 @@ std::optional<std::vector<TableRecord>> examine_stream(PostgresConnection& sourc
     } else {
       findings.ok("nothing is set up yet");
     }
-    return std::nullopt;
+    return {};
   }
   if (const std::string name = stream_names(settings).stream; stream->name != name) {
     findings.warning(fmt::format("this database was called {} before: its stream and its slot {} are still named so",
@@ -156,7 +155,7 @@ std::optional<std::vector<TableRecord>> examine_stream(PostgresConnection& sourc
   if (!slot || !slot->loss().empty()) {
     findings.warning(slot ? slot->loss() : fmt::format("the replication slot {} is gone", stream->slot),
                      "nothing to do: the worker makes it again and copies every table; `echodb setup` does so now");
-    return std::nullopt;
+    return {};
   }
   std::string words = fmt::format("the slot {} is {}, {}, and retains {} MB of log", stream->slot, slot->wal_status,
                                   slot->active ? "active" : "read by nobody", slot->retained_bytes >> 20);
@@ -177,7 +176,7 @@ std::optional<std::vector<TableRecord>> examine_stream(PostgresConnection& sourc
   if (!is_of_this_version(source)) {
     findings.warning("EchoDB's triggers, functions and tables in the source are another version's",
                      "nothing to do: the worker brings them up to date; `echodb setup` does so now");
-    return std::nullopt;
+    return {};
   }
   if (is_whole) examine_inventory(source, settings, *stream, findings, stop);
   std::vector<TableRecord> tables = catalog.load_tables(stream->name);
@@ -231,51 +230,19 @@ void examine_exclusions(PostgresConnection& source, const Settings& settings, Fi
   }
 }
 
-/// Tables of the target that nobody writes any more, which whoever reads them does not see: those that stay by
-/// ECHODB_ON_DROP=keep, and those that the catalog knows nothing of, because it went back in time with its source.
-void examine_unwritten_targets(const ClickHouseSettings& settings,
-                               const std::optional<std::vector<TableRecord>>& tables, Findings& findings,
-                               std::stop_token stop) {
-  try {
-    ClickHouseClient clickhouse(settings.without_database(), std::move(stop));
-    const ServerVersion server = clickhouse.server_version();
-    if (const std::vector<std::string> kept = kept_targets(clickhouse, settings.database, server); !kept.empty()) {
-      findings.warning(
-          fmt::format("ClickHouse has {} whose table was dropped in the source: {}",
-                      kept.size() == 1 ? "a mirror" : fmt::format("{} mirrors", kept.size()), fmt::join(kept, ", ")),
-          "nothing, as long as somebody needs them (ECHODB_ON_DROP=keep); DROP TABLE in ClickHouse ends them");
-    }
-    if (!tables) return;
-    if (const auto strangers = find_strangers(clickhouse, server, settings.database, *tables); !strangers.empty()) {
-      findings.warning(fmt::format("ClickHouse has {} of a table that this source does not have: {}",
-                                   strangers.size() == 1 ? "a mirror" : fmt::format("{} mirrors", strangers.size()),
-                                   fmt::join(strangers, ", ")),
-                       "nobody writes them any more; drop those that nobody needs, in ClickHouse");
-    }
-  } catch (const Error& error) {
-    // What is wrong with the target is found by its own checks.
-    if (error.code() == ErrorCode::Stopped) throw;
-  }
-}
-
-/// Returns the tables of the stream, when they can be had.
-std::optional<std::vector<TableRecord>> examine_source_side(const Settings& settings, Findings& findings,
-                                                            std::stop_token stop) {
+void examine_source_side(const Settings& settings, Findings& findings, std::stop_token stop) {
   try {
     PostgresConnection source(settings.postgres, ConnectionKind::Ordinary, stop);
     examine_source(source, settings, findings);
-    if (source.server_version() < kServerVersionMin) return std::nullopt;
+    if (source.server_version() < kServerVersionMin) return;
     examine_source_load(source, settings, find_own_slot(source, settings, stop), findings);
     examine_source_disk(source, findings);
     examine_exclusions(source, settings, findings);
-    std::optional<std::vector<TableRecord>> tables = examine_stream(source, settings, findings, stop);
-    examine_inheritance(source, settings, tables.value_or(std::vector<TableRecord>()), findings);
-    return tables;
+    examine_inheritance(source, settings, examine_stream(source, settings, findings, stop), findings);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::Stopped) throw;
     // ClickHouse's own faults are found by its own checks.
     if (!to_string(error.code()).starts_with("target_")) findings.fatal(error);
-    return std::nullopt;
   }
 }
 
@@ -299,11 +266,11 @@ void examine_this_machine(const Settings& settings, Findings& findings) {
 
 std::vector<Finding> examine(const Settings& settings, std::stop_token stop) {
   Findings findings;
-  const std::optional<std::vector<TableRecord>> tables = examine_source_side(settings, findings, stop);
+  examine_source_side(settings, findings, stop);
   // What is tried there is tried in the database itself.
   if (!findings.has(ErrorCode::TargetTaken)) {
     examine_target(settings.clickhouse, findings, stop);
-    examine_unwritten_targets(settings.clickhouse, tables, findings, stop);
+    examine_unwritten_targets(settings, findings, stop);
   }
   if (!settings.redis.host.empty()) examine_redis(settings.redis, find_key_scope(settings, stop), findings);
   examine_this_machine(settings, findings);

@@ -85,25 +85,29 @@ void drop_leftovers(TargetClient& clickhouse, const ServerVersion& server, const
   }
 }
 
+std::vector<std::string> list_mirrors(TargetClient& clickhouse, const std::string& database) {
+  const std::string answer = clickhouse.query(fmt::format(
+      "SELECT name FROM system.tables WHERE database = {0} AND engine LIKE '%MergeTree' AND name IN "
+      "(SELECT table FROM system.columns WHERE database = {0} AND name = {1}) ORDER BY name FORMAT RowBinary",
+      quote_literal(database), quote_literal(kVersionColumn)));
+  std::vector<std::string> names;
+  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) names.emplace_back(reader.read_string());
+  return names;
+}
+
 std::vector<std::string> find_strangers(TargetClient& clickhouse, const ServerVersion& server,
                                         const std::string& database, const Records& tables) {
-  std::set<std::string> known;
-  for (const std::string& kept : kept_targets(clickhouse, database, server)) known.insert(kept);
+  std::vector<std::string> names = list_mirrors(clickhouse, database);
+  const std::vector<std::string> kept = kept_targets(clickhouse, database, server);
+  std::set<std::string> known(kept.begin(), kept.end());
   for (const TableRecord& table : tables) {
     known.insert(table.target_name);
     known.insert(table.earlier_names.begin(), table.earlier_names.end());
     const TargetTable shadow = shadow_table(database, table.oid);
     known.insert({shadow.name, retired(shadow).name});
   }
-  const std::string answer = clickhouse.query(fmt::format(
-      "SELECT DISTINCT table FROM system.columns WHERE database = {} AND name = {} ORDER BY table FORMAT RowBinary",
-      quote_literal(database), quote_literal(kVersionColumn)));
-  std::vector<std::string> strangers;
-  for (RowBinaryReader reader(as_bytes(answer)); !reader.at_end();) {
-    std::string name = std::string(reader.read_string());
-    if (!known.contains(name)) strangers.push_back(std::move(name));
-  }
-  return strangers;
+  std::erase_if(names, [&](const std::string& name) { return known.contains(name); });
+  return names;
 }
 
 }  // namespace echodb

@@ -25,8 +25,10 @@ void name_targets(std::vector<TableRecord>& tables, const std::vector<TableRecor
 void drop_leftovers(TargetClient& clickhouse, const ServerVersion& server, const Settings& settings,
                     const std::vector<TableRecord>& tables, const std::vector<TableRecord>& before);
 
-/// Tables of the target that have been made by EchoDB, and are none of these tables' or of their copies; without those
-/// that stay by ECHODB_ON_DROP=keep, as far as the server can tell.
+/// The tables of the target that have EchoDB's columns, by name.
+std::vector<std::string> list_mirrors(TargetClient& clickhouse, const std::string& database);
+/// Those that are none of these tables' or of their copies; without those that stay by ECHODB_ON_DROP=keep, as far as
+/// the server can tell.
 std::vector<std::string> find_strangers(TargetClient& clickhouse, const ServerVersion& server,
                                         const std::string& database, const std::vector<TableRecord>& tables);
 

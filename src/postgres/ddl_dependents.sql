@@ -295,7 +295,7 @@ BEGIN
         AND NOT EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = changed) AS label_renamed
     INTO entry FROM pg_type t WHERE t.oid = changed;
   INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
-    ON CONFLICT (label) DO UPDATE SET name = excluded.name;
+    ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;
   -- What a stale transaction did to a type was not looked at, and may have been changed again since.
   IF entry.label_renamed OR tag = 'DESCRIBE' OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
     PERFORM _echodb.emit(json_build_object('op', 'type', 'type', changed::bigint));
@@ -483,4 +483,4 @@ $$;
 SELECT _echodb.recopy_tables_with_types(ARRAY[renamed.type]) FROM (
   SELECT DISTINCT l.type FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label WHERE e.enumlabel <> l.name) renamed;
 INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
-  ON CONFLICT (label) DO UPDATE SET name = excluded.name;
+  ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;

@@ -110,7 +110,11 @@ BEGIN
                                        _echodb.qualified_name(relation)));
     lapsed := true;
   END IF;
-  INSERT INTO _echodb.memberships SELECT relation, _echodb.membership(relation)
+  -- One that is noted is not even locked: another transaction would wait for it.
+  INSERT INTO _echodb.memberships SELECT relation, now.membership
+    FROM (SELECT _echodb.membership(relation) AS membership OFFSET 0) now
+    WHERE NOT EXISTS (SELECT FROM _echodb.memberships m
+                      WHERE m.relation = publish.relation AND m.membership = now.membership)
     ON CONFLICT ON CONSTRAINT memberships_pkey DO UPDATE SET membership = excluded.membership
     WHERE memberships.membership <> excluded.membership;
   RETURN lapsed;
@@ -327,6 +331,23 @@ BEGIN
   PERFORM _echodb.end_own_ddl(lock_timeout_before);
 END $$;
 
+-- The table whose key an index belongs to. One that is attached may complete its table's key, and with it those of the tables
+-- of which that is a partition: then the topmost.
+CREATE OR REPLACE FUNCTION _echodb.table_of_index(index oid) RETURNS oid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT coalesce(top.indrelid, own.indrelid)
+          FROM pg_index own LEFT JOIN pg_index top ON top.indexrelid = pg_partition_root(index)::oid AND top.indisvalid
+          WHERE own.indexrelid = index);
+END $$;
+
+-- The topmost table is not locked by the command, and what is read here has to be in force where the message will stand.
+CREATE OR REPLACE FUNCTION _echodb.on_index_change(relation oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF _echodb.lock_table(relation) THEN PERFORM _echodb.on_family_change(relation, tag); END IF;
+END $$;
+
 CREATE OR REPLACE FUNCTION _echodb.on_ddl_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET jit = off SET max_parallel_workers_per_gather = 0 AS $$
@@ -338,11 +359,9 @@ BEGIN
     PERFORM _echodb.put_back(ARRAY(SELECT c.objid FROM pg_event_trigger_ddl_commands() c));
   END IF;
   FOR command IN
-    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity,
+    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity, c.object_type = 'index' AS is_index,
       CASE c.object_type
-        -- An index that is attached may complete its table's key, and those of the tables of which that is a partition.
-        WHEN 'index' THEN (SELECT i.indrelid FROM pg_index i
-                            WHERE i.indexrelid = coalesce(pg_partition_root(c.objid)::oid, c.objid))
+        WHEN 'index' THEN _echodb.table_of_index(c.objid)
         WHEN 'rule' THEN _echodb.former_table(c.objid)
         ELSE c.objid END AS objid
     FROM pg_event_trigger_ddl_commands() c
@@ -358,6 +377,7 @@ BEGIN
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
       CASE WHEN _echodb.is_stale() THEN format('_echodb.lose_unseen(%s)', command.objid)
+        WHEN command.is_index THEN format('_echodb.on_index_change(%s, %L)', command.objid, command.command_tag)
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;

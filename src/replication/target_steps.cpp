@@ -20,8 +20,6 @@ constexpr std::string_view kOldSuffix = "_old";
 constexpr int kExchangeSinceMajor = 21;
 constexpr int kExchangeSinceMinor = 4;
 
-bool has_exchange(const ServerVersion& server) { return server.at_least(kExchangeSinceMajor, kExchangeSinceMinor); }
-
 Error not_ours(const TargetTable& table) {
   return Error(ErrorCode::TargetRejected,
                fmt::format("{} is there already and was not made by EchoDB", qualified(table)),
@@ -130,6 +128,8 @@ void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerV
     set_comment(clickhouse, table, kKeptComment);
   }
 }
+
+bool has_exchange(const ServerVersion& server) { return server.at_least(kExchangeSinceMajor, kExchangeSinceMinor); }
 
 TargetTable retired(const TargetTable& shadow) { return {shadow.database, shadow.name + std::string(kOldSuffix)}; }
 

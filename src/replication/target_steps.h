@@ -36,6 +36,8 @@ void mark_kept(TargetClient& clickhouse, const TargetTable& table, const ServerV
 std::vector<std::string> kept_targets(TargetClient& clickhouse, const std::string& database,
                                       const ServerVersion& server);
 
+/// Whether tables can change places in one step, and a comment can say why one is there.
+bool has_exchange(const ServerVersion& server);
 /// What an exchange has taken out of the target's place is called this until it is dropped.
 TargetTable retired(const TargetTable& shadow);
 

@@ -237,7 +237,7 @@ HttpResponse CheckerEndpoints::verify_all(const HttpRequest& request) {
   // The tables last: what is created meanwhile is in one of the two, or pending.
   std::vector<JudgedTable> unmirrored = checker_.unmirrored();
   for (const TableRecord& table : checker_.tables()) {
-    const CheckReport report = with_inventory(schedule_.check(table, {.mode = *mode}, run), unmirrored);
+    const CheckReport report = with_inventory(table.oid, schedule_.check(table, {.mode = *mode}, run), unmirrored);
     different = different || report.verdict == Verdict::Different;
     unknown = unknown || report.verdict == Verdict::Unknown;
     reports.push_back(to_json(report));

@@ -168,8 +168,8 @@ CheckReport report_unmirrored(const JudgedTable& table, CheckMode mode) {
           .at = std::chrono::system_clock::now()};
 }
 
-CheckReport with_inventory(CheckReport report, std::vector<JudgedTable>& unmirrored) {
-  auto found = std::ranges::find(unmirrored, report.table, [](const JudgedTable& table) { return table.entry.table; });
+CheckReport with_inventory(Oid table, CheckReport report, std::vector<JudgedTable>& unmirrored) {
+  auto found = std::ranges::find(unmirrored, table, [](const JudgedTable& judged) { return judged.entry.oid; });
   if (found == unmirrored.end()) return report;
   CheckReport other = report_unmirrored(*found, report.mode);
   unmirrored.erase(found);

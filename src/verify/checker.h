@@ -47,8 +47,8 @@ class Checker {
 
 /// What a check says of a table that is not mirrored: it differs, or could not be told yet. Nothing of it was compared.
 CheckReport report_unmirrored(const JudgedTable& table, CheckMode mode);
-/// A table that was compared and is in `unmirrored` all the same (its changes do not arrive, say) has one report: that
-/// of the check, with the worse verdict and both reasons. It is taken out of `unmirrored`.
-CheckReport with_inventory(CheckReport report, std::vector<JudgedTable>& unmirrored);
+/// The table that was compared, if it is in `unmirrored` all the same (its changes do not arrive, say) has one report:
+/// that of the check, with the worse verdict and both reasons. It is taken out of `unmirrored`.
+CheckReport with_inventory(Oid table, CheckReport report, std::vector<JudgedTable>& unmirrored);
 
 }  // namespace echodb

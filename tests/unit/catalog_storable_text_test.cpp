@@ -18,6 +18,7 @@ TEST(StorableText, LeavesWhatTheDatabaseHas) {
 TEST(StorableText, StandsInForWhatItLacks) {
   EXPECT_EQ(storable_text("a … b 価é", "LATIN1"), "a ... b ?é");
   EXPECT_EQ(storable_text("é", "KOI8R"), "?");
+  EXPECT_EQ(storable_text("価格 − ¥", "EUC_JP"), "価格 ? ?") << "PostgreSQL and the C library do not agree about signs";
   EXPECT_EQ(storable_text("é", "MULE_INTERNAL"), "?") << "an encoding that the C library does not have";
 }
 
