@@ -89,12 +89,13 @@ class Hunt:
     def _report(self, seed: int, steps: list[Step], play: Play, failure: str) -> None:
         path = self.directory / f"seed-{seed}.jsonl"
         save(steps, path)
-        if self.servers.echodb.worker_log.exists():
-            shutil.copy(self.servers.echodb.worker_log, path.with_suffix(".worker.log"))
+        for log in self.servers.environment.logs():
+            if log.stem in ("worker", "postgres", "setup"):
+                shutil.copy(log, path.with_suffix(f".{log.name}"))
         print(f"  at step {play.at} of {len(steps)}, {steps[play.at].do} {steps[play.at].kind}:", flush=True)
         print("  " + failure.replace("\n", "\n  "), flush=True)
         self._show_logs()
-        print(f"the steps: {path}, and the worker's log beside it")
+        print(f"the steps: {path}, and the logs beside it")
         print(f"again:     tests/hunt/run {self._arguments(seed)}")
         print(f"smaller:   tests/hunt/run --reduce {path}", flush=True)
         if self.options.keep:
