@@ -204,6 +204,18 @@ BEGIN
   END IF;
 END $$;
 
+-- The lock under which a table is described. A session that holds a weak one and asks for a stronger one has another that does
+-- the same end in a deadlock, at once: the first lock is the one that ALTER PUBLICATION takes, where that will be needed.
+CREATE OR REPLACE FUNCTION _echodb.description_lock(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN CASE WHEN _echodb.is_published(relation) AND NOT _echodb.membership_lapsed(relation)
+        AND _echodb.is_among_changes(relation) = _echodb.publishes_changes(relation)
+      -- Who may not publish it need not try.
+      OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND pg_has_role(c.relowner, 'USAGE'))
+    THEN 'ACCESS SHARE' ELSE 'SHARE UPDATE EXCLUSIVE' END;
+END $$;
+
 -- Locks a table against schema changes; false when there is none. Only names can be locked, and a table may get another
 -- one while we wait. A transaction that sees the catalog as it was would look for the old name for ever.
 CREATE OR REPLACE FUNCTION _echodb.lock_table(relation oid) RETURNS boolean
@@ -216,7 +228,7 @@ BEGIN
       WHERE c.oid = relation AND c.relkind IN ('r', 'p');
     IF NOT FOUND THEN RETURN false; END IF;
     BEGIN
-      EXECUTE format('LOCK TABLE ONLY %s IN ACCESS SHARE MODE', qualified);
+      EXECUTE format('LOCK TABLE ONLY %s IN %s MODE', qualified, _echodb.description_lock(relation));
     EXCEPTION WHEN undefined_table THEN
       CONTINUE;
     END;
@@ -229,11 +241,11 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.describe_table(relation oid, tag text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  IF NOT _echodb.lock_table(relation) THEN RETURN false; END IF;
-  -- No command of the application's is kept waiting.
+  -- No command of the application's is kept waiting. The strongest lock comes first: see description_lock().
   PERFORM set_config('_echodb.is_describing', 'on', true);
   PERFORM _echodb.prepare(ARRAY[relation]);
   PERFORM set_config('_echodb.is_describing', '', true);
+  IF NOT _echodb.lock_table(relation) THEN RETURN false; END IF;
   PERFORM _echodb.on_table_change(relation, tag);
   RETURN true;
 END $$;
