@@ -110,11 +110,9 @@ BEGIN
                                        _echodb.qualified_name(relation)));
     lapsed := true;
   END IF;
-  -- One that is noted is not even locked: another transaction would wait for it.
-  INSERT INTO _echodb.memberships SELECT relation, now.membership
-    FROM (SELECT _echodb.membership(relation) AS membership OFFSET 0) now
-    WHERE NOT EXISTS (SELECT FROM _echodb.memberships m
-                      WHERE m.relation = publish.relation AND m.membership = now.membership)
+  -- This locks the row even where it stays as it is: of two transactions that describe one table, neither of which has
+  -- locked that, the second waits, or has it described once more.
+  INSERT INTO _echodb.memberships SELECT relation, _echodb.membership(relation)
     ON CONFLICT ON CONSTRAINT memberships_pkey DO UPDATE SET membership = excluded.membership
     WHERE memberships.membership <> excluded.membership;
   RETURN lapsed;
