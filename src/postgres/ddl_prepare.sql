@@ -313,15 +313,22 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
   SELECT _echodb.run_quietly(format('DROP TRIGGER echodb_partition_truncate ON %s', _echodb.qualified_name(part)))
 $$;
 
--- Whether a table is followed under its own name, or is about to be. One that could not be taken out of the publication
--- when it lost its key goes on with all that it has: its updates must work.
-CREATE OR REPLACE FUNCTION _echodb.is_to_be_published(relation oid) RETURNS boolean
+-- Whether a table may be followed under its own name.
+CREATE OR REPLACE FUNCTION _echodb.may_be_published(relation oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE c.oid = relation AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
                    AND _echodb.is_watched(n.nspname, c.relname))
-    AND _echodb.refusal(relation) IS NULL
+    AND _echodb.refusal(relation) IS NULL;
+END $$;
+
+-- Whether a table is followed under its own name, or is about to be. One that could not be taken out of the publication
+-- when it lost its key goes on with all that it has: its updates must work.
+CREATE OR REPLACE FUNCTION _echodb.is_to_be_published(relation oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN _echodb.may_be_published(relation)
     AND (_echodb.publishes_changes(relation) OR _echodb.is_among_changes(relation));
 END $$;
 

@@ -207,11 +207,13 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.description_lock(relation oid) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN CASE WHEN _echodb.is_published(relation) AND NOT _echodb.membership_lapsed(relation)
-        AND _echodb.is_among_changes(relation) = _echodb.publishes_changes(relation)
+  RETURN CASE WHEN _echodb.may_be_published(relation)
+      AND CASE WHEN _echodb.is_published(relation)
+        THEN _echodb.membership_lapsed(relation) OR _echodb.is_among_changes(relation) <> _echodb.publishes_changes(relation)
+        ELSE _echodb.publishes_changes(relation) OR (SELECT w.no_pk_policy <> 'skip' FROM _echodb.watch w) END
       -- Who may not publish it need not try.
-      OR NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND pg_has_role(c.relowner, 'USAGE'))
-    THEN 'ACCESS SHARE' ELSE 'SHARE UPDATE EXCLUSIVE' END;
+      AND EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND pg_has_role(c.relowner, 'USAGE'))
+    THEN 'SHARE UPDATE EXCLUSIVE' ELSE 'ACCESS SHARE' END;
 END $$;
 
 -- Locks a table against schema changes; false when there is none. Only names can be locked, and a table may get another
@@ -352,7 +354,7 @@ BEGIN
 END $$;
 
 -- The topmost table is not locked by the command, and what is read here has to be in force where the message will stand.
-CREATE OR REPLACE FUNCTION _echodb.on_index_change(relation oid, tag text) RETURNS void
+CREATE OR REPLACE FUNCTION _echodb.on_key_completed(relation oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF _echodb.lock_table(relation) THEN PERFORM _echodb.on_family_change(relation, tag); END IF;
@@ -369,7 +371,10 @@ BEGIN
     PERFORM _echodb.put_back(ARRAY(SELECT c.objid FROM pg_event_trigger_ddl_commands() c));
   END IF;
   FOR command IN
-    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity, c.object_type = 'index' AS is_index,
+    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity,
+      -- The table that the command has at hand is not the one whose key it completes.
+      c.object_type = 'index' AND NOT EXISTS (
+        SELECT FROM pg_index i WHERE i.indexrelid = c.objid AND i.indrelid = _echodb.table_of_index(c.objid)) AS is_above,
       CASE c.object_type
         WHEN 'index' THEN _echodb.table_of_index(c.objid)
         WHEN 'rule' THEN _echodb.former_table(c.objid)
@@ -387,7 +392,7 @@ BEGIN
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
       CASE WHEN _echodb.is_stale() THEN format('_echodb.lose_unseen(%s)', command.objid)
-        WHEN command.is_index THEN format('_echodb.on_index_change(%s, %L)', command.objid, command.command_tag)
+        WHEN command.is_above THEN format('_echodb.on_key_completed(%s, %L)', command.objid, command.command_tag)
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;
