@@ -6,6 +6,7 @@ WITH watched AS (
          _echodb.membership_lapsed(c.oid) AS has_lapsed,
          c.relkind = 'p' AND _echodb.tree_has_drifted(c.oid) AS tree_has_drifted,
          _echodb.publishes_changes(c.oid) <> _echodb.is_among_changes(c.oid) AS is_in_another_publication,
+         c.relkind = 'r' AND _echodb.is_among_changes(c.oid) AND _echodb.identity_wanted(c.oid) IS NOT NULL AS lacks_identity,
          (SELECT coalesce(string_agg(concat(a.attnum, ' ', a.attname), ',' ORDER BY a.attnum), '')
             FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
          $2 AND c.relkind = 'p' AND _echodb.tree_has_waiting_identities(c.oid) AS has_waiting_identities,
@@ -37,7 +38,7 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                 WHEN w.left_out IS NOT NULL THEN 'left_out'
                 WHEN w.oid IS NOT NULL AND (m.is_live AND m.is_described) IS NOT TRUE THEN 'not_mirrored'
                 WHEN w.oid IS NOT NULL AND (w.has_lapsed OR w.tree_has_drifted OR w.is_in_another_publication
-                  OR NOT w.is_published) THEN 'not_published'
+                  OR w.lacks_identity OR NOT w.is_published) THEN 'not_published'
                 WHEN w.columns <> m.columns THEN 'not_described'
                 WHEN w.has_waiting_identities THEN 'waiting'
                 WHEN w.oid IS NULL AND m.is_live AND m.is_described
@@ -54,6 +55,7 @@ SELECT coalesce(w.oid, m.oid), coalesce(w.name, m.name), found.kind, found.reaso
                   THEN 'mirrored, but its partitions are not as they were last seen'
                 WHEN w.is_published AND w.is_in_another_publication
                   THEN 'mirrored, but its updates and deletes are not published as ECHODB_NO_PK_POLICY has it'
+                WHEN w.is_published AND w.lacks_identity THEN 'mirrored, but without the replica identity that its updates need'
                 WHEN w.is_published AND w.columns <> m.columns THEN 'mirrored, but its columns are not as they were last seen'
                 WHEN w.has_waiting_identities THEN 'its partitions publish more of an old row than they need to'
                 WHEN w.oid IS NOT NULL THEN 'mirrored, but not published: its changes do not arrive'

@@ -46,7 +46,9 @@ bool agrees(std::string_view encoding, std::string_view character) {
 
 class Encoding {
  public:
-  explicit Encoding(std::string_view name) : converter_(iconv_open(library_name(name).c_str(), "UTF-8")) {}
+  explicit Encoding(std::string_view name)
+      : converter_(iconv_open(library_name(name).c_str(), "UTF-8")),
+        has_several_bytes_(name == "UTF8" || name == "SQL_ASCII" || name.starts_with("EUC_")) {}
   ~Encoding() {
     if (is_known()) iconv_close(converter_);
   }
@@ -62,7 +64,8 @@ class Encoding {
     std::size_t in_left = bytes.size();
     std::size_t out_left = room.size();
     iconv(converter_, nullptr, nullptr, nullptr, nullptr);
-    return iconv(converter_, &in, &in_left, &out, &out_left) == 0 && in_left == 0;
+    if (iconv(converter_, &in, &in_left, &out, &out_left) != 0 || in_left > 0) return false;
+    return has_several_bytes_ || room.size() - out_left == 1;
   }
 
  private:
@@ -70,6 +73,7 @@ class Encoding {
   [[nodiscard]] bool is_known() const { return std::bit_cast<std::intptr_t>(converter_) != -1; }
 
   iconv_t converter_;
+  bool has_several_bytes_;  ///< else two of them are a letter of WIN1258 and its mark, which PostgreSQL does not write
 };
 
 }  // namespace

@@ -18,12 +18,20 @@ BEGIN
   END IF;
 END $$;
 
--- The labels of all enums: RENAME VALUE changes what rows show without touching them.
+-- The labels of all enums but temporary ones, whose end nobody hears of: RENAME VALUE changes what rows show without
+-- touching them.
 CREATE TABLE IF NOT EXISTS _echodb.enum_labels (
   label oid PRIMARY KEY,
   type oid NOT NULL,
   name name NOT NULL
 );
+
+-- Whether what is in this schema goes with its session.
+CREATE OR REPLACE FUNCTION _echodb.is_temporary(schema oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN EXISTS (SELECT FROM pg_namespace n WHERE n.oid = schema AND n.nspname LIKE 'pg!_temp!_%' ESCAPE '!');
+END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.is_published(relation oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -290,11 +298,12 @@ DECLARE
 BEGIN
   SELECT t.typtype AS kind, EXISTS (SELECT FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label
                                     WHERE l.type = changed AND e.enumlabel <> l.name)
-      -- Somebody has taken our notes of it away.
+      -- It is a temporary one, or somebody has taken our notes of it away.
       OR t.typtype = 'e' AND tag <> 'CREATE TYPE'
         AND NOT EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = changed) AS label_renamed
     INTO entry FROM pg_type t WHERE t.oid = changed;
-  INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
+  INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+    WHERE e.enumtypid = changed AND NOT _echodb.is_temporary(t.typnamespace)
     ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;
   -- What a stale transaction did to a type was not looked at, and may have been changed again since.
   IF entry.label_renamed OR tag = 'DESCRIBE' OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
@@ -482,5 +491,6 @@ $$;
 -- Labels that were renamed while nobody listened.
 SELECT _echodb.recopy_tables_with_types(ARRAY[renamed.type]) FROM (
   SELECT DISTINCT l.type FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label WHERE e.enumlabel <> l.name) renamed;
-INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
+INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+  WHERE NOT _echodb.is_temporary(t.typnamespace)
   ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;

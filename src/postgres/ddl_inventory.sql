@@ -21,6 +21,17 @@ BEGIN
   END IF;
 END $$;
 
+-- The same of a tree that was only to publish less of its old rows: nothing that has its rows for values is reached by that.
+CREATE OR REPLACE FUNCTION _echodb.set_waiting_identities(tree oid) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lock_timeout_before text := current_setting('lock_timeout');
+BEGIN
+  PERFORM _echodb.begin_own_ddl();
+  PERFORM _echodb.describe_table(tree, 'DESCRIBE');
+  PERFORM _echodb.end_own_ddl(lock_timeout_before);
+END $$;
+
 -- After the triggers were not there to listen, and every table was described: a table that is gone is dropped, and those of
 -- which more may have happened than a description tells are copied again. Rows that were written after an unheard change
 -- were read as if it had not been;

@@ -142,3 +142,16 @@ BEGIN
     PERFORM set_config('session_replication_role', role_before, true);
   END IF;
 END $$;
+
+-- The same on a relation, of whose name the command has a part before it and one behind. Only names can be altered: while
+-- ours waits for the lock, another table may get this one's name.
+CREATE OR REPLACE FUNCTION _echodb.run_quietly_on(relation oid, before text, behind text DEFAULT '') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  name CONSTANT text := relation::regclass;
+BEGIN
+  PERFORM _echodb.run_quietly(before || name || behind);
+  IF relation::regclass::text <> name THEN
+    RAISE lock_not_available USING MESSAGE = concat(name, ' got another name meanwhile');
+  END IF;
+END $$;

@@ -53,8 +53,7 @@ BEGIN
     WHERE r.prrelid = relation AND p.pubname IN (w.publication, w.publication || '_insert_only')
       AND p.pubname IS DISTINCT FROM spared
   LOOP
-    PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I DROP TABLE ONLY %s', publication,
-                                       _echodb.qualified_name(relation)));
+    PERFORM _echodb.run_quietly_on(relation, format('ALTER PUBLICATION %I DROP TABLE ONLY ', publication));
     has_left := true;
   END LOOP;
   RETURN has_left;
@@ -176,7 +175,8 @@ END $$;
 CREATE OR REPLACE FUNCTION _echodb.identity_can_wait(part oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN EXISTS (SELECT FROM pg_class c WHERE c.oid = part AND c.relreplident = 'f')
+  RETURN EXISTS (SELECT FROM pg_class c WHERE c.oid = part AND c.relreplident = 'f'
+                 AND (c.relkind = 'p' OR NOT _echodb.has_virtual_column(c.oid)))
     AND NOT _echodb.is_published_in_part(part, 'prattrs');
 END $$;
 
@@ -256,7 +256,7 @@ CREATE OR REPLACE FUNCTION _echodb.set_identity(relation oid, wanted text) RETUR
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF current_setting('transaction_isolation') <> 'serializable' THEN PERFORM _echodb.remember_identity(relation, wanted); END IF;
-  PERFORM _echodb.run_quietly(format('ALTER TABLE %s REPLICA IDENTITY %s', relation::regclass, wanted));
+  PERFORM _echodb.run_quietly_on(relation, 'ALTER TABLE ', ' REPLICA IDENTITY ' || wanted);
 END $$;
 
 -- Of one that can wait. No command of the application's is kept waiting by a session of ours that waits for this lock.
@@ -291,9 +291,8 @@ BEGIN
   IF EXISTS (SELECT FROM _echodb.partitions p WHERE p.partition = part) THEN
     PERFORM _echodb.recopy(pg_partition_root(part)::oid, 'a partition was without our trigger');
   END IF;
-  PERFORM _echodb.run_quietly(format(
-    'CREATE TRIGGER echodb_partition_truncate AFTER TRUNCATE ON %s '
-    'FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()', _echodb.qualified_name(part)));
+  PERFORM _echodb.run_quietly_on(part, 'CREATE TRIGGER echodb_partition_truncate AFTER TRUNCATE ON ',
+                                 ' FOR EACH STATEMENT EXECUTE FUNCTION _echodb.on_partition_truncate()');
 END $$;
 
 -- One that somebody has disabled may have missed a TRUNCATE.
@@ -304,13 +303,12 @@ BEGIN
              WHERE p.partition = part AND t.tgname = 'echodb_partition_truncate' AND t.tgenabled IN ('D', 'R')) THEN
     PERFORM _echodb.recopy(pg_partition_root(part)::oid, 'our trigger on a partition was disabled');
   END IF;
-  PERFORM _echodb.run_quietly(format('ALTER TABLE %s ENABLE ALWAYS TRIGGER echodb_partition_truncate',
-                                     _echodb.qualified_name(part)));
+  PERFORM _echodb.run_quietly_on(part, 'ALTER TABLE ', ' ENABLE ALWAYS TRIGGER echodb_partition_truncate');
 END $$;
 
 CREATE OR REPLACE FUNCTION _echodb.drop_truncate_trigger(part oid) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-  SELECT _echodb.run_quietly(format('DROP TRIGGER echodb_partition_truncate ON %s', _echodb.qualified_name(part)))
+  SELECT _echodb.run_quietly_on(part, 'DROP TRIGGER echodb_partition_truncate ON ')
 $$;
 
 -- Whether a table may be followed under its own name.

@@ -106,8 +106,7 @@ BEGIN
     WHERE r.prrelid = relation AND p.pubname = target;
   PERFORM _echodb.leave_publications(relation, CASE WHEN place.is_whole THEN target END);
   IF place.is_whole IS NOT TRUE THEN
-    PERFORM _echodb.run_quietly(format('ALTER PUBLICATION %I ADD TABLE ONLY %s', target,
-                                       _echodb.qualified_name(relation)));
+    PERFORM _echodb.run_quietly_on(relation, format('ALTER PUBLICATION %I ADD TABLE ONLY ', target));
     lapsed := true;
   END IF;
   -- This locks the row even where it stays as it is: of two transactions that describe one table, neither of which has
@@ -240,11 +239,15 @@ END $$;
 -- Says what a table is now, and gives it what it needs for being followed; false when there is none.
 CREATE OR REPLACE FUNCTION _echodb.describe_table(relation oid, tag text) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  lock_timeout_before text := current_setting('lock_timeout');
 BEGIN
   -- No command of the application's is kept waiting. The strongest lock comes first: see description_lock().
   PERFORM set_config('_echodb.is_describing', 'on', true);
   PERFORM _echodb.prepare(ARRAY[relation]);
   PERFORM set_config('_echodb.is_describing', '', true);
+  -- It waits no longer once it has waited.
+  PERFORM set_config('lock_timeout', lock_timeout_before, true);
   IF NOT _echodb.lock_table(relation) THEN RETURN false; END IF;
   PERFORM _echodb.on_table_change(relation, tag);
   RETURN true;
@@ -343,14 +346,15 @@ BEGIN
   PERFORM _echodb.end_own_ddl(lock_timeout_before);
 END $$;
 
--- The table whose key an index belongs to. One that is attached may complete its table's key, and with it those of the tables
--- of which that is a partition: then the topmost.
-CREATE OR REPLACE FUNCTION _echodb.table_of_index(index oid) RETURNS oid
+-- The table whose key this ALTER INDEX has completed, as an index that is attached may, at whatever level: then the topmost index
+-- became valid in this transaction. NULL when it did not: of any other index there is nothing to be said, and its table, which
+-- the command has not locked perhaps, is left alone.
+CREATE OR REPLACE FUNCTION _echodb.table_of_completed_key(index oid) RETURNS oid
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN (SELECT coalesce(top.indrelid, own.indrelid)
-          FROM pg_index own LEFT JOIN pg_index top ON top.indexrelid = pg_partition_root(index)::oid AND top.indisvalid
-          WHERE own.indexrelid = index);
+  RETURN (SELECT i.indrelid FROM pg_index i
+          WHERE i.indexrelid = pg_partition_root(index)::oid AND age(i.xmin) <= age(pg_current_xact_id()::xid)
+            AND i.indexrelid = _echodb.key_index(i.indrelid) AND _echodb.may_be_published(i.indrelid));
 END $$;
 
 -- The topmost table is not locked by the command, and what is read here has to be in force where the message will stand.
@@ -371,28 +375,26 @@ BEGIN
     PERFORM _echodb.put_back(ARRAY(SELECT c.objid FROM pg_event_trigger_ddl_commands() c));
   END IF;
   FOR command IN
-    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity,
-      -- The table that the command has at hand is not the one whose key it completes.
-      c.object_type = 'index' AND NOT EXISTS (
-        SELECT FROM pg_index i WHERE i.indexrelid = c.objid AND i.indrelid = _echodb.table_of_index(c.objid)) AS is_above,
+    SELECT DISTINCT ON (c.objid) c.classid, c.command_tag, c.object_identity, c.object_type = 'index' AS completes_key,
       CASE c.object_type
-        WHEN 'index' THEN _echodb.table_of_index(c.objid)
+        WHEN 'index' THEN _echodb.table_of_completed_key(c.objid)
         WHEN 'rule' THEN _echodb.former_table(c.objid)
         ELSE c.objid END AS objid
     FROM pg_event_trigger_ddl_commands() c
     WHERE (c.object_type IN ('table', 'table column', 'type', 'composite type', 'composite type column', 'schema')
-           OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX')
+           OR (c.object_type = 'index' AND c.command_tag = 'ALTER INDEX' AND _echodb.table_of_completed_key(c.objid) IS NOT NULL)
            OR (c.object_type = 'rule' AND _echodb.former_table(c.objid) IS NOT NULL)
            OR (c.object_type IN ('view', 'materialized view', 'foreign table', 'foreign table column')
                AND _echodb.may_reach_tables(c.objid)))
       -- A table that stays may have a column of a type that goes with its session.
-      AND (c.schema_name IS DISTINCT FROM 'pg_temp' OR c.object_type IN ('type', 'composite type', 'composite type column')
-           OR c.object_type = 'table' AND _echodb.is_row_type_used(c.objid))
+      AND (c.schema_name IS DISTINCT FROM 'pg_temp'
+           OR c.object_type IN ('type', 'composite type', 'composite type column') AND c.command_tag <> 'CREATE TYPE'
+           OR c.object_type IN ('table', 'view') AND _echodb.is_row_type_used(c.objid))
     ORDER BY c.objid
   LOOP
     PERFORM _echodb.guard(command.objid, command.command_tag || ' of ' || command.object_identity,
       CASE WHEN _echodb.is_stale() THEN format('_echodb.lose_unseen(%s)', command.objid)
-        WHEN command.is_above THEN format('_echodb.on_key_completed(%s, %L)', command.objid, command.command_tag)
+        WHEN command.completes_key THEN format('_echodb.on_key_completed(%s, %L)', command.objid, command.command_tag)
         ELSE format('_echodb.on_object_change(%s, %s, %L)', command.classid, command.objid, command.command_tag) END,
       ARRAY(SELECT t FROM _echodb.tables_touched(command.classid, command.objid) t));
   END LOOP;

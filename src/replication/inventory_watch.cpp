@@ -29,6 +29,11 @@ std::string_view word(JudgedTable::State state) {
   return "left_out";
 }
 
+std::string call_for(InventoryEntry::Kind kind) {
+  return kind == InventoryEntry::Kind::Waiting ? "SELECT _echodb.set_waiting_identities($1::oid)"
+                                               : "SELECT _echodb.describe_again($1::oid)";
+}
+
 void add_to_tables(WorkerStatus& status, const UnmirroredStatus& unmirrored) {
   auto table = std::ranges::find(status.tables, unmirrored.table, &TableStatus::source);
   if (table == status.tables.end()) {
@@ -127,7 +132,7 @@ void InventoryWatch::heal(PostgresConnection& source) {
   healing_ = std::move(still);
 }
 
-/// To set right what waits costs nobody anything.
+/// To set right what waits can wait.
 InventoryWatch::Clock::duration InventoryWatch::pause_after(InventoryEntry::Kind kind, int attempts) const {
   if (kind != InventoryEntry::Kind::Waiting) return healing_pause(attempts);
   constexpr int kDoublingsMax = 6;
@@ -149,7 +154,7 @@ void InventoryWatch::heal(PostgresConnection& source, const InventoryEntry& entr
     // The journal first: whoever leads no longer fails here, and changes nothing.
     catalog_.journal(
         {.table = entry.oid, .event = "described_again", .detail = fmt::format("{}: {}", entry.table, entry.reason)});
-    source.query("SELECT _echodb.describe_again($1::oid)", {std::to_string(entry.oid)});
+    source.query(call_for(entry.kind), {std::to_string(entry.oid)});
     ++healing.attempts;
     MutexLock lock(mutex_);
     ++healed_;

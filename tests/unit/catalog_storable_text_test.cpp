@@ -22,6 +22,12 @@ TEST(StorableText, StandsInForWhatItLacks) {
   EXPECT_EQ(storable_text("é", "MULE_INTERNAL"), "?") << "an encoding that the C library does not have";
 }
 
+TEST(StorableText, TakesNoLetterApart) {
+  EXPECT_EQ(storable_text("b\u1ea3ng \u00c3 \u00e9", "WIN1258"), "b?ng ? \u00e9")
+      << "the C library writes a letter and its mark";
+  EXPECT_EQ(storable_text("\ufb2a", "WIN1255"), "?");
+}
+
 TEST(StorableText, MendsBytesThatAreNoCharacters) {
   EXPECT_EQ(storable_text("cut \xc3", "UTF8"), "cut ?");
   EXPECT_EQ(storable_text("\xff\xfe|", "UTF8"), "??|");
