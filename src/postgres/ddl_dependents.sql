@@ -296,15 +296,16 @@ DECLARE
   entry record;
   relation oid;
 BEGIN
-  SELECT t.typtype AS kind, EXISTS (SELECT FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label
+  SELECT t.typtype AS kind, _echodb.is_temporary(t.typnamespace) AS is_temporary, EXISTS (SELECT FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label
                                     WHERE l.type = changed AND e.enumlabel <> l.name)
       -- It is a temporary one, or somebody has taken our notes of it away.
       OR t.typtype = 'e' AND tag <> 'CREATE TYPE'
         AND NOT EXISTS (SELECT FROM _echodb.enum_labels l WHERE l.type = changed) AS label_renamed
     INTO entry FROM pg_type t WHERE t.oid = changed;
-  INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
-    WHERE e.enumtypid = changed AND NOT _echodb.is_temporary(t.typnamespace)
-    ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;
+  IF NOT entry.is_temporary THEN
+    INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e WHERE e.enumtypid = changed
+      ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;
+  END IF;
   -- What a stale transaction did to a type was not looked at, and may have been changed again since.
   IF entry.label_renamed OR tag = 'DESCRIBE' OR (entry.kind = 'c' AND tag IN ('ALTER TYPE', 'DROP COLUMN')) THEN
     PERFORM _echodb.emit(json_build_object('op', 'type', 'type', changed::bigint));
@@ -491,6 +492,6 @@ $$;
 -- Labels that were renamed while nobody listened.
 SELECT _echodb.recopy_tables_with_types(ARRAY[renamed.type]) FROM (
   SELECT DISTINCT l.type FROM _echodb.enum_labels l JOIN pg_enum e ON e.oid = l.label WHERE e.enumlabel <> l.name) renamed;
-INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
-  WHERE NOT _echodb.is_temporary(t.typnamespace)
+INSERT INTO _echodb.enum_labels SELECT e.oid, e.enumtypid, e.enumlabel FROM pg_enum e
+  WHERE e.enumtypid IN (SELECT t.oid FROM pg_type t WHERE t.typtype = 'e' AND NOT _echodb.is_temporary(t.typnamespace))
   ON CONFLICT (label) DO UPDATE SET type = excluded.type, name = excluded.name;

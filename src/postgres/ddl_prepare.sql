@@ -171,7 +171,7 @@ END $$;
 
 -- A partition whose whole old rows are published lacks nothing meanwhile, if it is to publish less, and no more does a
 -- partitioned table, which has no rows: to set that would keep everybody off it until the application's transaction ends,
--- which has not locked it perhaps.
+-- which has not locked it perhaps. But of one with a VIRTUAL column PostgreSQL refuses the whole old row.
 CREATE OR REPLACE FUNCTION _echodb.identity_can_wait(part oid) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

@@ -246,7 +246,7 @@ BEGIN
   PERFORM set_config('_echodb.is_describing', 'on', true);
   PERFORM _echodb.prepare(ARRAY[relation]);
   PERFORM set_config('_echodb.is_describing', '', true);
-  -- It waits no longer once it has waited.
+  -- prepare() cuts it short once it has waited.
   PERFORM set_config('lock_timeout', lock_timeout_before, true);
   IF NOT _echodb.lock_table(relation) THEN RETURN false; END IF;
   PERFORM _echodb.on_table_change(relation, tag);

@@ -132,7 +132,7 @@ void InventoryWatch::heal(PostgresConnection& source) {
   healing_ = std::move(still);
 }
 
-/// To set right what waits can wait.
+/// Nobody misses what waits, so it is tried less and less often, and without end.
 InventoryWatch::Clock::duration InventoryWatch::pause_after(InventoryEntry::Kind kind, int attempts) const {
   if (kind != InventoryEntry::Kind::Waiting) return healing_pause(attempts);
   constexpr int kDoublingsMax = 6;
