@@ -267,6 +267,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     state.bytes -= task->bytes();
     begin_anew(lane);
     event.tickets = task->tickets;
+    event.written_until = task->written_until;
     event.bytes = task->bytes();
     event.took = took;
     advance(lane, 1 + std::exchange(state.dropped, 0));

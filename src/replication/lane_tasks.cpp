@@ -48,7 +48,7 @@ void DescribeTask::run(WriterTools& tools) {
   if (!tools.source.shows(must_see_)) {
     throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
   }
-  tools.source.describe(table_, tag_);
+  written_until = tools.source.describe(table_, tag_);
 }
 
 SchemaTask& SchemaTask::then(std::vector<std::string> statements) {

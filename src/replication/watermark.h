@@ -25,6 +25,8 @@ class Watermark {
   /// A ticket for work whose first change belongs to the transaction being read.
   Ticket open();
   void close(Ticket ticket);
+  /// The same, once a transaction has ended here or later: what makes up for the work stands in the log before it.
+  void close_once_read(Ticket ticket, Lsn end);
 
   /// A transaction, or a stretch of log without any of ours, ends here.
   void transaction_ended(Lsn end);
@@ -39,7 +41,8 @@ class Watermark {
  private:
   Ticket next_ = 1;
   Lsn ended_;
-  std::map<Ticket, Lsn> open_;  ///< tickets rise with time, and so do their LSNs: the first one is the smallest
+  std::map<Ticket, Lsn> open_;         ///< tickets rise with time, and so do their LSNs: the first one is the smallest
+  std::multimap<Lsn, Ticket> unread_;  ///< of close_once_read(), open still
 };
 
 }  // namespace echodb

@@ -17,10 +17,11 @@ class SimSourceClient final : public SourceClient {
     ask();
     return std::ranges::all_of(transactions, [&](Xid xid) { return source_.snapshot().sees(xid); });
   }
-  void describe(Oid table, std::string_view tag) override {
+  Lsn describe(Oid table, std::string_view tag) override {
     ask();
     source_.describe(table, std::string(tag));
     faults_.answer();
+    return source_.end_of_log();
   }
   void notify(const std::string&, const std::string&) override { ask(); }
   PostgresConnection& connection() override { throw std::logic_error("the simulated source knows no SQL"); }

@@ -27,6 +27,27 @@ TEST(Watermark, StaysBeforeTheOldestOpenTicket) {
   EXPECT_EQ(watermark.position(), Lsn{300});
 }
 
+TEST(Watermark, StaysBeforeWorkWhoseRestIsInTheLogUntilThatIsRead) {
+  Watermark watermark(Lsn{100});
+  auto first = watermark.open();
+  auto second = watermark.open();
+  watermark.transaction_ended(Lsn{200});
+  watermark.close_once_read(second, Lsn{400});
+  watermark.close_once_read(first, Lsn{300});
+  watermark.transaction_ended(Lsn{299});
+  EXPECT_EQ(watermark.position(), Lsn{100});
+  watermark.transaction_ended(Lsn{300});
+  EXPECT_EQ(watermark.position(), Lsn{100});
+  watermark.transaction_ended(Lsn{500});
+  EXPECT_EQ(watermark.position(), Lsn{500});
+}
+
+TEST(Watermark, ClosesAtOnceWhatHasBeenRead) {
+  Watermark watermark(Lsn{100});
+  watermark.close_once_read(watermark.open(), Lsn{100});
+  EXPECT_TRUE(watermark.idle());
+}
+
 TEST(Watermark, StaysBeforeATransactionThatIsWrittenInParts) {
   Watermark watermark(Lsn{100});
   auto first_part = watermark.open();
