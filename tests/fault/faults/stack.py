@@ -21,6 +21,7 @@ from .proxy import ClickHouseProxy
 READY_SECONDS = 60
 RECOVERY_SECONDS = 120
 SYNC_SECONDS = 600
+STANDSTILL_SECONDS = 120
 LOG_LINES_SHOWN = 25
 
 
@@ -212,10 +213,19 @@ class Stack:
         return time.monotonic() - started
 
     def await_applied(self, worker: Worker) -> None:
-        """Until the worker has applied, and may confirm, everything that is committed now."""
+        """Until the worker has applied, and may confirm, everything that is committed now. However long that takes, it
+        has to get on."""
         wanted = self.postgres.fetch("SELECT pg_current_wal_lsn()::text")[0][0]
-        until(SYNC_SECONDS, f"{worker.name} has applied {wanted}",
-              lambda: lsn((worker.metrics() or {}).get("applied_lsn") or "0/0") >= lsn(wanted))
+        applied = "0/0"
+
+        def gets_on() -> bool:
+            nonlocal applied
+            before = lsn(applied)
+            applied = (worker.metrics() or {}).get("applied_lsn") or applied
+            return lsn(applied) > before
+
+        while lsn(applied) < lsn(wanted):
+            until(STANDSTILL_SECONDS, f"{worker.name}, to apply {wanted}, gets on from {applied}", gets_on)
 
     def leader(self) -> Worker | None:
         return next((worker for worker in self.workers if worker.child.running is not None and worker.leads()), None)
