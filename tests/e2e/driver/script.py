@@ -9,7 +9,7 @@ STEP = re.compile(
     r"(?:(?P<verb>pg fails|pg|ch|worker|clickhouse|postgres|metrics|log|status|await|shell|start|verify|checker|ask|set|documented)(?:\((?P<name>\w+)\))?:"
     r"|(?P<lone>sync|setup|equal|join)(?:\((?P<lone_name>\w+)\))?(?=\s|$))(?P<rest>.*)$"
 )
-HEADER = re.compile(r"(?P<name>slow|bare|fresh|env|needs|target)(?::[ \t]*(?P<value>.*))?$")
+HEADER = re.compile(r"(?P<name>long|slow|bare|fresh|env|needs|target)(?::[ \t]*(?P<value>.*))?$")
 WITH_BODY = {"pg", "pg fails", "ch", "shell", "start", "await"}
 RESULT_MARK = "----"
 
@@ -31,6 +31,7 @@ class Step:
 class Script:
     path: Path
     title: str = ""
+    long: bool = False
     slow: bool = False
     bare: bool = False  # the script runs setup and starts the worker itself
     fresh: bool = False  # empty servers, whatever ran before

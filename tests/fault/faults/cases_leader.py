@@ -26,7 +26,7 @@ def leader_killed_with_lock(stack: Stack) -> str:
         started = time.monotonic()
         leader.child.end(signal.SIGKILL)
         times.append(stack.await_flow("rows flow again", started))
-        leader = stack.leader()
+        leader = stack.await_leader()
         stack.start_follower()
     return "rows flow again after " + ", ".join(f"{seconds:.2f}" for seconds in times) + " s"
 
@@ -57,7 +57,7 @@ def leader_stopped(stack: Stack) -> str:
         if (status := leader.child.running.returncode) != 0:
             raise Failed(f"the leader ended with status {status}")
         leader.child.running = None
-        leader = stack.leader()
+        leader = stack.await_leader()
         stack.start_follower()
     return "rows flow again after " + ", ".join(f"{seconds:.2f}" for seconds in times) + " s"
 
@@ -120,7 +120,7 @@ def leader_frozen_with_redis(stack: Stack) -> str:
 def leader_frozen_often(stack: Stack) -> str:
     stack.start_pair(LEADER_ELECTION_TTL=str(TTL))
     for turn in range(12):
-        leader = stack.leader()
+        leader = stack.await_leader()
         leader.signal(signal.SIGSTOP)
         time.sleep(0.37 * turn)
         leader.signal(signal.SIGCONT)
@@ -150,7 +150,7 @@ def redis_flushed(stack: Stack) -> str:
     started = time.monotonic()
     redis.ask("FLUSHALL")
     seconds = stack.await_flow("rows flow again", started)
-    until(20, "the leader's key is there again", lambda: stack.leader() and redis.holder() == stack.leader().name)
+    until(20, "the leader's key is there again", lambda: redis.holder() == stack.await_leader().name)
     return f"rows flow again after {seconds:.2f} s"
 
 

@@ -106,7 +106,7 @@ def slot_given_up_once(stack: Stack) -> str:
     stack.await_flow("rows flow again")
     stack.sync()
     given_up = remakes()
-    stack.leader().stop()
+    stack.await_leader().stop()
     stack.await_flow("rows flow through the other")
     stack.sync()
     if remakes() != given_up:

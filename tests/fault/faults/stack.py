@@ -230,6 +230,10 @@ class Stack:
     def leader(self) -> Worker | None:
         return next((worker for worker in self.workers if worker.child.running is not None and worker.leads()), None)
 
+    def await_leader(self) -> Worker:
+        """A worker's metrics say a moment later than its rows that it leads."""
+        return until(RECOVERY_SECONDS, "somebody leads", self.leader)
+
     def sync(self) -> None:
         wanted = self.postgres.fetch("SELECT pg_current_wal_lsn()::text")[0][0]
         seen: dict | None = None
