@@ -125,8 +125,7 @@ std::vector<JudgedTable> judge_inventory(PostgresConnection& source, const Inven
 }
 
 void flush_log(PostgresConnection& source) {
-  // A standby need not have it, but it has to be on disk.
-  source.query("SELECT pg_catalog.set_config('synchronous_commit', 'local', false)");
+  commit_locally(source);
   source.query("SELECT pg_catalog.pg_logical_emit_message(true, 'echodb_flush', '')");
 }
 

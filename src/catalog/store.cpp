@@ -162,7 +162,8 @@ void CatalogStore::connect() {
   // All statements are small ones; whoever leads no longer, or is to stop, must not wait long for a server that is
   // gone.
   connection_->answer_within(limits::kSocketTimeout);
-  commit_to_disk(*connection_);
+  connection_->query(
+      "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
   try {
     require_own_schema(*connection_);
   } catch (...) {

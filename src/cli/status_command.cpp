@@ -76,6 +76,13 @@ void print_installation(const json& faults) {
   }
 }
 
+void print_unanswered(const json& questions) {
+  for (const json& question : questions) {
+    fmt::print("{}: the source is asked again and again what became of it: {}\n",
+               question.at("relation").get<std::string>(), question.at("reason").get<std::string>());
+  }
+}
+
 std::string next_attempt(const json& table) {
   const json& seconds = table.at("next_attempt_s");
   return seconds.is_null() ? "being tried again" : fmt::format("tried again in {} s", seconds.get<std::int64_t>());
@@ -180,6 +187,7 @@ int status_command(const Settings& settings, const StatusOptions& options) {
   print_stream(metrics);
   print_slot(metrics.at("slot"));
   print_installation(metrics.value("installation_faults", json::array()));
+  print_unanswered(metrics.value("unanswered", json::array()));
   print_tables(metrics.at("tables").at("list"));
   print_not_mirrored(metrics.value("not_mirrored", json::array()));
   std::error_code ignored;

@@ -229,9 +229,8 @@ PostgresConnection::CopyMessage& PostgresConnection::CopyMessage::operator=(Copy
 }
 PostgresConnection::CopyMessage::~CopyMessage() { PQfreemem(memory_); }
 
-void commit_to_disk(PostgresConnection& connection) {
-  connection.query(
-      "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'");
+void commit_locally(PostgresConnection& connection) {
+  connection.query("SELECT pg_catalog.set_config('synchronous_commit', 'local', false)");
 }
 
 }  // namespace echodb

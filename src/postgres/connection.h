@@ -135,9 +135,8 @@ class PostgresConnection {
   std::unique_ptr<Impl> impl_;
 };
 
-/// What this session commits is on the server's disk before its answer is, also where the database's default leaves it
-/// to be written later.
-void commit_to_disk(PostgresConnection& connection);
+/// What this session commits is on the server's own disk before the answer comes, and waits for no standby.
+void commit_locally(PostgresConnection& connection);
 /// "name" as SQL needs it, quoted always.
 std::string quote_sql_identifier(std::string_view name);
 /// 'text' as an SQL literal.

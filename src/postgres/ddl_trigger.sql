@@ -99,6 +99,9 @@ BEGIN
     target := settings.publication || '_insert_only';
   ELSIF _echodb.identity_wanted(relation) IS NOT NULL AND NOT (
       _echodb.identity_can_wait(relation) AND EXISTS (SELECT FROM pg_class c WHERE c.oid = relation AND c.relkind = 'p')) THEN
+    IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c WHERE c.oid = relation) THEN
+      RAISE insufficient_privilege USING MESSAGE = format('must be owner of table %s to set its replica identity', relation::regclass);
+    END IF;
     RAISE lock_not_available USING MESSAGE = 'its replica identity could not be set';
   END IF;
   SELECT r.oid, to_jsonb(r) ->> 'prqual' IS NULL AND to_jsonb(r) ->> 'prattrs' IS NULL AS is_whole INTO place

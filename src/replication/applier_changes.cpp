@@ -29,6 +29,8 @@ void Applier::on_begin(const BeginMessage& message) {
   commit_time_ = kPostgresEpoch + message.commit_time;
   rows_in_transaction_ = 0;
   life_.transaction_began(xid_);
+  // They come in the order of their commits.
+  watermark_.read_until(message.final_lsn);
 }
 
 void Applier::on_commit(const CommitMessage& message) {

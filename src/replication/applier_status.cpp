@@ -63,6 +63,12 @@ void Applier::report(WorkerStatus& status) {
   // What was dropped is tried no longer.
   std::erase_if(held_up_, [&](const auto& entry) { return lanes_.depth(*entry.first) == 0; });
   registry_.for_each([&](const MirroredTable& table) { report_table(status, table); });
+  for (const auto& [lane, reason] : held_up_) {
+    const std::optional<Oid> relation = life_.beside().relation_of(lane);
+    if (!relation) continue;
+    const MirroredTable* table = registry_.find(*relation);
+    status.unanswered.push_back({.relation = table == nullptr ? lane->name() : table->name(), .reason = reason});
+  }
   status.refused_for = refused_for(status.state == "copying");
 }
 

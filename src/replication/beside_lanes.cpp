@@ -4,19 +4,29 @@
 
 #include <algorithm>
 
+#include "replication/ddl_message.h"
+
 namespace echodb {
 
-void BesideLanes::push(Oid oid, std::unique_ptr<LaneTask> task) {
+void BesideLanes::push_unheld(Oid oid, std::unique_ptr<LaneTask> task) {
   std::erase_if(lanes_, [&](const auto& entry) { return parts_.lanes.depth(*entry.second) == 0; });
-  task->tickets.push_back(parts_.watermark.open());
   std::shared_ptr<Lane>& lane = lanes_[oid];
   if (lane == nullptr) lane = std::make_shared<Lane>(fmt::format("relation {}", oid));
   parts_.lanes.push(lane, std::move(task));
 }
 
-void BesideLanes::describe(Oid oid, std::string_view tag) {
-  push(oid, std::make_unique<DescribeTask>(oid, tag, recent_.all()));
+void BesideLanes::push(Oid oid, std::unique_ptr<LaneTask> task) {
+  task->tickets.push_back(parts_.watermark.open());
+  push_unheld(oid, std::move(task));
 }
+
+void BesideLanes::describe_lost(Oid oid, bool has_mirror) {
+  auto task = std::make_unique<DescribeTask>(oid, kDescribeTag, recent_.all());
+  if (!has_mirror) task->insist();
+  push(oid, std::move(task));
+}
+
+void BesideLanes::resync(Oid oid) { push_unheld(oid, std::make_unique<DescribeTask>(oid, kResyncTag, recent_.all())); }
 
 std::set<Oid> BesideLanes::at_work() const {
   std::set<Oid> relations;

@@ -107,6 +107,7 @@ PostgresConnection& PostgresCopyReader::connection() {
     connection_.emplace(options_.source, ConnectionKind::Ordinary, parts_.stop);
     // A range takes as long as ClickHouse takes to store it.
     connection_->execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0");
+    commit_locally(*connection_);
   }
   return *connection_;
 }

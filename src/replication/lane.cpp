@@ -271,7 +271,7 @@ void LaneScheduler::finish(const std::shared_ptr<Lane>& lane, std::unique_ptr<La
     event.bytes = task->bytes();
     event.took = took;
     advance(lane, 1 + std::exchange(state.dropped, 0));
-  } else if (options_.transient(*failure) || task->insists()) {
+  } else if (options_.transient(*failure) || task->insists_on(*failure)) {
     // Nobody's rows get to a server that is away, and a source that is busy says nothing about the target.
     if (failure->code() != ErrorCode::TargetOverloaded) give_time(lane);
     state.not_before = Clock::now() + pause_after(state, *failure);

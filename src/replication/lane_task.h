@@ -31,8 +31,8 @@ class LaneTask {
   [[nodiscard]] virtual bool writes_rows() const { return false; }
   /// Lets go of its rows, if it has any: running it does nothing then. Not while it runs.
   virtual void discard_rows() {}
-  /// It is tried until it is done, whatever it fails with: nobody could settle its failure.
-  [[nodiscard]] virtual bool insists() const { return false; }
+  /// It is tried again after this failure, transient or not: nobody could settle it.
+  [[nodiscard]] virtual bool insists_on(const Error&) const { return false; }
   /// Memory it holds, for the budget.
   [[nodiscard]] virtual std::size_t bytes() const { return 0; }
   /// Tickets to close once it has run.

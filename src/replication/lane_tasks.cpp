@@ -45,10 +45,14 @@ void InsertTask::run(WriterTools& tools) {
 }
 
 void DescribeTask::run(WriterTools& tools) {
-  if (!tools.source.shows(must_see_)) {
-    throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
+  if (!described_) {
+    if (!tools.source.shows(must_see_)) {
+      throw Error(ErrorCode::SourceBusy, "the source does not show a transaction yet that it has sent");
+    }
+    tools.source.describe(table_, tag_);
+    described_ = true;
   }
-  written_until = tools.source.describe(table_, tag_);
+  written_until = tools.source.flushed();
 }
 
 SchemaTask& SchemaTask::then(std::vector<std::string> statements) {

@@ -52,12 +52,22 @@ class DescribeTask final : public LaneTask {
  public:
   DescribeTask(Oid table, std::string_view tag, std::vector<Xid> must_see)
       : table_(table), tag_(tag), must_see_(std::move(must_see)) {}
+  /// Nothing else makes up for it: only what the source has no right to is given up.
+  DescribeTask& insist() {
+    insists_ = true;
+    return *this;
+  }
   void run(WriterTools& tools) override;
+  [[nodiscard]] bool insists_on(const Error& failure) const override {
+    return insists_ && failure.code() != ErrorCode::SourcePrivilege;
+  }
 
  private:
   Oid table_;
   std::string tag_;  ///< kDescribeTag or kResyncTag of ddl_message.h
   std::vector<Xid> must_see_;
+  bool insists_ = false;
+  bool described_ = false;
 };
 
 /// Puts a line into the journal.
@@ -147,7 +157,7 @@ class SchemaTask final : public LaneTask {
   }
 
   void run(WriterTools& tools) override;
-  [[nodiscard]] bool insists() const override { return insists_; }
+  [[nodiscard]] bool insists_on(const Error&) const override { return insists_; }
 
  private:
   void announce(WriterTools& tools);

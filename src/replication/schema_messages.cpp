@@ -106,7 +106,8 @@ void SchemaMessages::on(const UnwatchMessage& message, Lsn lsn) { on(DropMessage
 /// The source is asked to describe the table again. Until then its rows have columns that nobody knows of; they are
 /// left to the copy that follows.
 void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
-  if (MirroredTable* table = parts_.registry.find(message.oid)) {
+  MirroredTable* table = parts_.registry.find(message.oid);
+  if (table != nullptr) {
     Followed* of = table->followed();
     bool replayed = lsn <= table->versions.back().version.lsn || lsn <= table->record.floor;
     if (of == nullptr || replayed) return;
@@ -117,7 +118,7 @@ void SchemaMessages::on(const LostMessage& message, Lsn lsn) {
     of->lost->exclusive = of->lost->exclusive && message.exclusive;
   }
   log::warn("the source could not record a schema change of relation {}: {}", message.oid, message.reason);
-  tools_.beside.describe(message.oid, kDescribeTag);
+  tools_.beside.describe_lost(message.oid, table != nullptr);
 }
 
 /// Other transactions may have changed the table before this message and commit after it, so the floor stays where it

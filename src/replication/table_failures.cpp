@@ -110,7 +110,7 @@ void TableFailures::heal() {
     if (table != nullptr && table->is<Dropped>()) {
       drops_.push(*table);
     } else {
-      tools_.beside.describe(oid, kResyncTag);
+      tools_.beside.resync(oid);
     }
   }
 }

@@ -16,17 +16,22 @@ void Watermark::close(Ticket ticket) {
 }
 
 void Watermark::close_once_read(Ticket ticket, Lsn end) {
-  if (end <= ended_) return close(ticket);
+  if (end <= read_) return close(ticket);
   ECHO_ASSERT(is_open(ticket));
   unread_.emplace(end, ticket);
 }
 
-void Watermark::transaction_ended(Lsn end) {
-  if (end > ended_) ended_ = end;
-  while (!unread_.empty() && unread_.begin()->first <= ended_) {
+void Watermark::read_until(Lsn commit) {
+  if (commit > read_) read_ = commit;
+  while (!unread_.empty() && unread_.begin()->first <= read_) {
     close(unread_.begin()->second);
     unread_.erase(unread_.begin());
   }
+}
+
+void Watermark::transaction_ended(Lsn end) {
+  if (end > ended_) ended_ = end;
+  read_until(ended_);
 }
 
 Lsn Watermark::position() const { return open_.empty() ? ended_ : open_.begin()->second; }

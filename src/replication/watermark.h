@@ -20,14 +20,17 @@ class Watermark {
  public:
   using Ticket = std::uint64_t;
 
-  explicit Watermark(Lsn start) : ended_(start) {}
+  explicit Watermark(Lsn start) : ended_(start), read_(start) {}
 
   /// A ticket for work whose first change belongs to the transaction being read.
   Ticket open();
   void close(Ticket ticket);
-  /// The same, once a transaction has ended here or later: what makes up for the work stands in the log before it.
+  /// The same, once everything before `end` has been read: what makes up for the work stands there.
   void close_once_read(Ticket ticket, Lsn end);
 
+  /// Every transaction has been read that is committed before this. The position may be an earlier one: it is the end
+  /// of a transaction.
+  void read_until(Lsn commit);
   /// A transaction, or a stretch of log without any of ours, ends here.
   void transaction_ended(Lsn end);
 
@@ -41,6 +44,7 @@ class Watermark {
  private:
   Ticket next_ = 1;
   Lsn ended_;
+  Lsn read_;
   std::map<Ticket, Lsn> open_;         ///< tickets rise with time, and so do their LSNs: the first one is the smallest
   std::multimap<Lsn, Ticket> unread_;  ///< of close_once_read(), open still
 };

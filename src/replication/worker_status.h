@@ -59,6 +59,12 @@ struct UnmirroredStatus {
   std::optional<std::chrono::seconds> next_attempt;  ///< in state error: until the next time
 };
 
+/// What became of a relation or type, which the source has been asked and cannot say yet.
+struct UnansweredStatus {
+  std::string relation;
+  std::string reason;
+};
+
 /// A type that has no counterpart in the target: its columns arrive as text.
 struct TextFallback {
   std::string type;
@@ -127,6 +133,7 @@ struct WorkerStatus {
   std::vector<TableStatus> tables;
   std::vector<UnmirroredStatus> unmirrored;  ///< those in state error are among `tables` too
   std::uint64_t described_again = 0;         ///< times that such a table was, since the stream began
+  std::vector<UnansweredStatus> unanswered;
   std::vector<TextFallback> text_fallbacks;
   std::vector<BreakerStatus> breakers;
 

@@ -16,18 +16,16 @@ class PostgresSource final : public SourceClient {
       : settings_(std::move(settings)), stop_(std::move(stop)) {}
 
   bool shows(std::span<const Xid> transactions) override { return all_visible(connection(), transactions); }
-  Lsn describe(Oid table, std::string_view tag) override {
-    ask_for_description(connection(), table, tag);
-    return parse_lsn(connection().query("SELECT pg_current_wal_flush_lsn()::text").text(0, 0));
-  }
+  void describe(Oid table, std::string_view tag) override { ask_for_description(connection(), table, tag); }
+  Lsn flushed() override { return parse_lsn(connection().query("SELECT pg_current_wal_flush_lsn()::text").text(0, 0)); }
   void notify(const std::string& channel, const std::string& payload) override {
     connection().query("SELECT pg_notify($1, $2)", {channel, payload});
   }
   PostgresConnection& connection() override {
     if (connection_) return *connection_;
-    connection_.emplace(settings_, ConnectionKind::Ordinary, stop_);
-    commit_to_disk(*connection_);
-    return *connection_;
+    PostgresConnection made(settings_, ConnectionKind::Ordinary, stop_);
+    commit_locally(made);
+    return connection_.emplace(std::move(made));
   }
   void close() override { connection_.reset(); }
 

@@ -20,8 +20,10 @@ class SourceClient {
 
   /// Whether everybody sees what these transactions did.
   virtual bool shows(std::span<const Xid> transactions) = 0;
-  /// Has the table published and its present schema put into the log, before the position returned. Safe to repeat.
-  virtual Lsn describe(Oid table, std::string_view tag) = 0;
+  /// Has the table published and its present schema put into the log. Safe to repeat.
+  virtual void describe(Oid table, std::string_view tag) = 0;
+  /// What this conversation has put into the log stands before it.
+  virtual Lsn flushed() = 0;
   /// Tells whoever listens to this channel. Safe to repeat.
   virtual void notify(const std::string& channel, const std::string& payload) = 0;
   /// For look-ups, in SQL.

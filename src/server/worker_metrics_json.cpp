@@ -87,6 +87,12 @@ json installation_json(const std::vector<InstallationStatus>& faults) {
   return all;
 }
 
+json unanswered_json(const std::vector<UnansweredStatus>& questions) {
+  json all = json::array();
+  for (const auto& [relation, reason] : questions) all.push_back({{"relation", relation}, {"reason", reason}});
+  return all;
+}
+
 }  // namespace
 
 std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& identity) {
@@ -131,6 +137,7 @@ std::string to_metrics_json(const WorkerStatus& status, const WorkerIdentity& id
       {"tables_watched_not_mirrored", status.watched_not_mirrored()},
       {"tables_described_again", status.described_again},
       {"not_mirrored", unmirrored_json(status.unmirrored)},
+      {"unanswered", unanswered_json(status.unanswered)},
       {"text_fallbacks", std::move(text_fallbacks)},
   };
   // A name that is not UTF-8 must not cost the whole answer.

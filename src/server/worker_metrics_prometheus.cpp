@@ -135,6 +135,9 @@ void add_tables(std::vector<MetricFamily>& all, const WorkerStatus& status) {
           .value(number(std::uint64_t{status.watched_not_mirrored()})));
   all.push_back(counter("echodb_tables_described_again_total", "Attempts to have such a table mirrored")
                     .value(number(status.described_again)));
+  all.push_back(
+      gauge("echodb_unanswered", "Relations and types of which the source is asked again and again what became")
+          .value(number(std::uint64_t{status.unanswered.size()})));
   for (Family* family : std::array{&states, &copied, &applied, &fallbacks, &text_columns, &inherited})
     all.push_back(std::move(*family));
 }

@@ -7,8 +7,8 @@ CheckConnections::CheckConnections(const Settings& settings, const std::stop_tok
       position(settings.postgres, ConnectionKind::Ordinary, stop),
       target(settings.clickhouse, stop) {
   source.execute("SET application_name = 'echodb check'");
-  // The messages that StreamPosition commits must not wait for a standby; but the log has to be on disk.
-  position.execute("SET application_name = 'echodb check'; SET synchronous_commit = local");
+  position.execute("SET application_name = 'echodb check'");
+  commit_locally(position);
 }
 
 std::unique_ptr<CheckConnections> CheckRun::take(const Settings& settings, const std::stop_token& stop) {

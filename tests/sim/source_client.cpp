@@ -17,10 +17,13 @@ class SimSourceClient final : public SourceClient {
     ask();
     return std::ranges::all_of(transactions, [&](Xid xid) { return source_.snapshot().sees(xid); });
   }
-  Lsn describe(Oid table, std::string_view tag) override {
+  void describe(Oid table, std::string_view tag) override {
     ask();
     source_.describe(table, std::string(tag));
     faults_.answer();
+  }
+  Lsn flushed() override {
+    ask();
     return source_.end_of_log();
   }
   void notify(const std::string&, const std::string&) override { ask(); }

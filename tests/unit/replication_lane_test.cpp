@@ -128,7 +128,7 @@ class Insistent final : public LaneTask {
   void run(WriterTools&) override {
     if (++runs_ < 3) throw Error(ErrorCode::SourceRejected, "refused");
   }
-  [[nodiscard]] bool insists() const override { return true; }
+  [[nodiscard]] bool insists_on(const Error&) const override { return true; }
 
  private:
   int& runs_;

@@ -42,6 +42,16 @@ TEST(Watermark, StaysBeforeWorkWhoseRestIsInTheLogUntilThatIsRead) {
   EXPECT_EQ(watermark.position(), Lsn{500});
 }
 
+TEST(Watermark, DoesNotWaitForTheEndOfATransactionThatIsCommittedLater) {
+  Watermark watermark(Lsn{100});
+  watermark.close_once_read(watermark.open(), Lsn{300});
+  watermark.read_until(Lsn{299});
+  EXPECT_FALSE(watermark.idle());
+  watermark.read_until(Lsn{900});
+  EXPECT_TRUE(watermark.idle());
+  EXPECT_EQ(watermark.position(), Lsn{100}) << "what has begun at 900 has not ended";
+}
+
 TEST(Watermark, ClosesAtOnceWhatHasBeenRead) {
   Watermark watermark(Lsn{100});
   watermark.close_once_read(watermark.open(), Lsn{100});
