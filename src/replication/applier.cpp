@@ -87,8 +87,7 @@ bool Applier::turn(bool drained, const std::optional<TargetFindings>& lost) {
 void Applier::collect_events() {
   for (const LaneEvent& event : lanes_.take_events()) {
     batcher_.written(event.bytes);
-    for (Watermark::Ticket ticket : event.tickets)
-      watermark_.close_once_read(ticket, event.written_until.value_or(Lsn()));
+    for (Watermark::Ticket ticket : event.tickets) watermark_.close_once_read(ticket, event.written_until);
     settle(event);
   }
   for (const CopyEvent& event : copier_.take_events()) {

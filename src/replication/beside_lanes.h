@@ -4,7 +4,6 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <string_view>
 
 #include "replication/lane_tasks.h"
 #include "replication/recent_transactions.h"

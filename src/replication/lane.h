@@ -56,7 +56,7 @@ class Lane {
 struct LaneEvent {
   std::shared_ptr<Lane> lane;
   std::vector<Watermark::Ticket> tickets;
-  std::optional<Lsn> written_until = {};  ///< of the task
+  Lsn written_until = {};  ///< of the task
   std::size_t bytes = 0;
   SteadyClock::duration took{};  ///< by the task, once it has succeeded
   std::optional<Error> failure;  ///< the lane is failed: its task cannot succeed, and what follows it waits for reset()

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "replication/watermark.h"
@@ -38,7 +37,7 @@ class LaneTask {
   /// Tickets to close once it has run.
   std::vector<Watermark::Ticket> tickets;
   /// Once it has run: its tickets stay open until the stream has read this far, because it wrote into the log.
-  std::optional<Lsn> written_until;
+  Lsn written_until;
   /// Called on the stream's thread when the step will not be done, because it, or one before it in its lane, failed for
   /// good. Whoever gave the lane a step that nothing else makes up for is told here.
   std::function<void(StepEnd)> dropped = {};

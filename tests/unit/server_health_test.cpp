@@ -77,6 +77,7 @@ WorkerStatus streaming_status() {
                     .error = "no such column",
                     .error_lsn = "0/1A"}};
   status.text_fallbacks = {{.type = "inet", .columns = 3}};
+  status.unanswered = {{.relation = "relation 16384", .reason = "locked"}};
   status.epoch = 7;
   status.breakers = {{.name = "peerdb_api", .state = "closed", .failures = 0},
                      {.name = "postgres_connection", .state = "closed", .failures = 0}};
@@ -144,6 +145,7 @@ TEST_F(Health, MetricsTellOfTheStreamAndEveryTable) {
   EXPECT_EQ(metrics["tables"]["error"], 1);
   EXPECT_EQ(metrics["tables"]["list"][1]["error"], "no such column");
   EXPECT_EQ(metrics["text_fallbacks"][0], (json{{"type", "inet"}, {"columns", 3}}));
+  EXPECT_EQ(metrics["unanswered"][0], (json{{"relation", "relation 16384"}, {"reason", "locked"}}));
 }
 
 TEST_F(Health, NamesTablesThatAreWatchedAndNotMirrored) {
