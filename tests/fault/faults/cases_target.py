@@ -118,9 +118,10 @@ def stuck_table_lets_go(stack: Stack) -> str:
         return stack.postgres.fetch("SELECT state, error_lsn::text FROM _echodb.tables WHERE target_name = 'bulk'")[0]
 
     proxy = stack.clickhouse_proxy()
-    variables = {"CLICKHOUSE_PORT": str(proxy.port), "ECHODB_MEMORY_BYTES_MAX": str(16 << 20)}
+    memory = 16 << 20
+    variables = {"CLICKHOUSE_PORT": str(proxy.port), "ECHODB_MEMORY_BYTES_MAX": str(memory)}
     leader = stack.start_leader(**variables)
-    bulk = stack.start_bulk_load()
+    bulk = stack.start_bulk_load(ahead_bytes=2 * memory)
     stack.await_flow("rows flow beside much load")
     proxy.stuck.add("bulk")
     started = time.monotonic()

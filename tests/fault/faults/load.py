@@ -105,16 +105,26 @@ class Load:
 
 
 class BulkLoad:
-    """More rows than fit into a worker's memory: some 20,000 a second."""
+    """More rows than fit into a worker's memory: some 20,000 a second. With `ahead_bytes`, only while no more of the log
+    than that waits to be read: a machine that reads slower than it writes would fall behind for as long as this runs."""
 
-    def __init__(self, postgres: PostgresServer):
+    def __init__(self, postgres: PostgresServer, ahead_bytes: int | None = None):
         self.rows = 0
+        self.ahead_bytes = ahead_bytes
         self.writer = Writer(postgres, self._write, 0.2)
 
     def _write(self, connection) -> None:
-        connection.cursor().execute(
-            "INSERT INTO bulk (value) SELECT repeat(md5(random()::text), 8) FROM generate_series(1, 5000)")
+        cursor = connection.cursor()
+        if self.ahead_bytes is not None and self._unread(cursor) > self.ahead_bytes:
+            return
+        cursor.execute("INSERT INTO bulk (value) SELECT repeat(md5(random()::text), 8) FROM generate_series(1, 5000)")
         self.rows += 5000
+
+    @staticmethod
+    def _unread(cursor) -> int:
+        """Bytes of the log that were not sent yet; none while nobody reads."""
+        cursor.execute("SELECT coalesce(max(pg_current_wal_lsn() - sent_lsn), 0) FROM pg_stat_replication")
+        return cursor.fetchone()[0]
 
     def stop(self) -> int:
         self.writer.stop()

@@ -18,7 +18,7 @@ from driver.postgres import DATABASE, PASSWORD, USER, PostgresServer
 from .load import TABLES, BulkLoad, Load
 from .proxy import ClickHouseProxy
 
-READY_SECONDS = 60
+READY_SECONDS = 180
 RECOVERY_SECONDS = 120
 SYNC_SECONDS = 600
 STANDSTILL_SECONDS = 120
@@ -162,8 +162,8 @@ class Stack:
         self.extras.append(proxy)
         return proxy
 
-    def start_bulk_load(self) -> "BulkLoad":
-        bulk = BulkLoad(self.postgres)
+    def start_bulk_load(self, ahead_bytes: int | None = None) -> "BulkLoad":
+        bulk = BulkLoad(self.postgres, ahead_bytes)
         self.extras.append(bulk)
         return bulk
 
