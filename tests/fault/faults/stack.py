@@ -18,7 +18,7 @@ from driver.postgres import DATABASE, PASSWORD, USER, PostgresServer
 from .load import TABLES, BulkLoad, Load
 from .proxy import ClickHouseProxy
 
-READY_SECONDS = 180
+READY_SECONDS = 60
 RECOVERY_SECONDS = 120
 SYNC_SECONDS = 600
 STANDSTILL_SECONDS = 120
